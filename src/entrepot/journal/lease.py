@@ -1,0 +1,40 @@
+"""Leases: a job of the node that one worker at a time may do."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Column, String, Table, bindparam, insert, or_, update
+from sqlalchemy.exc import IntegrityError
+
+from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.writer import Transaction
+
+_lease: Final = Table(
+    "lease",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("until", UtcTimeColumn, nullable=False),
+)
+_TAKE: Final = insert(_lease)
+_RETAKE: Final = (
+    update(_lease)
+    .where(
+        _lease.c.name == bindparam("of"),
+        or_(_lease.c.holder == bindparam("by"), _lease.c.until <= bindparam("now")),
+    )
+    .values(holder=bindparam("by"), until=bindparam("ends"))
+)
+
+
+def lease(tx: Transaction, name: str, holder: str, seconds: float) -> bool:
+    """Take or renew the lease `name` for `holder`; False while another holds it."""
+    ends = tx.now + timedelta(seconds=seconds)
+    if tx.connection.execute(_RETAKE, {"of": name, "by": holder, "now": tx.now, "ends": ends}).rowcount:
+        return True
+    try:
+        with tx.connection.begin_nested():
+            tx.connection.execute(_TAKE, {"name": name, "holder": holder, "until": ends})
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,151 @@
+"""The outbox: what this node still has to tell others.
+
+A message is queued in the transaction that decides it and sent afterwards, in the order of its lane,
+under a lease, until its deadline. Its id is the idempotency key: a repeat carries the same bytes.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.writer import Transaction
+from entrepot.values import MessageId, UtcTime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One message on its way: who delivers it (`kind`), behind which others (`lane`), where and what."""
+
+    id: MessageId
+    kind: str
+    lane: str
+    address: str
+    body: bytes
+    not_before: UtcTime
+    deadline: UtcTime
+    attempts: int = 0
+
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("kind", String(40), nullable=False),
+    Column("lane", String(200), nullable=False, index=True),
+    Column("address", String(2000), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("not_before", UtcTimeColumn, nullable=False),
+    Column("deadline", UtcTimeColumn, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_by", String(200)),
+    Column("leased_until", UtcTimeColumn),
+    sqlite_autoincrement=True,
+)
+
+_earlier: Final = outbox.alias("earlier")
+_INSERT: Final = insert(outbox)
+_DUE: Final = (
+    select(outbox)
+    .where(
+        outbox.c.kind.in_(bindparam("kinds", expanding=True)),
+        outbox.c.not_before <= bindparam("now"),
+        or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= bindparam("now")),
+        ~exists().where(and_(_earlier.c.lane == outbox.c.lane, _earlier.c.position < outbox.c.position)),
+    )
+    .order_by(outbox.c.position)
+    .limit(bindparam("most"))
+)
+_LEASE: Final = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("of"))
+    .values(leased_by=bindparam("holder"), leased_until=bindparam("until"), attempts=outbox.c.attempts + 1)
+)
+_POSTPONE: Final = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("of"))
+    .values(not_before=bindparam("until"), leased_by=None, leased_until=None)
+)
+_DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
+_DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
+
+
+def enqueue(tx: Transaction, message: OutboxMessage) -> None:
+    """Queue `message`; its id must be new among what is still to be sent."""
+    tx.connection.execute(
+        _INSERT,
+        {
+            "id": message.id,
+            "kind": message.kind,
+            "lane": message.lane,
+            "address": message.address,
+            "body": message.body,
+            "not_before": message.not_before,
+            "deadline": message.deadline,
+            "attempts": message.attempts,
+        },
+    )
+
+
+def claim(
+    tx: Transaction, holder: str, kinds: tuple[str, ...], lease_seconds: float, limit: int = 100
+) -> list[OutboxMessage]:
+    """Take the first message of each lane that is due, for at most `lease_seconds`.
+
+    Each claim counts as an attempt. A message past its deadline is given too: its sender settles it as
+    undeliverable.
+    """
+    due = tx.connection.execute(_DUE, {"kinds": list(kinds), "now": tx.now, "most": limit}).all()
+    until = tx.now + timedelta(seconds=lease_seconds)
+    for row in due:
+        tx.connection.execute(_LEASE, {"of": row.id, "holder": holder, "until": until})
+    return [_message(row) for row in due]
+
+
+def settle(tx: Transaction, message_id: MessageId) -> bool:
+    """Take a message out: it was delivered, or nobody needs it any more. False when it was out already."""
+    return tx.connection.execute(_DELETE, {"of": message_id}).rowcount == 1
+
+
+withdraw = settle
+
+
+def withdraw_lane(tx: Transaction, lane: str) -> int:
+    """Take out all that is queued in a lane; say how many messages that were."""
+    return tx.connection.execute(_DELETE_LANE, {"of": lane}).rowcount
+
+
+def postpone(tx: Transaction, message_id: MessageId, until: UtcTime) -> None:
+    """Give a message back, to be tried again from `until` on."""
+    tx.connection.execute(_POSTPONE, {"of": message_id, "until": until})
+
+
+def _message(row: Row[tuple[object, ...]]) -> OutboxMessage:
+    return OutboxMessage(
+        id=MessageId(row.id),
+        kind=row.kind,
+        lane=row.lane,
+        address=row.address,
+        body=row.body,
+        not_before=row.not_before,
+        deadline=row.deadline,
+        attempts=row.attempts + 1,
+    )
