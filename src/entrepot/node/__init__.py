@@ -1,0 +1,1 @@
+"""What runs? Settings, worker loops, the HTTP applications, and the roles of a node."""

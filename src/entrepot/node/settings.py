@@ -1,0 +1,192 @@
+"""The settings of one node: a TOML file, read once, unknown keys refused.
+
+Times are seconds. Paths are relative to the settings file. Nothing secret is written here.
+"""
+
+import ipaddress
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from entrepot.values import Did, EntrepotError
+
+
+class SettingsError(EntrepotError):
+    """The settings file does not say what it must."""
+
+    def remedy(self) -> str:
+        return "Correct the settings file; docs/reference/settings.md lists every key."
+
+
+class Role(StrEnum):
+    CONNECTOR = "connector"
+    PLATFORM = "platform"
+    LEDGER = "ledger"
+    OBSERVER = "observer"
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Listen(_Section):
+    """Where the node listens, and how strangers reach it."""
+
+    public: str
+    """Host and port for other nodes."""
+    owner: str
+    """Host and port for the owner; loopback."""
+    url: str
+    """The public address as others write it, without a slash at the end."""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    insecure_http_beyond_loopback: bool = False
+
+
+class Outgoing(_Section):
+    """What this node may call."""
+
+    allow_private: tuple[str, ...] = ()
+    """Origins (scheme, host, port) on loopback or private ranges that may be called."""
+    seconds: float = 10.0
+    """How long one call may take."""
+
+
+class Space(_Section):
+    """The space that this node takes part in."""
+
+    name: str
+    platform: Did
+    platform_url: str
+    ledger_url: str
+    ledger_origin: str
+    """The origin line of the ledger's checkpoints."""
+    ledger_key: str
+    """The ledger's verifier key, as C2SP signed-note writes it."""
+    witnesses: tuple[str, ...] = ()
+    """Verifier keys of the witnesses whose cosignatures count."""
+    quorum: int = 0
+    """How many of them make a checkpoint witnessed."""
+
+
+class Status(_Section):
+    """Ages of what a node knows of others (design: Reach)."""
+
+    max_age: float = 60.0
+    resign: float = 30.0
+    poll: float = 10.0
+
+
+class Messages(_Section):
+    """When messages are sent again, and given up."""
+
+    follow_up: float = 0.2
+    too_early: float = 10.0
+    deadline: float = 86_400.0
+    deadline_waiting: float = 600.0
+
+
+class Records(_Section):
+    """When records are sealed, and when unanchored ones close the gate."""
+
+    seal: float = 1.0
+    oldest_unanchored: float = 3_600.0
+    resume_window: float = 3_600.0
+
+
+class Party(_Section):
+    """What the applicant says of itself; checked at admission."""
+
+    name: str
+    subject_code: str = ""
+    region: str = ""
+    roles: tuple[str, ...] = ()
+
+
+class SpaceRules(_Section):
+    """What the operator has decided for the space."""
+
+    one_sided_up_to: str = ""
+    """Highest grade for which a one-sided contract is allowed; empty refuses all."""
+    contract_type: str = "1"
+    place: str = "0000"
+
+
+class LedgerSettings(_Section):
+    """The embedded ledger."""
+
+    witness_urls: tuple[str, ...] = ()
+    """Where the witnesses of `space.witnesses` are asked to cosign."""
+    block_seconds: float = 0.05
+
+
+class Settings(_Section):
+    did: Did
+    roles: tuple[Role, ...]
+    listen: Listen
+    space: Space
+    party: Party
+    database: str = "sqlite:///node.db"
+    passphrase_file: str = ""
+    """File with the passphrase of the keys; else the variable ENTREPOT_PASSPHRASE is read."""
+    outgoing: Outgoing = Outgoing()
+    status: Status = Status()
+    messages: Messages = Messages()
+    records: Records = Records()
+    rules: SpaceRules = SpaceRules()
+    ledger: LedgerSettings = LedgerSettings()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a settings file."""
+        try:
+            settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), cls)
+        except FileNotFoundError as error:
+            raise SettingsError(f"there is no settings file {path}; `entrepot init` makes one") from error
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Refuse what would weaken the node without saying so."""
+        if not self.roles:
+            raise SettingsError("a node needs at least one role")
+        if not is_loopback(host_of(self.listen.owner)):
+            raise SettingsError("listen.owner must be a loopback address")
+        beyond = not is_loopback(host_of(self.listen.public))
+        if beyond and not self.listen.tls_certificate and not self.listen.insecure_http_beyond_loopback:
+            raise SettingsError("listening beyond loopback needs TLS or insecure_http_beyond_loopback = true")
+        if urlsplit(self.listen.url).scheme not in {"http", "https"} or self.listen.url.endswith("/"):
+            raise SettingsError("listen.url must be an http(s) address without a slash at the end")
+        if self.space.quorum > len(self.space.witnesses):
+            raise SettingsError("space.quorum asks for more witnesses than are listed")
+
+
+_LOOPBACK_NAMES: Final = frozenset({"localhost"})
+
+
+def host_of(address: str) -> str:
+    """The host of `host:port`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise SettingsError(f"expected host:port, got {address!r}")
+    return host.strip("[]")
+
+
+def port_of(address: str) -> int:
+    """The port of `host:port`."""
+    return int(address.rpartition(":")[2])
+
+
+def is_loopback(host: str) -> bool:
+    if host in _LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

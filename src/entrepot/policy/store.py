@@ -1,0 +1,80 @@
+"""Counters: how much of a permission was used. One row a counter and window, changed by guarded updates."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from entrepot.journal import UtcTimeColumn, metadata
+from entrepot.values import AgreementId, UtcTime
+
+_counter: Final = Table(
+    "policy_counter",
+    metadata,
+    Column("agreement_id", String(200), primary_key=True),
+    Column("permission", Integer, primary_key=True, autoincrement=False),
+    Column("counter", String(20), primary_key=True),
+    Column("window_start", UtcTimeColumn, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
+_of_window: Final = (
+    (_counter.c.agreement_id == bindparam("of"))
+    & (_counter.c.permission == bindparam("at"))
+    & (_counter.c.counter == bindparam("kind"))
+    & (_counter.c.window_start == bindparam("start"))
+)
+_OPEN: Final = insert(_counter)
+_TAKE: Final = (
+    update(_counter)
+    .where(_of_window, _counter.c.used + bindparam("amount") <= bindparam("most"))
+    .values(used=_counter.c.used + bindparam("amount"))
+)
+_GIVE_BACK: Final = (
+    update(_counter)
+    .where(_of_window, _counter.c.used >= bindparam("amount"))
+    .values(used=_counter.c.used - bindparam("amount"))
+)
+_USED: Final = select(_counter.c.used).where(_of_window)
+
+Key = tuple[AgreementId, int, str, UtcTime]
+
+
+def take(connection: Connection, key: Key, amount: int, limit: int) -> bool:
+    """Add `amount` unless that would pass `limit`; one guarded update decides."""
+    where = _bound(key) | {"amount": amount, "most": limit}
+    if connection.execute(_TAKE, where).rowcount:
+        return True
+    try:
+        with connection.begin_nested():
+            of, at, kind, start = key
+            connection.execute(
+                _OPEN,
+                {"agreement_id": of, "permission": at, "counter": kind, "window_start": start, "used": 0},
+            )
+    except IntegrityError:
+        return False  # the row is there, so the guard said no
+    return bool(connection.execute(_TAKE, where).rowcount)
+
+
+def give_back(connection: Connection, key: Key, amount: int) -> bool:
+    return bool(connection.execute(_GIVE_BACK, _bound(key) | {"amount": amount}).rowcount)
+
+
+def used(connection: Connection, key: Key) -> int:
+    return connection.execute(_USED, _bound(key)).scalar_one_or_none() or 0
+
+
+def _bound(key: Key) -> dict[str, object]:
+    of, at, kind, start = key
+    return {"of": of, "at": at, "kind": kind, "start": start}

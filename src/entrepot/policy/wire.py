@@ -1,0 +1,410 @@
+"""Policies on the wire: the compact form of the Dataspace Protocol, read strictly and written in one way.
+
+Read: the short, prefixed and full name of every known term; a list of one as its member. Refused, with
+every fault listed: unknown keys, terms and operators, values of the wrong type, a time without a zone.
+Written: a form that survives another connector (no unit, data type or remedy; no bare operand names).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import time, timedelta
+from typing import Final
+
+from entrepot.policy.model import (
+    ACTIONS,
+    ENTREPOT,
+    ODRL,
+    OPERANDS,
+    Atom,
+    Constraint,
+    Duty,
+    Group,
+    Junction,
+    Moment,
+    Operand,
+    OperandType,
+    Operator,
+    Period,
+    Policy,
+    PolicyError,
+    Rate,
+    Rule,
+    Value,
+    Window,
+)
+from entrepot.values import KindOfUse, MalformedError, UtcTime, parse_time, render_time
+from entrepot.values.canonical import Json
+
+MAX_RULES: Final = 64
+MAX_MEMBERS: Final = 64
+MAX_DEPTH: Final = 8
+MAX_TEXT: Final = 500
+
+_OUTER: Final = frozenset({"permission", "prohibition", "obligation"})
+_NOT_POLICY: Final = frozenset(
+    {"@id", "@type", "@context", "target", "assigner", "assignee", "timestamp", "profile"}
+)
+_OPERANDS_BY_IRI: Final = {o.iri: o for o in OPERANDS.values()}
+_ACTIONS_BY_IRI: Final = {iri: name for name, iri in ACTIONS.items()}
+_MOMENTS: Final = {"lt": Moment.BEFORE, "eq": Moment.ALONGSIDE, "gt": Moment.AFTER}
+_WINDOW: Final = re.compile(r"(\d\d):(\d\d)/(\d\d):(\d\d)(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_RATE: Final = re.compile(r"([1-9]\d{0,8})/(minute|hour|day)", re.ASCII)
+_USES: Final = re.compile(r"[1-9]\d{0,14}", re.ASCII)
+_REGION: Final = re.compile(r"\d{2}(\d{2}(\d{2})?)?", re.ASCII)
+_LIMITS: Final = frozenset({OperandType.USES, OperandType.RATE})
+_MANY: Final = frozenset({Operator.IS_ANY_OF, Operator.IS_NONE_OF, Operator.IS_ALL_OF})
+
+
+def parse_policy(document: Json) -> Policy:
+    """Read the rules of an offer or agreement, or raise `PolicyError` with all the faults.
+
+    The keys of the document that are not rules (`@id`, `target`, `assigner`, ...) are the caller's.
+    """
+    reading = _Reading()
+    policy = reading.policy(document)
+    if reading.faults:
+        raise PolicyError(tuple(reading.faults))
+    return policy
+
+
+def render_policy(policy: Policy) -> dict[str, Json]:
+    """Write the rules of `policy`; `parse_policy` of the result gives `policy` again."""
+    document: dict[str, Json] = {}
+    if policy.permissions:
+        document["permission"] = [_render_rule(r) for r in policy.permissions]
+    if policy.prohibitions:
+        document["prohibition"] = [_render_rule(r) for r in policy.prohibitions]
+    if policy.obligations:
+        document["obligation"] = [_render_duty(d) for d in policy.obligations]
+    return document
+
+
+def _full(term: str) -> str:
+    """The full name of a term that may be written short, prefixed or in full."""
+    if term.startswith("odrl:"):
+        return ODRL + term[5:]
+    return term if ":" in term else ODRL + term
+
+
+class _Reading:
+    """One reading of one document; collects faults instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def policy(self, document: Json) -> Policy:
+        if not isinstance(document, dict):
+            self._fault("$", "expected an object")
+            return Policy()
+        keys = self._keys(document, "$", _OUTER, ignored=_NOT_POLICY)
+        return Policy(
+            permissions=self._rules(keys.get("permission"), "$.permission", with_duties=True),
+            prohibitions=self._rules(keys.get("prohibition"), "$.prohibition", with_duties=False),
+            obligations=tuple(
+                self._duty(d, f"$.obligation[{i}]")
+                for i, d in enumerate(self._list(keys.get("obligation"), "$.obligation"))
+            ),
+        )
+
+    def _rules(self, value: Json, path: str, *, with_duties: bool) -> tuple[Rule, ...]:
+        return tuple(
+            self._rule(r, f"{path}[{i}]", with_duties=with_duties)
+            for i, r in enumerate(self._list(value, path))
+        )
+
+    def _rule(self, value: Json, path: str, *, with_duties: bool) -> Rule:
+        if not isinstance(value, dict):
+            self._fault(path, "expected a rule")
+            return Rule("use")
+        known = frozenset({"action", "constraint"} | ({"duty"} if with_duties else set()))
+        keys = self._keys(value, path, known)
+        return Rule(
+            action=self._action(keys.get("action"), f"{path}.action"),
+            constraints=tuple(
+                self._constraint(c, f"{path}.constraint[{i}]", MAX_DEPTH, limits=with_duties)
+                for i, c in enumerate(self._list(keys.get("constraint"), f"{path}.constraint"))
+            ),
+            duties=tuple(
+                self._duty(d, f"{path}.duty[{i}]")
+                for i, d in enumerate(self._list(keys.get("duty"), f"{path}.duty"))
+            ),
+        )
+
+    def _duty(self, value: Json, path: str) -> Duty:
+        if not isinstance(value, dict):
+            self._fault(path, "expected a duty")
+            return Duty("inform")
+        keys = self._keys(value, path, frozenset({"action", "constraint"}))
+        action = self._action(keys.get("action"), f"{path}.action")
+        moment = Moment.BEFORE
+        for i, constraint in enumerate(self._list(keys.get("constraint"), f"{path}.constraint")):
+            moment = self._moment(constraint, f"{path}.constraint[{i}]")
+        if moment is not Moment.BEFORE:
+            self._fault(path, f"a duty {moment} a use cannot be watched over until the next release")
+        return Duty(action, moment)
+
+    def _moment(self, value: Json, path: str) -> Moment:
+        """Read `event lt|eq|gt policyUsage`, ODRL's way to say before, alongside and after."""
+        if isinstance(value, dict):
+            keys = self._keys(value, path, frozenset({"leftOperand", "operator", "rightOperand"}))
+            left, operator, right = (keys.get(k) for k in ("leftOperand", "operator", "rightOperand"))
+            if (
+                isinstance(left, str)
+                and isinstance(operator, str)
+                and isinstance(right, str)
+                and _full(left) == ODRL + "event"
+                and _full(right) == ODRL + "policyUsage"
+                and (moment := _MOMENTS.get(_full(operator).removeprefix(ODRL)))
+            ):
+                return moment
+        self._fault(path, "expected on a duty: odrl:event lt, eq or gt odrl:policyUsage")
+        return Moment.BEFORE
+
+    def _action(self, value: Json, path: str) -> str:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, dict) and set(value) == {"@id"}:
+            value = value["@id"]
+        name = _ACTIONS_BY_IRI.get(_full(value)) if isinstance(value, str) else None
+        if name is None:
+            self._fault(path, f"expected one of the actions {', '.join(ACTIONS)}, got {_shown(value)}")
+            return "use"
+        return name
+
+    def _constraint(self, value: Json, path: str, depth: int, *, limits: bool) -> Constraint:
+        nothing = Atom(OPERANDS["purpose"], Operator.EQ, "")
+        if depth == 0:
+            self._fault(path, f"nested deeper than {MAX_DEPTH} levels")
+            return nothing
+        if not isinstance(value, dict):
+            self._fault(path, "expected a constraint")
+            return nothing
+        junctions = [k for k in value if _full(k).removeprefix(ODRL) in {"and", "or", "xone", "andSequence"}]
+        if junctions:
+            name = _full(junctions[0]).removeprefix(ODRL)
+            if len(value) != 1 or name == "andSequence":
+                self._fault(path, "expected exactly one of and, or, xone (andSequence is not understood)")
+                return nothing
+            members = tuple(
+                self._constraint(c, f"{path}.{name}[{i}]", depth - 1, limits=limits and name == "and")
+                for i, c in enumerate(self._list(value[junctions[0]], f"{path}.{name}"))
+            )
+            if not members:
+                self._fault(f"{path}.{name}", "expected at least one constraint")
+                return nothing
+            return Group(Junction(name), members)
+        atom = self._atom(value, path) or nothing
+        if atom.operand.type in _LIMITS and not limits:
+            # A counter is charged when its permission is relied on; under `or` nobody could say whether.
+            self._fault(
+                path, f"{atom.operand.name} must hold in every case: not under or, xone, a prohibition"
+            )
+        return atom
+
+    def _atom(self, value: Mapping[str, Json], path: str) -> Atom | None:
+        keys = self._keys(value, path, frozenset({"leftOperand", "operator", "rightOperand"}))
+        operand = self._operand(keys.get("leftOperand"), f"{path}.leftOperand")
+        operator = self._operator(keys.get("operator"), f"{path}.operator")
+        if operand is None or operator is None:
+            return None
+        if operator not in operand.operators:
+            allowed = ", ".join(sorted(operand.operators))
+            self._fault(f"{path}.operator", f"{operand.name} is compared by {allowed}, not by {operator}")
+            return None
+        right = self._right(keys.get("rightOperand"), operator, operand, f"{path}.rightOperand")
+        return None if right is None else Atom(operand, operator, right)
+
+    def _operand(self, value: Json, path: str) -> Operand | None:
+        if isinstance(value, dict) and set(value) == {"@id"}:
+            value = value["@id"]
+        found = None
+        if isinstance(value, str):
+            found = OPERANDS.get(value) or _OPERANDS_BY_IRI.get(_full(value))
+        if found is None:
+            known = ", ".join(o.iri for o in OPERANDS.values())
+            self._fault(path, f"unknown operand {_shown(value)}; known are {known}")
+        return found
+
+    def _operator(self, value: Json, path: str) -> Operator | None:
+        if isinstance(value, dict) and set(value) == {"@id"}:
+            value = value["@id"]
+        name = _full(value).removeprefix(ODRL) if isinstance(value, str) else ""
+        if name.startswith("term-"):
+            self._fault(path, f"write {name.removeprefix('term-')} instead of {name}")
+            return None
+        if name not in tuple(Operator):
+            self._fault(path, f"unknown operator {_shown(value)}; known are {', '.join(Operator)}")
+            return None
+        return Operator(name)
+
+    def _right(self, value: Json, operator: Operator, operand: Operand, path: str) -> Value | None:
+        if isinstance(value, dict):
+            if set(value) == {"@id"}:
+                value = value["@id"]
+            elif set(value) == {"@value"}:
+                value = value["@value"]
+        if isinstance(value, int) and not isinstance(value, bool):
+            self._fault(path, f'a number is written as text: "{value}"')
+            return None
+        items = value if isinstance(value, list) else [value]
+        if not items or len(items) > MAX_MEMBERS or (len(items) > 1 and operator not in _MANY):
+            self._fault(path, f"expected one value for {operator}, got {len(items)}")
+            return None
+        read: list[Value] = []
+        for item in items:
+            if not isinstance(item, str) or not item or len(item) > MAX_TEXT:
+                self._fault(path, f"expected text of at most {MAX_TEXT} characters, got {_shown(item)}")
+                return None
+            try:
+                read.append(_READERS[operand.type](item))
+            except MalformedError as error:
+                self._fault(path, str(error))
+                return None
+        if operator in _MANY:
+            return frozenset(str(v) for v in read)
+        return read[0]
+
+    def _keys(
+        self,
+        value: Mapping[str, Json],
+        path: str,
+        known: frozenset[str],
+        ignored: frozenset[str] = frozenset({"@type", "@id"}),
+    ) -> dict[str, Json]:
+        keys: dict[str, Json] = {}
+        for key, item in value.items():
+            name = _full(key).removeprefix(ODRL) if not key.startswith("@") else key
+            if name in keys:
+                self._fault(path, f"{name} is there twice")
+            elif name in known:
+                keys[name] = item
+            elif name not in ignored:
+                self._fault(path, f"unknown key {_shown(key)}")
+        return keys
+
+    def _list(self, value: Json, path: str) -> list[Json]:
+        if value is None:
+            return []
+        items: list[Json] = value if isinstance(value, list) else [value]
+        if len(items) > MAX_RULES:
+            self._fault(path, f"more than {MAX_RULES} entries")
+            return []
+        return items
+
+    def _fault(self, path: str, message: str) -> None:
+        self.faults.append(f"{path}: {message}")
+
+
+def _shown(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _read_uses(text: str) -> int:
+    if not _USES.fullmatch(text):
+        raise MalformedError(f"expected a positive number of uses, got {text!r}")
+    return int(text)
+
+
+def _read_rate(text: str) -> Rate:
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise MalformedError(f"expected a rate such as 10/minute, 10/hour or 10/day, got {text!r}")
+    return Rate(int(match[1]), Period(match[2]))
+
+
+def _read_region(text: str) -> str:
+    if not _REGION.fullmatch(text):
+        raise MalformedError(f"expected a region of 2, 4 or 6 digits, got {text!r}")
+    return text
+
+
+def _read_kind(text: str) -> str:
+    name = text.removeprefix(ENTREPOT)
+    if name not in tuple(KindOfUse):
+        raise MalformedError(f"expected one of {', '.join(KindOfUse)}, got {text!r}")
+    return name
+
+
+def _read_window(text: str) -> Window:
+    match = _WINDOW.fullmatch(text)
+    if match is None:
+        raise MalformedError(
+            f"expected a daily window with its zone, such as 08:00/18:00+08:00, got {text!r}"
+        )
+    sign = -1 if match[5] == "-" else 1
+    offset = timedelta(hours=int(match[6] or 0), minutes=int(match[7] or 0)) * sign
+    try:
+        window = Window(time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4])), offset)
+    except ValueError as error:
+        raise MalformedError(f"no such time of day in {text!r}") from error
+    if window.opens == window.closes or abs(offset) > timedelta(hours=14):
+        raise MalformedError(f"an empty window or no such zone: {text!r}")
+    return window
+
+
+_READERS: Final[Mapping[OperandType, Callable[[str], Value]]] = {
+    OperandType.TERM: str,
+    OperandType.TIME: parse_time,
+    OperandType.WINDOW: _read_window,
+    OperandType.USES: _read_uses,
+    OperandType.RATE: _read_rate,
+    OperandType.REGION: _read_region,
+    OperandType.KIND: _read_kind,
+}
+
+
+def _render_rule(rule: Rule) -> Json:
+    document: dict[str, Json] = {"action": _render_action(rule.action)}
+    if rule.constraints:
+        document["constraint"] = [_render_constraint(c) for c in rule.constraints]
+    if rule.duties:
+        document["duty"] = [_render_duty(d) for d in rule.duties]
+    return document
+
+
+def _render_duty(duty: Duty) -> Json:
+    document: dict[str, Json] = {"action": _render_action(duty.action)}
+    if duty.moment is not Moment.BEFORE:
+        operator = next(o for o, m in _MOMENTS.items() if m is duty.moment)
+        document["constraint"] = [
+            {"leftOperand": "odrl:event", "operator": operator, "rightOperand": "odrl:policyUsage"}
+        ]
+    return document
+
+
+def _render_action(name: str) -> str:
+    # The protocol's context defines `use` alone; any other short name would be lost.
+    return name if name == "use" else ACTIONS[name].replace(ODRL, "odrl:")
+
+
+def _render_constraint(constraint: Constraint) -> Json:
+    match constraint:
+        case Group(junction, members):
+            return {str(junction): [_render_constraint(m) for m in members]}
+        case Atom(operand, operator, value):
+            return {
+                "leftOperand": operand.iri.replace(ODRL, "odrl:"),
+                "operator": str(operator),
+                "rightOperand": _render_right(value, operand.type),
+            }
+
+
+def _render_right(value: Value, kind: OperandType) -> Json:
+    match value:
+        case frozenset():
+            texts = [ENTREPOT + v if kind is OperandType.KIND else v for v in sorted(value)]
+            return texts[0] if len(texts) == 1 else [*texts]
+        case Window(opens, closes, offset):
+            minutes = offset // timedelta(minutes=1)
+            hours, rest = divmod(abs(minutes), 60)
+            zone = f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+            return f"{opens:%H:%M}/{closes:%H:%M}{zone}"
+        case Rate(uses, period):
+            return f"{uses}/{period}"
+        case UtcTime():
+            return render_time(value)
+        case str():
+            return ENTREPOT + value if kind is OperandType.KIND else value
+        case int():
+            return str(value)
