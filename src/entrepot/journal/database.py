@@ -1,22 +1,27 @@
 """The database of one node: where its tables are declared, and how its connections behave.
 
 SQLite is opened in WAL mode with `synchronous=FULL`, and transactions begin where we say so: the
-driver's own implicit transactions are switched off.
+driver's own implicit transactions are switched off. On PostgreSQL writers are serializable and readers
+see one snapshot.
 """
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Dialect, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.pool import Pool, QueuePool
+from sqlalchemy import URL, BigInteger, Dialect, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
-from entrepot.values import MalformedError, UtcTime, require_utc
+from entrepot.values import MalformedError, UnavailableError, UtcTime, require_utc
 
 metadata: Final = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
 )
@@ -25,6 +30,27 @@ metadata: Final = MetaData(
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BUSY_SECONDS: Final = 30
+_POOL_SIZE: Final = 8
+
+# What ends a whole transaction, whichever statement met it (SQLite, "Result and Error Codes").
+_FATAL_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+# PostgreSQL, appendix A: connection, resources, operator's intervention, system, internal.
+_FATAL_POSTGRESQL: Final = ("08", "53", "57", "58", "XX")
+_LOST_A_RACE: Final = frozenset({"40001", "40P01"})
 
 
 class UtcTimeColumn(TypeDecorator[UtcTime]):
@@ -40,25 +66,67 @@ class UtcTimeColumn(TypeDecorator[UtcTime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-def open_writer(url: str) -> Engine:
-    """Open the engine that writes. On SQLite every transaction takes the write lock when it begins."""
-    return _open(url, begin="BEGIN IMMEDIATE", pool=QueuePool)
-
-
-def open_reader(url: str) -> Engine:
-    """Open the engine that reads. Each transaction sees one snapshot."""
-    return _open(url, begin="BEGIN", pool=QueuePool)
-
-
-def _open(url: str, *, begin: str, pool: type[Pool]) -> Engine:
+def parse_url(url: str) -> URL:
+    """Read the address of a node's database, or refuse what no node can be run on."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise MalformedError(f"{parsed.get_backend_name()} is not supported yet; use sqlite:///FILE")
-    if parsed.database in {None, "", ":memory:"}:
-        raise MalformedError("a node's database is a file: sqlite:///FILE")
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database in {None, "", ":memory:"}:
+            raise MalformedError("a node's database is a file: sqlite:///FILE")
+        case "sqlite":
+            return parsed
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise NotImplementedError(f"a node's database is sqlite:///FILE or postgresql://…, not {other}")
+
+
+def open_writer(url: URL) -> Engine:
+    """Open the engine that writes. On SQLite every transaction takes the write lock when it begins."""
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url, begin="BEGIN IMMEDIATE", query_only=False)
+    return create_engine(url, isolation_level="SERIALIZABLE", pool_size=_POOL_SIZE, pool_pre_ping=True)
+
+
+def open_reader(url: URL) -> Engine:
+    """Open the engine that reads. Each transaction sees one snapshot and can change nothing."""
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url, begin="BEGIN", query_only=True)
+    engine = create_engine(url, isolation_level="REPEATABLE READ", pool_size=_POOL_SIZE, pool_pre_ping=True)
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Say whether `error` is the database's own trouble, and not that of the statement that met it."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # An error of the driver itself has no code.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _FATAL_SQLITE
+    return error.connection_invalidated or _sqlstate(error).startswith(_FATAL_POSTGRESQL)
+
+
+def is_lost_race(error: BaseException) -> bool:
+    """Say whether a transaction only has to be run again: another one was faster (PostgreSQL)."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _LOST_A_RACE
+
+
+def unavailable(error: BaseException) -> UnavailableError:
+    """Give a fresh error of ours that tells what the database said."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    failure = UnavailableError(f"the journal could not be reached: {said}")
+    failure.__cause__ = error
+    return failure
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""  # absent where the server said nothing
+
+
+def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
     engine = create_engine(
-        parsed,
-        poolclass=pool,
+        url,
+        poolclass=QueuePool,
+        pool_size=_POOL_SIZE,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
 
@@ -68,6 +136,8 @@ def _open(url: str, *, begin: str, pool: type[Pool]) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        if query_only:
+            connection.execute("PRAGMA query_only=ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401 (SQLAlchemy's connection)

@@ -7,7 +7,7 @@ from sqlalchemy import Column, String, Table, bindparam, insert, or_, update
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal.database import UtcTimeColumn, metadata
-from entrepot.journal.writer import Transaction
+from entrepot.journal.transaction import Transaction
 
 _lease: Final = Table(
     "lease",

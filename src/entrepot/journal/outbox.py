@@ -10,6 +10,8 @@ from typing import Final
 
 from sqlalchemy import (
     Column,
+    Connection,
+    Index,
     Integer,
     LargeBinary,
     Row,
@@ -17,8 +19,10 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -26,7 +30,7 @@ from sqlalchemy import (
 )
 
 from entrepot.journal.database import UtcTimeColumn, metadata
-from entrepot.journal.writer import Transaction
+from entrepot.journal.transaction import Transaction
 from entrepot.values import MessageId, UtcTime
 
 
@@ -50,7 +54,7 @@ outbox: Final = Table(
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("id", String(200), nullable=False, unique=True),
     Column("kind", String(40), nullable=False),
-    Column("lane", String(200), nullable=False, index=True),
+    Column("lane", String(200), nullable=False),
     Column("address", String(2000), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("not_before", UtcTimeColumn, nullable=False),
@@ -60,23 +64,29 @@ outbox: Final = Table(
     Column("leased_until", UtcTimeColumn),
     sqlite_autoincrement=True,
 )
+Index("ix_outbox_lane_position", outbox.c.lane, outbox.c.position)
 
 _earlier: Final = outbox.alias("earlier")
+_is_first: Final = ~exists().where(
+    and_(_earlier.c.lane == outbox.c.lane, _earlier.c.position < outbox.c.position)
+)
+_is_of_kind: Final = outbox.c.kind.in_(bindparam("kinds", expanding=True))
+_is_free: Final = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= bindparam("now"))
+_free_from: Final = case(
+    (outbox.c.leased_until > outbox.c.not_before, outbox.c.leased_until), else_=outbox.c.not_before
+)
+
 _INSERT: Final = insert(outbox)
 _DUE: Final = (
     select(outbox)
-    .where(
-        outbox.c.kind.in_(bindparam("kinds", expanding=True)),
-        outbox.c.not_before <= bindparam("now"),
-        or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= bindparam("now")),
-        ~exists().where(and_(_earlier.c.lane == outbox.c.lane, _earlier.c.position < outbox.c.position)),
-    )
+    .where(_is_of_kind, outbox.c.not_before <= bindparam("now"), _is_free, _is_first)
     .order_by(outbox.c.position)
     .limit(bindparam("most"))
 )
+_NEXT_DUE: Final = select(func.min(_free_from, type_=UtcTimeColumn)).where(_is_of_kind, _is_first)
 _LEASE: Final = (
     update(outbox)
-    .where(outbox.c.id == bindparam("of"))
+    .where(outbox.c.id == bindparam("of"), _is_free)
     .values(leased_by=bindparam("holder"), leased_until=bindparam("until"), attempts=outbox.c.attempts + 1)
 )
 _POSTPONE: Final = (
@@ -85,6 +95,7 @@ _POSTPONE: Final = (
     .values(not_before=bindparam("until"), leased_by=None, leased_until=None)
 )
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
+_DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
 _DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
 
 
@@ -114,10 +125,13 @@ def claim(
     undeliverable.
     """
     due = tx.connection.execute(_DUE, {"kinds": list(kinds), "now": tx.now, "most": limit}).all()
-    until = tx.now + timedelta(seconds=lease_seconds)
-    for row in due:
-        tx.connection.execute(_LEASE, {"of": row.id, "holder": holder, "until": until})
-    return [_message(row) for row in due]
+    lease = {"holder": holder, "now": tx.now, "until": tx.now + timedelta(seconds=lease_seconds)}
+    return [_message(row) for row in due if tx.connection.execute(_LEASE, {"of": row.id} | lease).rowcount]
+
+
+def next_due(connection: Connection, kinds: tuple[str, ...]) -> UtcTime | None:
+    """When the next message of these kinds can be claimed; None while there is none."""
+    return connection.execute(_NEXT_DUE, {"kinds": list(kinds)}).scalar_one()
 
 
 def settle(tx: Transaction, message_id: MessageId) -> bool:
@@ -131,6 +145,11 @@ withdraw = settle
 def withdraw_lane(tx: Transaction, lane: str) -> int:
     """Take out all that is queued in a lane; say how many messages that were."""
     return tx.connection.execute(_DELETE_LANE, {"of": lane}).rowcount
+
+
+def withdraw_unsent(tx: Transaction, lane: str) -> int:
+    """Take out what is queued in a lane and was never tried; what may have been sent stays until answered."""
+    return tx.connection.execute(_DELETE_UNSENT, {"of": lane}).rowcount
 
 
 def postpone(tx: Transaction, message_id: MessageId, until: UtcTime) -> None:

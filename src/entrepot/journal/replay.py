@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal.database import UtcTimeColumn, metadata
-from entrepot.journal.writer import Transaction
-from entrepot.values import Digest, MessageId, ProcessId, UtcTime
+from entrepot.journal.transaction import Transaction
+from entrepot.values import Digest, MessageId, ProcessId, UtcTime, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ _seen: Final = Table(
     "seen",
     metadata,
     Column("scope", String(100), primary_key=True),
-    Column("key", String(500), primary_key=True),
+    # A stranger chooses the key: its digest has one length and any alphabet, and tells no secret.
+    Column("key", LargeBinary(32), primary_key=True),
     Column("until", UtcTimeColumn, nullable=False, index=True),
 )
 _answer: Final = Table(
@@ -55,13 +56,15 @@ _REMEMBER: Final = insert(_answer)
 _RECALL: Final = select(_answer).where(
     _answer.c.process == bindparam("process"), _answer.c.message_id == bindparam("message_id")
 )
+_FORGET_ANSWERS: Final = delete(_answer).where(_answer.c.at < bindparam("before"))
 
 
 def first_seen(tx: Transaction, scope: str, key: str, until: UtcTime) -> bool:
     """Say whether `key` is seen for the first time in `scope`, and remember it until `until`."""
+    digest = sha256(key.encode("utf-8", "surrogatepass"))
     try:
         with tx.connection.begin_nested():
-            tx.connection.execute(_SEE, {"scope": scope, "key": key, "until": until})
+            tx.connection.execute(_SEE, {"scope": scope, "key": digest, "until": until})
     except IntegrityError:
         return False
     return True
@@ -99,3 +102,8 @@ def recall_answer(
     connection = where.connection if isinstance(where, Transaction) else where
     row = connection.execute(_RECALL, {"process": process, "message_id": message_id}).first()
     return None if row is None else Answer(Digest(row.digest), row.status, row.body)
+
+
+def forget_answers(tx: Transaction, before: UtcTime) -> int:
+    """Drop answers given before a time when no repeat can come any more; say how many."""
+    return tx.connection.execute(_FORGET_ANSWERS, {"before": before}).rowcount

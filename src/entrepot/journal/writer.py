@@ -1,190 +1,239 @@
-"""Writing down: the one way in which a node changes its database.
+"""How use cases become durable: in groups on SQLite, each by itself on PostgreSQL.
 
-A use case is a plain function that takes an open transaction and returns a value. Queued use cases are
-run in order by one thread, a savepoint each, and the whole group is made durable with one fsync. A
-result is handed out after COMMIT only; so nothing is said, sent or shown that a crash could undo.
+Either way a result is handed out after COMMIT only; so nothing is said, sent or shown that a crash
+could undo.
 """
 
 import asyncio
 import queue
+import random
+import sqlite3
 import threading
 import time
-import uuid
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+import structlog
+from sqlalchemy import Connection, Engine
 
-from entrepot.journal.database import metadata, open_reader, open_writer
-from entrepot.values import Clock, UnavailableError, UtcTime, system_clock
+from entrepot.journal.database import is_fatal, is_lost_race, unavailable
+from entrepot.journal.transaction import Transaction, UseCase
+from entrepot.values import UnavailableError
 
-T = TypeVar("T")
+GROUP_SECONDS: Final = 0.005
+GROUP_SIZE: Final = 500
+POOL_SIZE: Final = 8
+_ATTEMPTS: Final = 20
+_PAUSE_SECONDS: Final = 0.005
 
-_GROUP_SECONDS: Final = 0.005
-_GROUP_SIZE: Final = 500
+_log: Final = structlog.get_logger()
 
-
-def new_uuid() -> str:
-    """A fresh random id, as a URN."""
-    return f"urn:uuid:{uuid.uuid4()}"
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """An open write transaction: the connection, the time it began at, and a source of fresh ids."""
-
-    connection: Connection
-    now: UtcTime
-    new_id: Callable[[], str]
-
-
-UseCase: TypeAlias = Callable[[Transaction], T]
-Query: TypeAlias = Callable[[Connection], T]
+Begin: TypeAlias = Callable[[Connection], Transaction]
+Waiter: TypeAlias = "asyncio.Future[Any] | Future[Any]"
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
+    """A use case, and where its caller waits for the outcome."""
+
     use_case: UseCase[Any]
-    promise: Future[Any]
+    waiter: Waiter
 
 
-class Journal:
-    """What this node wrote down. One writer, many readers, each reader on a snapshot of its own."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job came to: a value, or the error to raise at its caller."""
 
-    def __init__(self, url: str, clock: Clock, new_id: Callable[[], str]) -> None:
-        self._clock = clock
-        self._new_id = new_id
-        self._writing = open_writer(url)
-        self._reading = open_reader(url)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._wakes: list[Callable[[], None]] = []
-        self._closing = threading.Lock()
-        self._closed = False
+    waiter: Waiter
+    value: Any
+    error: BaseException | None
+
+
+class GroupWriter:
+    """One thread that runs queued use cases in order, a savepoint each, and one fsync for the group."""
+
+    def __init__(self, engine: Engine, begin: Begin, on_durable: Callable[[], None]) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._on_durable = on_durable
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    @classmethod
-    def open(cls, url: str, clock: Clock = system_clock, new_id: Callable[[], str] = new_uuid) -> "Journal":
-        return cls(url, clock, new_id)
+    def put(self, job: Job) -> None:
+        self._jobs.put(job)
 
-    def create_schema(self) -> None:
-        """Make every declared table. For tests; a node's database is made and changed by migrations."""
-        with self._writing.begin() as connection:
-            metadata.create_all(connection)
-
-    def on_commit(self, wake: Callable[[], None]) -> None:
-        """Call `wake`, from the writer's thread, after each group that became durable."""
-        self._wakes.append(wake)
-
-    async def write(self, use_case: UseCase[T]) -> T:
-        """Run `use_case` and return its value once it is durable.
-
-        A caller that is cancelled stops waiting; its use case happens all the same.
-        """
-        return await asyncio.shield(asyncio.wrap_future(self._queue(use_case)))
-
-    def write_now(self, use_case: UseCase[T]) -> T:
-        """As `write`, for threads and the command line."""
-        return self._queue(use_case).result()
-
-    async def read(self, query: Query[T]) -> T:
-        """Run `query` on a snapshot, in a thread of its own."""
-        return await asyncio.to_thread(self.read_now, query)
-
-    def read_now(self, query: Query[T]) -> T:
-        with self._reading.connect() as connection, connection.begin():
-            return query(connection)
+    def is_writing_thread(self) -> bool:
+        return threading.current_thread() is self._thread
 
     def close(self) -> None:
-        """Finish what is queued, then refuse anything new."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._jobs.put(None)
+        """Finish what is queued. Nothing may be put afterwards."""
+        self._jobs.put(None)
         self._thread.join()
-        self._writing.dispose()
-        self._reading.dispose()
-
-    def _queue(self, use_case: UseCase[T]) -> "Future[T]":
-        promise: Future[T] = Future()
-        with self._closing:
-            if self._closed:
-                raise UnavailableError("the journal is closed")
-            self._jobs.put(_Job(use_case, promise))
-        return promise
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
-            last = self._write_group(first)
-            for wake in self._wakes:
-                wake()
-            if last:
+            self._write_group(first)
+
+    def _write_group(self, first: Job) -> None:
+        taken: list[Job] = []
+        outcomes: list[Outcome] = []
+        try:
+            with self._engine.begin() as connection:
+                driver = _driver(connection)
+                before = driver.total_changes
+                transaction = self._begin(connection)
+                for job in self._group(first):
+                    taken.append(job)
+                    outcomes.append(_attempt(job, transaction, driver))
+                changed = driver.total_changes != before
+        except Exception as error:  # noqa: BLE001 (whatever ended the group is told to each of its callers)
+            # Where it could not even begin, those who queued behind it waited as long, and in vain.
+            failed = taken or [first, *self._waiting()]
+            hand_out([Outcome(job.waiter, None, unavailable(error)) for job in failed])
+            return
+        hand_out(outcomes)
+        if changed:
+            self._on_durable()
+
+    def _group(self, first: Job) -> Iterator[Job]:
+        """Give the jobs of one group: from `first` on until it is full or late, or nobody waits."""
+        ends = time.monotonic() + GROUP_SECONDS
+        yield first
+        for job in self._waiting():
+            yield job
+            if time.monotonic() > ends:
                 return
 
-    def _write_group(self, first: _Job) -> bool:
-        """Run jobs from `first` on until the group is full or its time is up, commit, hand out results.
+    def _waiting(self) -> Iterator[Job]:
+        for _ in range(GROUP_SIZE - 1):
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is None:
+                self._jobs.put(None)  # the last of all: it ends `_run`, after this group
+                return
+            yield job
 
-        Says whether the end of the queue was met.
-        """
-        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
-        ends = time.monotonic() + _GROUP_SECONDS
-        job: _Job | None = first
-        taken = [first]
+
+class PoolWriter:
+    """A pool of threads, a serializable transaction for each use case, run again where another won."""
+
+    def __init__(self, engine: Engine, begin: Begin, on_durable: Callable[[], None]) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._on_durable = on_durable
+        self._inside = threading.local()
+        self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="journal-writer")
+
+    def put(self, job: Job) -> None:
+        self._threads.submit(self._write, job)
+
+    def is_writing_thread(self) -> bool:
+        return getattr(self._inside, "writing", False)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def _write(self, job: Job) -> None:
+        self._inside.writing = True
         try:
-            with self._writing.begin() as connection:
-                transaction = Transaction(connection, self._clock(), self._new_id)
-                while job is not None:
-                    outcomes.append((job, *_attempt(job, transaction)))
-                    if len(outcomes) == _GROUP_SIZE or time.monotonic() > ends:
-                        break
-                    try:
-                        job = self._jobs.get_nowait()
-                    except queue.Empty:
-                        break
-                    if job is not None:
-                        taken.append(job)
-        except Exception as error:  # noqa: BLE001 (the writer's loop: whatever ended the group is told to each caller)
-            for failed in taken:
-                failed.promise.set_exception(_unavailable(error))
-            return job is None
-        for done, value, raised in outcomes:
-            if raised is None:
-                done.promise.set_result(value)
-            else:
-                done.promise.set_exception(raised)
-        return job is None
+            value = self._repeat(job.use_case)
+        except BaseException as error:  # noqa: BLE001 (it is raised at the caller, who waits elsewhere)
+            hand_out([Outcome(job.waiter, None, _told(error))])
+        else:
+            hand_out([Outcome(job.waiter, value, None)])
+            self._on_durable()
+
+    def _repeat(self, use_case: UseCase[Any]) -> Any:  # noqa: ANN401 (the use case's own value)
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self._engine.begin() as connection:
+                    return use_case(self._begin(connection))
+            except Exception as error:
+                if not is_lost_race(error):
+                    raise
+            # Those who collided must not come back together.
+            time.sleep(_PAUSE_SECONDS * (attempt + 1) * random.random())  # noqa: S311 (no secret)
+        raise UnavailableError(f"{_ATTEMPTS} attempts met other writers at the same rows")
 
 
-def _attempt(job: _Job, transaction: Transaction) -> tuple[Any, BaseException | None]:
-    """Run one use case in a savepoint. An error that ended the whole transaction is raised."""
-    run = transaction.connection.exec_driver_sql
-    run("SAVEPOINT use_case")
+def hand_out(outcomes: Iterable[Outcome]) -> None:
+    """Tell every caller; those of one event loop together, since waking a loop costs more than a result."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop | None, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        waiter = outcome.waiter
+        by_loop[waiter.get_loop() if isinstance(waiter, asyncio.Future) else None].append(outcome)
+    for loop, those in by_loop.items():
+        if loop is None:
+            _tell(those)
+            continue
+        try:
+            loop.call_soon_threadsafe(_tell, those)
+        except RuntimeError:  # the loop is closed, so nobody waits there
+            _log.warning("journal_callers_left", count=len(those))
+
+
+def _tell(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.waiter.done():  # its caller was cancelled meanwhile
+            if outcome.error is not None:
+                _log.warning("journal_caller_left", exc_info=outcome.error)
+        elif outcome.error is not None:
+            outcome.waiter.set_exception(outcome.error)
+        else:
+            outcome.waiter.set_result(outcome.value)
+
+
+def _attempt(job: Job, transaction: Transaction, driver: sqlite3.Connection) -> Outcome:
+    """Run one use case in a savepoint. What ended the whole transaction is raised."""
+    driver.execute("SAVEPOINT use_case")
     try:
         value = job.use_case(transaction)
-    except Exception as error:
-        if not _is_open(transaction.connection):
-            raise
-        run("ROLLBACK TO use_case")
-        run("RELEASE use_case")
-        return None, error
-    run("RELEASE use_case")
-    return value, None
+        _require_whole(transaction.connection, driver)
+    except BaseException as error:
+        if is_fatal(error) or not driver.in_transaction:
+            raise UnavailableError(str(error)) from error
+        _close_nested(transaction.connection)
+        driver.execute("ROLLBACK TO use_case")
+        driver.execute("RELEASE use_case")
+        return Outcome(job.waiter, None, _told(error))
+    driver.execute("RELEASE use_case")
+    return Outcome(job.waiter, value, None)
 
 
-def _is_open(connection: Connection) -> bool:
-    """Say whether the database still holds the transaction; SQLite ends it on a full disk or bad I/O."""
-    return bool(
-        connection.connection.dbapi_connection and connection.connection.dbapi_connection.in_transaction
-    )
+def _require_whole(connection: Connection, driver: sqlite3.Connection) -> None:
+    """Refuse a use case that swallowed what ended the transaction, or left a savepoint open."""
+    if not driver.in_transaction:
+        raise UnavailableError("the transaction had ended")
+    if connection.in_nested_transaction():
+        raise RuntimeError("a use case left a savepoint open")
 
 
-def _unavailable(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError):
-        failure = UnavailableError(f"the journal could not be written: {error.orig}")
-        failure.__cause__ = error
-        return failure
+def _close_nested(connection: Connection) -> None:
+    """Roll back savepoints that a failing use case left open, so that the next one starts level."""
+    while (nested := connection.get_nested_transaction()) is not None:
+        nested.rollback()
+
+
+def _told(error: BaseException) -> BaseException:
+    """What the caller is told: our own error for the database's trouble, else what was raised."""
+    if is_fatal(error):
+        return unavailable(error)
+    if isinstance(error, StopIteration):  # no future can carry it
+        bug = RuntimeError("a use case let StopIteration out")
+        bug.__cause__ = error
+        return bug
     return error
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection: a savepoint through SQLAlchemy costs ten times as much."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"expected a connection of sqlite3, got {type(driver).__name__}")
+    return driver

@@ -1,0 +1,261 @@
+"""The digital contract (数字合约): what is signed, how, and how a contract lives.
+
+The payload is a function of the decoded agreement, the contract id and the product's digest alone, so
+both parties derive the same bytes. What was signed is kept as bytes and never rendered again. Fields
+are those of the national digital contract (table C.1, 6.2.2); the agreement itself stands beside them.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from entrepot.contracts.model import Agreement
+from entrepot.contracts.wire import parse_agreement, render_agreement
+from entrepot.policy import Atom, Junction, Operator, Policy, Rule, render_policy
+from entrepot.values import (
+    ContractId,
+    Digest,
+    KeyId,
+    MalformedError,
+    TransitionError,
+    UtcTime,
+    canonical,
+    parse_digest,
+    render_digest,
+    render_time,
+)
+from entrepot.values.canonical import Json
+
+SIGNED_AS: Final = b"entrepot/contract/v1\n"
+"""What stands before the payload when it is signed: a signature of one thing is none of another."""
+
+_NATIONAL_OPERATORS: Final[Mapping[Operator, str]] = MappingProxyType(
+    {
+        Operator.EQ: "01",
+        Operator.GT: "02",
+        Operator.GTEQ: "03",
+        Operator.HAS_PART: "04",
+        Operator.IS_A: "05",
+        Operator.IS_ALL_OF: "06",
+        Operator.IS_ANY_OF: "07",
+        Operator.IS_NONE_OF: "08",
+        Operator.IS_PART_OF: "09",
+        Operator.LT: "10",
+        Operator.LTEQ: "11",
+        Operator.NEQ: "12",
+    }
+)
+
+
+class Signatory(StrEnum):
+    """Type of a signatory (table C.1)."""
+
+    PROVIDER = "01"
+    CONSUMER = "02"
+    SERVICE_PARTY = "03"
+
+
+class Status(StrEnum):
+    """Status of a contract (table C.1)."""
+
+    INITIATED = "01"
+    NEGOTIATING = "02"
+    SIGNING = "03"
+    SIGNED = "0301"
+    SIGN_FAILED = "0302"
+    PERFORMING = "05"
+    ENDED = "06"
+
+
+LIFE: Final[Mapping[tuple[Status, Status], str]] = MappingProxyType(
+    {
+        (Status.INITIATED, Status.NEGOTIATING): "a request or an offer was made",
+        (Status.NEGOTIATING, Status.SIGNING): "the terms are agreed",
+        (Status.NEGOTIATING, Status.ENDED): "withdrawn",
+        (Status.SIGNING, Status.SIGNED): "both have signed and it is filed",
+        (Status.SIGNING, Status.SIGN_FAILED): "a signature did not come or did not hold",
+        (Status.SIGN_FAILED, Status.NEGOTIATING): "tried again",
+        (Status.SIGNED, Status.PERFORMING): "finalized",
+        (Status.SIGNED, Status.ENDED): "ended before the first use",
+        (Status.PERFORMING, Status.ENDED): "expiry, agreement, breach or a supervisor's order",
+    }
+)
+"""The life of a contract. The national text names the states (6.5); the arrows are ours."""
+
+
+class EndReason(StrEnum):
+    EXPIRY = "expiry"
+    AGREEMENT = "agreement"
+    BREACH = "breach"
+    ORDER = "order"
+
+
+def advance(status: Status, to: Status) -> Status:
+    """Move a contract along one arrow of `LIFE`, or refuse."""
+    if (status, to) not in LIFE:
+        raise TransitionError(status, f"the status {to}", "contract")
+    return to
+
+
+def contract_payload(agreement: Agreement, contract_id: ContractId, product_digest: Digest) -> bytes:
+    """Give the bytes that both parties sign."""
+    ends = ends_at(agreement.policy)
+    payload: dict[str, Json] = {
+        "version": 1,
+        "contractId": contract_id,
+        "signMode": "02",
+        "activationTime": render_time(agreement.timestamp),
+        "endTime": "" if ends is None else render_time(ends),
+        "signatoryEntities": [
+            {"signatoryEntityId": agreement.assigner, "signatorytype": str(Signatory.PROVIDER)},
+            {"signatoryEntityId": agreement.assignee, "signatorytype": str(Signatory.CONSUMER)},
+        ],
+        "dataProductId": agreement.target,
+        "dataProductDigest": render_digest(product_digest),
+        "permissionPolicies": [_national(r, agreement) for r in agreement.policy.permissions],
+        "prohibitionPolicies": [_national(r, agreement) for r in agreement.policy.prohibitions],
+        "obligationPolicies": [{"actions": [d.action]} for d in agreement.policy.obligations],
+        "agreement": render_agreement(agreement),
+    }
+    return canonical.encode(payload)
+
+
+@dataclass(frozen=True, slots=True)
+class ContractTerms:
+    """What a payload says, after it was found to be exactly what its agreement gives."""
+
+    contract_id: ContractId
+    agreement: Agreement
+    product_digest: Digest
+
+
+def read_payload(payload: bytes) -> ContractTerms:
+    """Read a payload strictly: deriving it anew from its agreement must give the same bytes."""
+    document = canonical.decode(payload)
+    if not isinstance(document, dict):
+        raise MalformedError("a contract's payload is an object")
+    contract_id, digest = document.get("contractId"), document.get("dataProductDigest")
+    if not isinstance(contract_id, str) or not isinstance(digest, str):
+        raise MalformedError("a contract's payload names its contractId and dataProductDigest")
+    terms = ContractTerms(
+        ContractId(contract_id), parse_agreement(document.get("agreement")), parse_digest(digest)
+    )
+    if contract_payload(terms.agreement, terms.contract_id, terms.product_digest) != payload:
+        raise MalformedError("the payload is not what its agreement gives")
+    return terms
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One signature under the payload."""
+
+    keyid: str
+    role: str
+    sig: str
+
+    @classmethod
+    def of(cls, key_id: KeyId, role: Signatory, signature: bytes) -> "Signature":
+        return cls(key_id, str(role), base64.b64encode(signature).decode())
+
+    @property
+    def raw(self) -> bytes:
+        return _unbase64(self.sig)
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payload and the signatures under it; provider first, then consumer."""
+
+    payload: str
+    signatures: tuple[Signature, ...]
+
+    @property
+    def raw_payload(self) -> bytes:
+        return _unbase64(self.payload)
+
+
+def seal_envelope(payload: bytes, signatures: Sequence[Signature]) -> bytes:
+    """Put payload and signatures into one envelope; its bytes do not depend on who signed first."""
+    ordered = tuple(sorted(signatures, key=lambda s: (s.role, s.keyid)))
+    return canonical.encode_struct(Envelope(base64.b64encode(payload).decode(), ordered))
+
+
+def open_envelope(raw: bytes) -> Envelope:
+    """Read an envelope strictly. **Does not verify its signatures.**"""
+    envelope = canonical.decode_struct(raw, Envelope)
+    keys = [(s.role, s.keyid) for s in envelope.signatures]
+    if (
+        not keys
+        or keys != sorted(set(keys))
+        or any(s.role not in tuple(Signatory) for s in envelope.signatures)
+    ):
+        raise MalformedError("the signatures of a contract are in order of role and none is there twice")
+    _ = envelope.raw_payload, [s.raw for s in envelope.signatures]
+    return envelope
+
+
+def ends_at(policy: Policy) -> UtcTime | None:
+    """When the last permission has run out; None where one has no end."""
+    ends = [_last_moment(rule) for rule in policy.permissions]
+    found = [e for e in ends if e is not None]
+    return max(found, default=None) if len(found) == len(ends) else None
+
+
+def _last_moment(rule: Rule) -> UtcTime | None:
+    bounds = [
+        c.value
+        for c in _conjunction(rule)
+        if isinstance(c.value, UtcTime) and c.operator in {Operator.LT, Operator.LTEQ}
+    ]
+    return min(bounds) if bounds else None
+
+
+def _conjunction(rule: Rule) -> list[Atom]:
+    atoms: list[Atom] = []
+    waiting = list(rule.constraints)
+    while waiting:
+        constraint = waiting.pop(0)
+        if isinstance(constraint, Atom):
+            atoms.append(constraint)
+        elif constraint.junction is Junction.AND:
+            waiting += constraint.members
+    return atoms
+
+
+def _national(rule: Rule, agreement: Agreement) -> Json:
+    """A rule in the words of the national contract; alternatives stay in the agreement beside it."""
+    return {
+        "dataProductIds": [agreement.target],
+        "assignerId": agreement.assigner,
+        "assigneeId": agreement.assignee,
+        "actions": [rule.action],
+        "constraints": [
+            {
+                "constraint": atom.operand.national,
+                "leftOperand": atom.operand.iri,
+                "operator": _NATIONAL_OPERATORS[atom.operator],
+                "value": _value(atom),
+            }
+            for atom in _conjunction(rule)
+        ],
+        "preDuties": [d.action for d in rule.duties],
+    }
+
+
+def _value(atom: Atom) -> Json:
+    rendered = render_policy(Policy(permissions=(Rule("use", (atom,)),)))
+    return rendered["permission"][0]["constraint"][0]["rightOperand"]  # type: ignore[call-overload,index]  # the shape just rendered
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError("expected base64") from error
+    if base64.b64encode(raw).decode() != text:
+        raise MalformedError("base64 is not in canonical form")
+    return raw

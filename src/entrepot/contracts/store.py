@@ -1,0 +1,261 @@
+"""Tables of negotiations, of every version of their terms, and of contracts."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from entrepot.contracts.exchange import Exchange, Move, Party, Pending, State
+from entrepot.contracts.model import Agreement, Negotiation, Offer, Signing
+from entrepot.contracts.wire import parse_agreement, parse_offer, render_agreement, render_offer
+from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.values import (
+    AgreementId,
+    ConflictError,
+    ContractId,
+    Did,
+    Digest,
+    MessageId,
+    ProcessId,
+    UtcTime,
+    canonical,
+)
+
+_negotiation: Final = Table(
+    "negotiation",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("party", String(20), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("pending_move", String(20)),
+    Column("pending_message", String(200)),
+    Column("peer_pid", String(500)),
+    Column("version", Integer, nullable=False),
+    Column("counterparty", String(500), nullable=False),
+    Column("address", String(2000), nullable=False),
+    Column("offer", LargeBinary, nullable=False),
+    Column("asked", LargeBinary, nullable=False),
+    Column("agreement", LargeBinary),
+    Column("agreement_id", String(500), index=True),
+    Column("contract_id", String(100)),
+    Column("product_digest", LargeBinary),
+    Column("payload", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("handed_over", Boolean, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("one_sided", Boolean, nullable=False),
+    Column("needs_person", Boolean, nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("problem", String(1000), nullable=False),
+    Column("created_at", UtcTimeColumn, nullable=False),
+    UniqueConstraint("counterparty", "party", "peer_pid"),
+)
+_terms: Final = Table(
+    "negotiation_terms",
+    metadata,
+    Column("negotiation_id", String(200), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("by", String(20), nullable=False),
+    Column("at", UtcTimeColumn, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
+)
+_contract: Final = Table(
+    "contract",
+    metadata,
+    Column("agreement_id", String(500), primary_key=True),
+    Column("contract_id", String(100), nullable=False, unique=True),
+    Column("negotiation_id", String(200), nullable=False),
+    Column("party", String(20), nullable=False),
+    Column("counterparty", String(500), nullable=False),
+    Column("status", String(4), nullable=False),
+    Column("agreement", LargeBinary, nullable=False),
+    Column("product_digest", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("envelope_digest", LargeBinary, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("one_sided", Boolean, nullable=False),
+    Column("ends_at", UtcTimeColumn),
+    Column("end_reason", String(20)),
+    Column("ended_at", UtcTimeColumn),
+)
+
+_INSERT: Final = insert(_negotiation)
+_BY_ID: Final = select(_negotiation).where(_negotiation.c.id == bindparam("of"))
+_BY_PEER: Final = select(_negotiation).where(
+    _negotiation.c.counterparty == bindparam("counterparty"),
+    _negotiation.c.party == bindparam("party"),
+    _negotiation.c.peer_pid == bindparam("peer_pid"),
+)
+_BY_MESSAGE: Final = select(_negotiation).where(_negotiation.c.pending_message == bindparam("message"))
+_ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
+_UPDATE: Final = update(_negotiation).where(
+    _negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected")
+)
+_LAST_TERMS: Final = select(func.max(_terms.c.number)).where(_terms.c.negotiation_id == bindparam("of"))
+_TERMS_OF: Final = select(_terms).where(_terms.c.negotiation_id == bindparam("of")).order_by(_terms.c.number)
+_KEEP_TERMS: Final = insert(_terms)
+_KEEP_CONTRACT: Final = insert(_contract)
+_CONTRACT: Final = select(_contract).where(_contract.c.agreement_id == bindparam("of"))
+_CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
+_CONTRACTS: Final = select(_contract).order_by(_contract.c.agreement_id).limit(bindparam("most"))
+_MOVE_CONTRACT: Final = (
+    update(_contract)
+    .where(_contract.c.agreement_id == bindparam("of"), _contract.c.status == bindparam("from_status"))
+    .values(status=bindparam("to_status"), end_reason=bindparam("why"), ended_at=bindparam("when"))
+)
+
+
+def create(tx: Transaction, negotiation: Negotiation) -> None:
+    tx.connection.execute(_INSERT, _row(negotiation) | {"created_at": tx.now})
+
+
+def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> None:
+    """Write a negotiation over the version it was read at; a later writer gets `ConflictError`."""
+    values = _row(negotiation)
+    of = values.pop("id")
+    done = tx.connection.execute(_UPDATE.values(**values), {"of": of, "expected": expected_version})
+    if done.rowcount != 1:
+        raise ConflictError(f"negotiation {of} has moved on from version {expected_version}")
+
+
+def read(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:
+    row = connection.execute(_BY_ID, {"of": negotiation_id}).first()
+    return None if row is None else _negotiation_of(row)
+
+
+def find_by_peer(
+    connection: Connection, counterparty: Did, party: Party, peer_pid: ProcessId
+) -> Negotiation | None:
+    where = {"counterparty": counterparty, "party": str(party), "peer_pid": peer_pid}
+    row = connection.execute(_BY_PEER, where).first()
+    return None if row is None else _negotiation_of(row)
+
+
+def find_by_message(connection: Connection, message_id: MessageId) -> Negotiation | None:
+    row = connection.execute(_BY_MESSAGE, {"message": message_id}).first()
+    return None if row is None else _negotiation_of(row)
+
+
+def every(connection: Connection, most: int) -> list[Negotiation]:
+    return [_negotiation_of(r) for r in connection.execute(_ALL, {"most": most})]
+
+
+def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Offer | Agreement) -> None:
+    """Keep one more version of what was proposed; none is ever overwritten."""
+    last = tx.connection.execute(_LAST_TERMS, {"of": negotiation_id}).scalar_one_or_none() or 0
+    document = render_offer(terms) if isinstance(terms, Offer) else render_agreement(terms)
+    tx.connection.execute(
+        _KEEP_TERMS,
+        {
+            "negotiation_id": negotiation_id,
+            "number": last + 1,
+            "by": str(by),
+            "at": tx.now,
+            "terms": canonical.encode(document),
+        },
+    )
+
+
+def terms_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
+    rows = connection.execute(_TERMS_OF, {"of": negotiation_id})
+    return [(r.number, Party(r.by), r.at, r.terms) for r in rows]
+
+
+def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:
+    tx.connection.execute(_KEEP_CONTRACT, values)
+
+
+def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any] | None":
+    return connection.execute(_CONTRACT, {"of": agreement_id}).first()
+
+
+def contract_row_by_id(connection: Connection, contract_id: ContractId) -> "Row[Any] | None":
+    return connection.execute(_CONTRACT_BY_ID, {"of": contract_id}).first()
+
+
+def contract_rows(connection: Connection, most: int) -> "list[Row[Any]]":
+    return list(connection.execute(_CONTRACTS, {"most": most}).all())
+
+
+def move_contract(
+    tx: Transaction, agreement_id: AgreementId, before: str, after: str, why: str | None, when: UtcTime | None
+) -> bool:
+    values = {"of": agreement_id, "from_status": before, "to_status": after, "why": why, "when": when}
+    return tx.connection.execute(_MOVE_CONTRACT, values).rowcount == 1
+
+
+def _row(n: Negotiation) -> dict[str, Any]:
+    exchange, signing = n.exchange, n.signing
+    return {
+        "id": exchange.id,
+        "party": str(exchange.party),
+        "state": str(exchange.state),
+        "pending_move": None if exchange.pending is None else str(exchange.pending.move),
+        "pending_message": None if exchange.pending is None else exchange.pending.message_id,
+        "peer_pid": exchange.peer_pid,
+        "version": exchange.version,
+        "counterparty": n.counterparty,
+        "address": n.address,
+        "offer": canonical.encode(render_offer(n.offer)),
+        "asked": canonical.encode(render_offer(n.asked)),
+        "agreement": None if n.agreement is None else canonical.encode(render_agreement(n.agreement)),
+        "agreement_id": None if n.agreement is None else n.agreement.id,
+        "contract_id": signing.contract_id,
+        "product_digest": signing.product_digest,
+        "payload": signing.payload,
+        "envelope": signing.envelope,
+        "handed_over": signing.handed_over,
+        "receipt": signing.receipt,
+        "one_sided": signing.one_sided,
+        "needs_person": n.needs_person,
+        "approved": n.approved,
+        "problem": n.problem[:1000],
+    }
+
+
+def _negotiation_of(row: "Row[Any]") -> Negotiation:
+    pending = (
+        None if row.pending_move is None else Pending(Move(row.pending_move), MessageId(row.pending_message))
+    )
+    return Negotiation(
+        exchange=Exchange(
+            id=ProcessId(row.id),
+            party=Party(row.party),
+            state=State(row.state),
+            pending=pending,
+            peer_pid=None if row.peer_pid is None else ProcessId(row.peer_pid),
+            version=row.version,
+        ),
+        counterparty=Did(row.counterparty),
+        address=row.address,
+        offer=parse_offer(canonical.decode(row.offer)),
+        asked=parse_offer(canonical.decode(row.asked)),
+        agreement=None if row.agreement is None else parse_agreement(canonical.decode(row.agreement)),
+        signing=Signing(
+            contract_id=None if row.contract_id is None else ContractId(row.contract_id),
+            product_digest=None if row.product_digest is None else Digest(row.product_digest),
+            payload=row.payload,
+            envelope=row.envelope,
+            handed_over=row.handed_over,
+            receipt=row.receipt,
+            one_sided=row.one_sided,
+        ),
+        needs_person=row.needs_person,
+        approved=row.approved,
+        problem=row.problem,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,123 @@
+"""Writing down: the one way in which a node changes its database.
+
+A use case is a plain function that takes an open transaction and returns a value. Here it is queued,
+and its value given back once it is durable (design, section 4).
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
+from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
+from entrepot.journal.writer import GroupWriter, Job, PoolWriter
+from entrepot.values import Clock, UnavailableError, system_clock
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+class Journal:
+    """What this node wrote down. Writers queue; each reader has a snapshot of its own."""
+
+    def __init__(self, url: str, clock: Clock, new_id: Callable[[], str]) -> None:
+        address = parse_url(url)
+        self._clock = clock
+        self._new_id = new_id
+        self._writing = open_writer(address)
+        self._reading = open_reader(address)
+        self._wakes: list[Callable[[], None]] = []
+        self._closing = threading.Lock()
+        self._closed = False
+        kind = GroupWriter if self._writing.dialect.name == "sqlite" else PoolWriter
+        self._writer = kind(self._writing, self._begin, self._wake)
+
+    @classmethod
+    def open(cls, url: str, clock: Clock = system_clock, new_id: Callable[[], str] = new_uuid) -> Self:
+        return cls(url, clock, new_id)
+
+    def create_schema(self) -> None:
+        """Make every declared table. For tests; a node's database is made and changed by migrations."""
+        with self._writing.begin() as connection:
+            metadata.create_all(connection)
+
+    def on_commit(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, from a writer's thread, whenever something new became durable here.
+
+        What another process writes into the same database wakes nobody: who waits looks now and then.
+        """
+        self._wakes.append(wake)
+
+    async def write(self, use_case: UseCase[T]) -> T:
+        """Run `use_case` and return its value once it is durable.
+
+        A caller that is cancelled stops waiting; its use case happens all the same. `UnavailableError`
+        says that it was not made durable, or that this is not known; to be sure, read.
+        """
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(Job(use_case, waiter))
+        return await waiter
+
+    def write_now(self, use_case: UseCase[T]) -> T:
+        """As `write`, for threads and the command line. It blocks: never call it on an event loop."""
+        waiter: Future[T] = Future()
+        self._put(Job(use_case, waiter))
+        return waiter.result()
+
+    async def read(self, query: Query[T]) -> T:
+        """Run `query` on a snapshot, in a thread of its own."""
+        return await asyncio.to_thread(self.read_now, query)
+
+    def read_now(self, query: Query[T]) -> T:
+        """As `read`, for threads and the command line."""
+        try:
+            with self._reading.connect() as connection, connection.begin():
+                return query(connection)
+        except DBAPIError as error:
+            if is_fatal(error):
+                raise unavailable(error) from error
+            raise
+
+    def close(self) -> None:
+        """Finish what is queued, then refuse anything new."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._writer.close()
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(self, job: Job) -> None:
+        if self._writer.is_writing_thread():
+            raise RuntimeError("a use case has its transaction; it would wait for itself")
+        with self._closing:
+            if self._closed:
+                raise UnavailableError("the journal is closed")
+            self._writer.put(job)
+
+    def _begin(self, connection: Connection) -> Transaction:
+        return Transaction(connection, self._clock(), self._new_id)
+
+    def _wake(self) -> None:
+        for wake in self._wakes:
+            try:
+                wake()
+            except Exception:  # noqa: BLE001 (a writer's loop outlives a sleeper's fault)
+                _log.exception("journal_wake_failed")
