@@ -131,7 +131,8 @@ def claim(
 
 def next_due(connection: Connection, kinds: tuple[str, ...]) -> UtcTime | None:
     """When the next message of these kinds can be claimed; None while there is none."""
-    return connection.execute(_NEXT_DUE, {"kinds": list(kinds)}).scalar_one()
+    due: UtcTime | None = connection.execute(_NEXT_DUE, {"kinds": list(kinds)}).scalar_one()
+    return due
 
 
 def settle(tx: Transaction, message_id: MessageId) -> bool:
