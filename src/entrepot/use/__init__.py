@@ -1,0 +1,1 @@
+"""How is data used without losing control?"""

@@ -1,0 +1,370 @@
+"""Transfer processes: how a use is opened, and the door through which it goes.
+
+The table is that of the Dataspace Protocol 2025-1; the moves are exchanged as in a negotiation. A
+process that is *started* has a door: an endpoint and a token bound to the agreement. The token is
+derived from process and epoch and not stored; the door keeps its digest. Suspending, ending or starting
+again shuts the old door.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from sqlalchemy import Connection
+
+from entrepot.contracts import (
+    DSP,
+    Contract,
+    DoorAddress,
+    Exchange,
+    Machine,
+    Message,
+    Move,
+    Next,
+    Party,
+    Reason,
+    Render,
+    State,
+    TransferRequest,
+    agreement_of,
+    exchange,
+)
+from entrepot.journal import AuditEvent, OutboxMessage, Transaction, audit, enqueue, withdraw_unsent
+from entrepot.use import store
+from entrepot.use.model import Door, TransferProcess
+from entrepot.values import (
+    AgreementId,
+    Did,
+    Digest,
+    MessageId,
+    NotFoundError,
+    ProcessId,
+    ProtocolError,
+    UtcTime,
+    sha256,
+)
+from entrepot.values.canonical import Json
+
+TRANSFER: Final = Machine(
+    "transfer",
+    MappingProxyType(
+        {
+            (State.INITIAL, Move.REQUEST, Party.CONSUMER): State.REQUESTED,
+            (State.REQUESTED, Move.START, Party.PROVIDER): State.STARTED,
+            (State.REQUESTED, Move.TERMINATE, Party.CONSUMER): State.TERMINATED,
+            (State.REQUESTED, Move.TERMINATE, Party.PROVIDER): State.TERMINATED,
+            (State.STARTED, Move.SUSPEND, Party.CONSUMER): State.SUSPENDED,
+            (State.STARTED, Move.SUSPEND, Party.PROVIDER): State.SUSPENDED,
+            (State.STARTED, Move.COMPLETE, Party.CONSUMER): State.COMPLETED,
+            (State.STARTED, Move.COMPLETE, Party.PROVIDER): State.COMPLETED,
+            (State.STARTED, Move.TERMINATE, Party.CONSUMER): State.TERMINATED,
+            (State.STARTED, Move.TERMINATE, Party.PROVIDER): State.TERMINATED,
+            (State.SUSPENDED, Move.START, Party.CONSUMER): State.STARTED,
+            (State.SUSPENDED, Move.START, Party.PROVIDER): State.STARTED,
+            (State.SUSPENDED, Move.TERMINATE, Party.CONSUMER): State.TERMINATED,
+            (State.SUSPENDED, Move.TERMINATE, Party.PROVIDER): State.TERMINATED,
+        }
+    ),
+)
+
+Respond: TypeAlias = Callable[[Connection, TransferProcess, UtcTime], Next | None]
+
+
+class Event(StrEnum):
+    MOVED = "use:process:move"
+    REFUSED = "use:process:refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """What the use cases of transfer processes need to know of their node."""
+
+    render: Render
+    respond: Respond
+    door_token: Callable[[ProcessId, int], str]
+    """Derives the token of a process and epoch; the same every time."""
+    door_endpoint: Callable[[ProcessId], str]
+    callback: str = ""
+    seal: Callable[[bytes], bytes] = bytes
+    """Seals a token that we received before it is written down."""
+    follow_up: timedelta = timedelta(milliseconds=200)
+    deadline: timedelta = timedelta(hours=24)
+
+
+def start_when_in_force(connection: Connection, process: TransferProcess, now: UtcTime) -> Next | None:
+    """The product's responder: a provider starts what was requested. Whether it may was judged before."""
+    del connection, now
+    if process.exchange.party is Party.PROVIDER and process.exchange.state is State.REQUESTED:
+        return Next(Move.START)
+    return None
+
+
+def request_transfer(
+    tx: Transaction, rail: Rail, contract: Contract, address: str, format_name: str
+) -> TransferProcess:
+    """Ask the provider to open a use under `contract`."""
+    process = TransferProcess(
+        exchange=Exchange(ProcessId(tx.new_id()), Party.CONSUMER),
+        counterparty=contract.counterparty,
+        address=address,
+        agreement_id=contract.agreement.id,
+        format=format_name,
+    )
+    store.create(tx, process)
+    return _move(tx, rail, process, Next(Move.REQUEST, TransferRequest(process.agreement_id, format_name)))
+
+
+def receive(
+    tx: Transaction,
+    rail: Rail,
+    message: Message,
+    sender: Did,
+    may_open: Callable[[Transaction, Contract, str], tuple[str, ...]],
+) -> TransferProcess:
+    """Take in one message. `may_open` says why a requested use may not be opened, nothing if it may."""
+    if message.move is Move.REQUEST:
+        return _receive_request(tx, rail, message, sender, may_open)
+    process = None
+    for pid in (message.provider_pid, message.consumer_pid):
+        process = process or (None if pid is None else store.read(tx.connection, pid))
+    if process is None or process.counterparty != sender:
+        raise NotFoundError("there is no such transfer process with you")
+    before = _identified(process.exchange, message)
+    if message.move is Move.START and before.party is Party.PROVIDER:
+        contract = agreement_of(tx.connection, process.agreement_id)
+        why = ("no such agreement",) if contract is None else may_open(tx, contract, process.format)
+        if why:
+            raise ProtocolError("; ".join(why))
+    after = exchange.receive(TRANSFER, before, message.move, before.party.other)
+    process = replace(process, exchange=after)
+    match message.content:
+        case DoorAddress() as door if before.party is Party.CONSUMER:
+            process = replace(process, endpoint=door.endpoint, sealed_token=rail.seal(door.token.encode()))
+        case Reason() as reason:
+            process = replace(process, problem=", ".join((reason.code, *reason.texts))[:1000])
+        case _:
+            pass
+    return _proceed(tx, rail, process, process.exchange, before, by=before.party.other)
+
+
+def _receive_request(
+    tx: Transaction,
+    rail: Rail,
+    message: Message,
+    sender: Did,
+    may_open: Callable[[Transaction, Contract, str], tuple[str, ...]],
+) -> TransferProcess:
+    request = message.content
+    if not isinstance(request, TransferRequest) or message.consumer_pid is None or not message.callback:
+        raise ProtocolError("a transfer request names agreement, format, consumerPid and callbackAddress")
+    if store.find_by_peer(tx.connection, sender, Party.PROVIDER, message.consumer_pid) is not None:
+        raise ProtocolError("this process id is in use by another transfer process of yours")
+    contract = agreement_of(tx.connection, request.agreement_id)
+    if contract is None or contract.counterparty != sender or contract.party is not Party.PROVIDER:
+        raise NotFoundError("there is no such agreement with you")
+    why = may_open(tx, contract, request.format)
+    if why:
+        audit(tx, AuditEvent(Event.REFUSED, {"agreement": contract.agreement.id, "reasons": list(why)}))
+        raise ProtocolError("; ".join(why))
+    new = Exchange(ProcessId(tx.new_id()), Party.PROVIDER, peer_pid=message.consumer_pid)
+    after = exchange.receive(TRANSFER, new, Move.REQUEST, Party.CONSUMER)
+    process = TransferProcess(after, sender, message.callback, request.agreement_id, request.format)
+    store.create(tx, process)
+    return _proceed(tx, rail, process, after, new, by=Party.CONSUMER, saved=True)
+
+
+def move(tx: Transaction, rail: Rail, process_id: ProcessId, wanted: Next) -> TransferProcess:
+    """Make a move that our owner or a rule of ours wants: suspend, start again, complete, terminate.
+
+    Our own door shuts at once when a process is suspended or ended, whether the peer has heard or not.
+    """
+    process = existing(tx.connection, process_id)
+    if wanted.move in {Move.SUSPEND, Move.COMPLETE, Move.TERMINATE}:
+        store.shut_door(tx, process_id)
+    return _move(tx, rail, process, wanted)
+
+
+def delivered(
+    tx: Transaction, rail: Rail, message_id: MessageId, peer_pid: ProcessId | None
+) -> TransferProcess | None:
+    """The peer answered 2xx. None where nothing waited for it: then the peer's state should be read."""
+    process = store.find_by_message(tx.connection, message_id)
+    if process is None or (after := exchange.delivered(TRANSFER, process.exchange, message_id)) is None:
+        return None
+    if after.peer_pid is None:
+        after = replace(after, peer_pid=peer_pid)
+    return _proceed(tx, rail, process, after, process.exchange, by=after.party)
+
+
+def refused(
+    tx: Transaction, rail: Rail, message_id: MessageId, peer_state: State | None, why: str
+) -> TransferProcess | None:
+    """The peer refused our message for good, or it could not be brought to it before its deadline."""
+    process = store.find_by_message(tx.connection, message_id)
+    if process is None or process.exchange.pending is None:
+        return None
+    ours = process.exchange.pending.move
+    after = exchange.refused(TRANSFER, process.exchange, message_id, peer_state)
+    if ours is Move.TERMINATE and not TRANSFER.is_final(after.state):
+        after = replace(after, state=State.TERMINATED, version=after.version + 1)
+    process = replace(process, problem=why[:1000])
+    before = process.exchange
+    if after.state is State.REQUESTED:  # our start was refused: nothing can come of this process
+        process = _saved(tx, replace(process, exchange=after), before)
+        return _move(tx, rail, process, Next(Move.TERMINATE, Reason("refused")))
+    return _proceed(tx, rail, process, after, before, by=after.party)
+
+
+def adopt(tx: Transaction, process_id: ProcessId, peer_state: State | None) -> None:
+    """The peer was asked for its state; take over what suspends or ends the process."""
+    process = existing(tx.connection, process_id)
+    after = exchange.adopted(TRANSFER, process.exchange, peer_state)
+    if after is not process.exchange:
+        _shut_if_closed(tx, after)
+        _saved(tx, replace(process, exchange=after), process.exchange)
+
+
+def find_door(connection: Connection, process_id: ProcessId, token: str) -> Door | None:
+    """Find the open door of a process that this token opens; None for any other token."""
+    return store.read_door(connection, process_id, token_digest(token))
+
+
+def token_digest(token: str) -> Digest:
+    return sha256(b"entrepot/door/v1\n" + token.encode())
+
+
+def existing(connection: Connection, process_id: ProcessId) -> TransferProcess:
+    process = store.read(connection, process_id)
+    if process is None:
+        raise NotFoundError("there is no such transfer process here")
+    return process
+
+
+def read_process(connection: Connection, process_id: ProcessId) -> TransferProcess | None:
+    return store.read(connection, process_id)
+
+
+def processes(connection: Connection, most: int = 200) -> list[TransferProcess]:
+    return store.every(connection, most)
+
+
+def open_processes_of(connection: Connection, agreement_id: AgreementId) -> list[TransferProcess]:
+    """Processes of an agreement that are not over."""
+    return [
+        p for p in store.of_agreement(connection, agreement_id) if not TRANSFER.is_final(p.exchange.state)
+    ]
+
+
+def _identified(known: Exchange, message: Message) -> Exchange:
+    theirs = message.consumer_pid if known.party is Party.PROVIDER else message.provider_pid
+    if known.peer_pid is None:
+        return replace(known, peer_pid=theirs)
+    if theirs is not None and theirs != known.peer_pid:
+        raise NotFoundError("there is no such transfer process with you")
+    return known
+
+
+def _proceed(
+    tx: Transaction,
+    rail: Rail,
+    process: TransferProcess,
+    after: Exchange,
+    before: Exchange,
+    *,
+    by: Party,
+    saved: bool = False,
+) -> TransferProcess:
+    """Save, open or shut the door, then do what the responder wants next."""
+    process = replace(process, exchange=after)
+    if not saved:
+        if after.version == before.version:
+            process = replace(process, exchange=replace(after, version=after.version + 1))
+        _saved(tx, process, before)
+    if after.state is not before.state:
+        facts: dict[str, Json] = {
+            "process": after.id,
+            "agreement": process.agreement_id,
+            "from": str(before.state),
+            "to": str(after.state),
+            "by": str(by),
+        }
+        audit(tx, AuditEvent(Event.MOVED, facts))
+    _shut_if_closed(tx, after)
+    if after.state is State.STARTED and after.party is Party.PROVIDER and before.state is not State.STARTED:
+        process = _opened(tx, rail, process)
+    if process.exchange.pending is None:
+        wanted = rail.respond(tx.connection, process, tx.now)
+        if wanted is not None:
+            return _move(tx, rail, process, wanted)
+    return process
+
+
+def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -> TransferProcess:
+    before = process.exchange
+    message_id = MessageId(tx.new_id())
+    after = exchange.propose(TRANSFER, before, wanted.move, message_id)
+    content = wanted.content
+    if wanted.move is Move.START and before.party is Party.PROVIDER:
+        process = replace(process, epoch=process.epoch + 1)
+        process = _with_door(tx, rail, process)
+        token = rail.door_token(before.id, process.epoch)
+        content = DoorAddress(rail.door_endpoint(before.id), token)
+    process = replace(process, exchange=after)
+    _saved(tx, process, before)
+    first, is_consumer = before.state is State.INITIAL, before.party is Party.CONSUMER
+    message = Message(
+        id=message_id,
+        move=wanted.move,
+        consumer_pid=before.id if is_consumer else before.peer_pid,
+        provider_pid=before.peer_pid if is_consumer else before.id,
+        content=content,
+        callback=rail.callback if first else "",
+    )
+    if before.pending is not None:
+        withdraw_unsent(tx, before.id)
+    address, body = rail.render(message, process.address)
+    enqueue(
+        tx,
+        OutboxMessage(
+            id=message_id,
+            kind=DSP,
+            lane=before.id,
+            address=address,
+            body=body,
+            not_before=tx.now if first else tx.now + rail.follow_up,
+            deadline=tx.now + rail.deadline,
+        ),
+    )
+    return process
+
+
+def _opened(tx: Transaction, rail: Rail, process: TransferProcess) -> TransferProcess:
+    """A process became started without a start of ours on its way (the consumer resumed it)."""
+    if store.has_door(tx.connection, process.exchange.id):
+        return process
+    return _with_door(tx, rail, replace(process, epoch=process.epoch + 1))
+
+
+def _with_door(tx: Transaction, rail: Rail, process: TransferProcess) -> TransferProcess:
+    """Hang the door before its token goes out: whoever has the token finds it open, not sooner."""
+    process_id = process.exchange.id
+    token = rail.door_token(process_id, process.epoch)
+    store.open_door(
+        tx,
+        Door(process_id, process.agreement_id, process.counterparty, process.format, process.epoch),
+        token_digest(token),
+    )
+    return process
+
+
+def _shut_if_closed(tx: Transaction, after: Exchange) -> None:
+    if after.party is Party.PROVIDER and (TRANSFER.is_final(after.state) or after.state is State.SUSPENDED):
+        store.shut_door(tx, after.id)
+
+
+def _saved(tx: Transaction, process: TransferProcess, before: Exchange) -> TransferProcess:
+    store.save(tx, process, expected_version=before.version)
+    return process

@@ -1,0 +1,324 @@
+"""Tables of transfer processes, doors and uses."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from entrepot.contracts import Exchange, Move, Party, Pending, State
+from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.use.model import Door, TransferProcess, Use, UseState
+from entrepot.values import (
+    AgreementId,
+    ConflictError,
+    ContractId,
+    Did,
+    Digest,
+    MessageId,
+    ProcessId,
+    UseId,
+)
+
+_process: Final = Table(
+    "transfer_process",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("party", String(20), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("pending_move", String(20)),
+    Column("pending_message", String(200)),
+    Column("peer_pid", String(500)),
+    Column("version", Integer, nullable=False),
+    Column("counterparty", String(500), nullable=False),
+    Column("address", String(2000), nullable=False),
+    Column("agreement_id", String(500), nullable=False, index=True),
+    Column("format", String(100), nullable=False),
+    Column("endpoint", String(2000), nullable=False),
+    Column("sealed_token", LargeBinary, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("problem", String(1000), nullable=False),
+    Column("created_at", UtcTimeColumn, nullable=False),
+    UniqueConstraint("counterparty", "party", "peer_pid"),
+)
+_door: Final = Table(
+    "door",
+    metadata,
+    Column("process_id", String(200), primary_key=True),
+    Column("token_digest", LargeBinary, nullable=False),
+    Column("agreement_id", String(500), nullable=False),
+    Column("consumer", String(500), nullable=False),
+    Column("format", String(100), nullable=False),
+    Column("epoch", Integer, nullable=False),
+)
+_use: Final = Table(
+    "use",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("process_id", String(200), nullable=False),
+    Column("agreement_id", String(500), nullable=False, index=True),
+    Column("contract_id", String(100), nullable=False),
+    Column("consumer", String(500), nullable=False),
+    Column("product_digest", LargeBinary, nullable=False),
+    Column("artefact", LargeBinary, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("boot", String(100), nullable=False),
+    Column("permission", Integer, nullable=False),
+    Column("opened_at", UtcTimeColumn, nullable=False),
+    Column("touched_at", UtcTimeColumn, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("outcome", String(100), nullable=False),
+)
+
+_INSERT: Final = insert(_process)
+_BY_ID: Final = select(_process).where(_process.c.id == bindparam("of"))
+_BY_PEER: Final = select(_process).where(
+    _process.c.counterparty == bindparam("counterparty"),
+    _process.c.party == bindparam("party"),
+    _process.c.peer_pid == bindparam("peer_pid"),
+)
+_BY_MESSAGE: Final = select(_process).where(_process.c.pending_message == bindparam("message"))
+_BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
+_ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
+_UPDATE: Final = update(_process).where(
+    _process.c.id == bindparam("of"), _process.c.version == bindparam("expected")
+)
+_HANG: Final = insert(_door)
+_SHUT: Final = delete(_door).where(_door.c.process_id == bindparam("of"))
+_DOOR: Final = select(_door).where(
+    _door.c.process_id == bindparam("of"), _door.c.token_digest == bindparam("digest")
+)
+_ANY_DOOR: Final = select(_door.c.epoch).where(_door.c.process_id == bindparam("of"))
+_OPEN_USE: Final = insert(_use)
+_USE: Final = select(_use).where(_use.c.id == bindparam("of"))
+_LIVE_USE: Final = select(_use).where(
+    _use.c.process_id == bindparam("process"),
+    _use.c.artefact == bindparam("artefact"),
+    _use.c.state != str(UseState.CLOSED),
+)
+_LIVE_OF_PROCESS: Final = select(_use).where(
+    _use.c.process_id == bindparam("process"), _use.c.state != str(UseState.CLOSED)
+)
+_LIVE: Final = select(_use).where(_use.c.state != str(UseState.CLOSED)).order_by(_use.c.opened_at)
+_USES: Final = select(_use).order_by(_use.c.opened_at.desc()).limit(bindparam("most"))
+_TOUCH: Final = (
+    update(_use)
+    .where(_use.c.id == bindparam("of"), _use.c.state != str(UseState.CLOSED))
+    .values(
+        state=bindparam("to_state"),
+        boot=bindparam("by_boot"),
+        touched_at=bindparam("at"),
+        sent=_use.c.sent + bindparam("more"),
+        outcome=bindparam("how"),
+    )
+)
+
+
+def create(tx: Transaction, process: TransferProcess) -> None:
+    tx.connection.execute(_INSERT, _row(process) | {"created_at": tx.now})
+
+
+def save(tx: Transaction, process: TransferProcess, expected_version: int) -> None:
+    """Write a process over the version it was read at; a later writer gets `ConflictError`."""
+    values = _row(process)
+    of = values.pop("id")
+    done = tx.connection.execute(_UPDATE.values(**values), {"of": of, "expected": expected_version})
+    if done.rowcount != 1:
+        raise ConflictError(f"transfer process {of} has moved on from version {expected_version}")
+
+
+def read(connection: Connection, process_id: ProcessId) -> TransferProcess | None:
+    row = connection.execute(_BY_ID, {"of": process_id}).first()
+    return None if row is None else _process_of(row)
+
+
+def find_by_peer(
+    connection: Connection, counterparty: Did, party: Party, peer_pid: ProcessId
+) -> TransferProcess | None:
+    where = {"counterparty": counterparty, "party": str(party), "peer_pid": peer_pid}
+    row = connection.execute(_BY_PEER, where).first()
+    return None if row is None else _process_of(row)
+
+
+def find_by_message(connection: Connection, message_id: MessageId) -> TransferProcess | None:
+    row = connection.execute(_BY_MESSAGE, {"message": message_id}).first()
+    return None if row is None else _process_of(row)
+
+
+def of_agreement(connection: Connection, agreement_id: AgreementId) -> list[TransferProcess]:
+    return [_process_of(r) for r in connection.execute(_BY_AGREEMENT, {"agreement": agreement_id})]
+
+
+def every(connection: Connection, most: int) -> list[TransferProcess]:
+    return [_process_of(r) for r in connection.execute(_ALL, {"most": most})]
+
+
+def open_door(tx: Transaction, door: Door, token_digest: Digest) -> None:
+    """Hang a door, in the place of an older one of the same process."""
+    shut_door(tx, door.process_id)
+    tx.connection.execute(
+        _HANG,
+        {
+            "process_id": door.process_id,
+            "token_digest": token_digest,
+            "agreement_id": door.agreement_id,
+            "consumer": door.consumer,
+            "format": door.format,
+            "epoch": door.epoch,
+        },
+    )
+
+
+def shut_door(tx: Transaction, process_id: ProcessId) -> None:
+    tx.connection.execute(_SHUT, {"of": process_id})
+
+
+def read_door(connection: Connection, process_id: ProcessId, token_digest: Digest) -> Door | None:
+    row = connection.execute(_DOOR, {"of": process_id, "digest": token_digest}).first()
+    if row is None:
+        return None
+    return Door(
+        ProcessId(row.process_id), AgreementId(row.agreement_id), Did(row.consumer), row.format, row.epoch
+    )
+
+
+def has_door(connection: Connection, process_id: ProcessId) -> bool:
+    return connection.execute(_ANY_DOOR, {"of": process_id}).first() is not None
+
+
+def open_use(tx: Transaction, use: Use) -> None:
+    tx.connection.execute(
+        _OPEN_USE,
+        {
+            "id": use.id,
+            "process_id": use.process_id,
+            "agreement_id": use.agreement_id,
+            "contract_id": use.contract_id,
+            "consumer": use.consumer,
+            "product_digest": use.product_digest,
+            "artefact": use.artefact,
+            "state": str(use.state),
+            "boot": use.boot,
+            "permission": use.permission,
+            "opened_at": use.opened_at,
+            "touched_at": use.touched_at,
+            "size": use.size,
+            "sent": use.sent,
+            "outcome": use.outcome,
+        },
+    )
+
+
+def touch_use(tx: Transaction, use_id: UseId, state: UseState, boot: str, more: int, outcome: str) -> bool:
+    """Move a use that is not closed; False where it is closed already."""
+    values = {
+        "of": use_id,
+        "to_state": str(state),
+        "by_boot": boot,
+        "at": tx.now,
+        "more": more,
+        "how": outcome,
+    }
+    return tx.connection.execute(_TOUCH, values).rowcount == 1
+
+
+def read_use(connection: Connection, use_id: UseId) -> Use | None:
+    row = connection.execute(_USE, {"of": use_id}).first()
+    return None if row is None else _use_of(row)
+
+
+def live_use(connection: Connection, process_id: ProcessId, artefact: Digest) -> Use | None:
+    """The use of one artefact in one process that is not closed: all its ranges are one use."""
+    row = connection.execute(_LIVE_USE, {"process": process_id, "artefact": artefact}).first()
+    return None if row is None else _use_of(row)
+
+
+def live_uses_of(connection: Connection, process_id: ProcessId) -> list[Use]:
+    return [_use_of(r) for r in connection.execute(_LIVE_OF_PROCESS, {"process": process_id})]
+
+
+def live_uses(connection: Connection) -> list[Use]:
+    return [_use_of(r) for r in connection.execute(_LIVE)]
+
+
+def uses(connection: Connection, most: int) -> list[Use]:
+    return [_use_of(r) for r in connection.execute(_USES, {"most": most})]
+
+
+def _row(p: TransferProcess) -> dict[str, Any]:
+    exchange = p.exchange
+    return {
+        "id": exchange.id,
+        "party": str(exchange.party),
+        "state": str(exchange.state),
+        "pending_move": None if exchange.pending is None else str(exchange.pending.move),
+        "pending_message": None if exchange.pending is None else exchange.pending.message_id,
+        "peer_pid": exchange.peer_pid,
+        "version": exchange.version,
+        "counterparty": p.counterparty,
+        "address": p.address,
+        "agreement_id": p.agreement_id,
+        "format": p.format,
+        "endpoint": p.endpoint,
+        "sealed_token": p.sealed_token,
+        "epoch": p.epoch,
+        "problem": p.problem,
+    }
+
+
+def _process_of(row: Row[Any]) -> TransferProcess:
+    pending = (
+        None if row.pending_move is None else Pending(Move(row.pending_move), MessageId(row.pending_message))
+    )
+    return TransferProcess(
+        exchange=Exchange(
+            id=ProcessId(row.id),
+            party=Party(row.party),
+            state=State(row.state),
+            pending=pending,
+            peer_pid=None if row.peer_pid is None else ProcessId(row.peer_pid),
+            version=row.version,
+        ),
+        counterparty=Did(row.counterparty),
+        address=row.address,
+        agreement_id=AgreementId(row.agreement_id),
+        format=row.format,
+        endpoint=row.endpoint,
+        sealed_token=row.sealed_token,
+        epoch=row.epoch,
+        problem=row.problem,
+    )
+
+
+def _use_of(row: Row[Any]) -> Use:
+    return Use(
+        id=UseId(row.id),
+        process_id=ProcessId(row.process_id),
+        agreement_id=AgreementId(row.agreement_id),
+        contract_id=ContractId(row.contract_id),
+        consumer=Did(row.consumer),
+        product_digest=Digest(row.product_digest),
+        artefact=Digest(row.artefact),
+        state=UseState(row.state),
+        boot=row.boot,
+        permission=row.permission,
+        opened_at=row.opened_at,
+        touched_at=row.touched_at,
+        size=row.size,
+        sent=row.sent,
+        outcome=row.outcome,
+    )
