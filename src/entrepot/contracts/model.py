@@ -79,6 +79,8 @@ class Message:
     content: Content = None
     callback: str = ""
     """Where the sender wants the answers of a first message; empty otherwise."""
+    addressed_to: ProcessId | None = None
+    """The receiver's process id, once it is known."""
 
 
 @dataclass(frozen=True, slots=True)

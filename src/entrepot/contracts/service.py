@@ -494,6 +494,7 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
         provider_pid=before.peer_pid if is_consumer else before.id,
         content=wanted.content,
         callback=desk.callback if first else "",
+        addressed_to=before.peer_pid,
     )
     if before.pending is not None:
         withdraw_unsent(tx, before.id)

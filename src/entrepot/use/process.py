@@ -322,6 +322,7 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
         provider_pid=before.peer_pid if is_consumer else before.id,
         content=content,
         callback=rail.callback if first else "",
+        addressed_to=before.peer_pid,
     )
     if before.pending is not None:
         withdraw_unsent(tx, before.id)

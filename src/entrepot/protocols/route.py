@@ -1,0 +1,81 @@
+"""Routes as values: what is asked for before a handler runs is written beside the route.
+
+A handler takes a `Call` and gives a `Response`; the node's HTTP application reads the one and writes the
+other, so a protocol can be tested without a server. `Outgoing` is the way out, with the node's rules on
+which addresses may be called.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from entrepot.values import Did
+
+
+class Proof(StrEnum):
+    """What a route asks for before anything else happens."""
+
+    NONE = "none"
+    MEMBERSHIP = "membership"
+    """A self-issued token of a member in force; the handler learns who it is."""
+    DOOR_TOKEN = "door token"  # noqa: S105 (the name of a proof, not a secret)
+    LOG_SIGNATURE = "log signature"
+    """The content is signed by the log or a member; whoever brings it does not matter."""
+    INVITATION = "invitation"
+    OWNER = "owner"
+    """The owner's token, on the owner's port only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, its body read and bounded."""
+
+    path: Mapping[str, str]
+    body: bytes
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    caller: Did | None = None
+    """Who is asking, where the route asks for membership."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes = b""
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: how it is reached, the proof it asks for, and what handles it."""
+
+    method: str
+    path: str
+    proof: Proof
+    handle: Callable[[Call], Awaitable[Response]]
+    max_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What another node answered."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Outgoing(Protocol):
+    """Calls another node, or raises `UnavailableError` where it cannot be reached or must not be."""
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 1 << 20,
+    ) -> Reply: ...
