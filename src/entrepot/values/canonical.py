@@ -74,7 +74,7 @@ def _check(value: Json, depth: int) -> None:
             return
         case int():
             if abs(value) > MAX_INTEGER:
-                raise MalformedError(f"integer beyond 2^53 - 1: {value}")
+                raise MalformedError("integer beyond 2^53 - 1")
         case list():
             for item in value:
                 _check(item, depth - 1)
@@ -82,7 +82,7 @@ def _check(value: Json, depth: int) -> None:
             for key, item in value.items():
                 # RFC 8785 sorts by UTF-16 units; for ASCII every order is the same one.
                 if not key.isascii():
-                    raise MalformedError(f"key is not ASCII text: {key!r}")
+                    raise MalformedError(f"key is not ASCII text: {key[:80]!r}")
                 _check(item, depth - 1)
         case _:
             raise MalformedError(f"{type(value).__name__} has no canonical form")

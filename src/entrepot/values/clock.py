@@ -13,7 +13,7 @@ UtcTime: TypeAlias = datetime
 Clock: TypeAlias = Callable[[], UtcTime]
 
 _ZONED: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:[0-5]\d)", re.ASCII | re.IGNORECASE
 )
 
 
@@ -29,9 +29,12 @@ def require_utc(time: datetime) -> UtcTime:
 
 
 def parse_time(text: str) -> UtcTime:
-    """Read an RFC 3339 time; a time without a zone is refused, digits below a microsecond are cut."""
+    """Read an RFC 3339 time; a time without a zone is refused, digits below a microsecond are cut.
+
+    Zero seconds may be left out, as Java writes them.
+    """
     if not _ZONED.fullmatch(text):
-        raise MalformedError(f"expected a time such as 2026-11-25T08:00:00Z, got {text!r}")
+        raise MalformedError(f"expected a time such as 2026-11-25T08:00:00Z, got {text[:80]!r}")
     try:
         return require_utc(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper())))
     except (ValueError, OverflowError) as error:

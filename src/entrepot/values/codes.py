@@ -7,11 +7,10 @@
 """
 
 import re
-from datetime import UTC
 from enum import StrEnum
 from typing import Final
 
-from entrepot.values.clock import UtcTime
+from entrepot.values.clock import UtcTime, require_utc
 from entrepot.values.errors import MalformedError
 
 _ALPHANUMERIC: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -19,6 +18,7 @@ _ALPHABET_37: Final = _ALPHANUMERIC + "*"
 _ALPHABET_31: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS_31: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _CITIZEN: Final = re.compile(r"\d{17}[\dX]", re.ASCII)
+_NO_MARKS: Final = str.maketrans("", "", "-:T")
 _PLACE: Final = re.compile(r"\d{4}", re.ASCII)
 
 
@@ -92,8 +92,8 @@ def contract_code(kind: str, node: NodeType, subject: str, place: str, at: UtcTi
     gives the one, MOD 37-2 is used for the other.
     """
     if len(kind) != 1 or kind not in _ALPHANUMERIC:
-        raise MalformedError(f"expected one character of 0-9A-Z as contract type, got {kind!r}")
-    time = at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+        raise MalformedError(f"expected one character of 0-9A-Z as contract type, got {kind[:80]!r}")
+    time = require_utc(at).isoformat(timespec="seconds").translate(_NO_MARKS)[:14]
     return _checked(kind + node + _subject(subject) + _place(place) + time + _random(random))
 
 
@@ -116,7 +116,7 @@ def _subject(subject: str) -> str:
 
 def _place(place: str) -> str:
     if not _PLACE.fullmatch(place):
-        raise MalformedError(f"expected four digits as region or industry, got {place!r}")
+        raise MalformedError(f"expected four digits as region or industry, got {place[:80]!r}")
     return place
 
 

@@ -18,7 +18,7 @@ class Money:
 
     def __post_init__(self) -> None:
         if not _CURRENCY.fullmatch(self.currency):
-            raise MalformedError(f"expected an ISO 4217 code, got {self.currency!r}")
+            raise MalformedError(f"expected an ISO 4217 code, got {self.currency[:80]!r}")
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.minor + self._same_currency(other), self.currency)
