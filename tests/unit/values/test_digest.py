@@ -9,9 +9,10 @@ from entrepot.values import MalformedError, parse_digest, render_digest, sha256
 
 def test_the_digest_of_the_standard() -> None:
     """FIPS 180-4's own example."""
-    assert render_digest(
-        sha256(b"abc")
-    ) == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        render_digest(sha256(b"abc"))
+        == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
 
 
 @given(data=st.binary())

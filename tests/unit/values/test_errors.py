@@ -31,9 +31,14 @@ def test_a_refusal_without_a_rule_says_so() -> None:
 
 def test_grades_grow_with_sensitivity() -> None:
     """Rules compare grades by this order."""
-    assert sorted(
-        Grade, key=lambda grade: grade.order
-    ) == [Grade.L1, Grade.L2, Grade.L3, Grade.L4, Grade.IMPORTANT, Grade.CORE]
+    assert sorted(Grade, key=lambda grade: grade.order) == [
+        Grade.L1,
+        Grade.L2,
+        Grade.L3,
+        Grade.L4,
+        Grade.IMPORTANT,
+        Grade.CORE,
+    ]
 
 
 def test_every_kind_of_use_has_a_format() -> None:
