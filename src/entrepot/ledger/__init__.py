@@ -1,6 +1,24 @@
 """What happened, provably? One deterministic state machine, an append-only log, and proofs."""
 
-from entrepot.ledger.errors import InconsistentError, NoteError, ProofError, SignatureError
+from entrepot.ledger.embedded import EmbeddedLedger, Standing, Status, TransactionState
+from entrepot.ledger.errors import (
+    CorruptError,
+    InconsistentError,
+    NoteError,
+    PersonalDataError,
+    ProofError,
+    RefusedTransactionError,
+    SignatureError,
+)
+from entrepot.ledger.machine import (
+    BlockLeaf,
+    Genesis,
+    apply_block,
+    decode_block_leaf,
+    genesis_head,
+    is_block_leaf,
+    replay,
+)
 from entrepot.ledger.merkle import (
     EMPTY_ROOT,
     Tree,
@@ -12,6 +30,10 @@ from entrepot.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from entrepot.ledger.modules.contracts import Contract, ContractEnd, ContractFile, EndReason
+from entrepot.ledger.modules.members import KeyOffer, MemberAdmit, MemberKeys, MemberRevoke, RevocationReason
+from entrepot.ledger.modules.products import Product, ProductRegister
+from entrepot.ledger.modules.usage import BatchChain, UsageBatch
 from entrepot.ledger.note import (
     Checkpoint,
     Cosignature,
@@ -32,6 +54,7 @@ from entrepot.ledger.note import (
     verify_checkpoint,
     verify_cosignature,
 )
+from entrepot.ledger.operation import EvidenceKey, Member, Reason, Refusal, Role
 from entrepot.ledger.transaction import (
     SignedTransaction,
     Transaction,
@@ -43,25 +66,56 @@ from entrepot.ledger.transaction import (
 
 __all__ = [
     "EMPTY_ROOT",
+    "BatchChain",
+    "BlockLeaf",
     "Checkpoint",
+    "Contract",
+    "ContractEnd",
+    "ContractFile",
+    "CorruptError",
     "Cosignature",
+    "EmbeddedLedger",
+    "EndReason",
+    "EvidenceKey",
+    "Genesis",
     "InconsistentError",
+    "KeyOffer",
+    "Member",
+    "MemberAdmit",
+    "MemberKeys",
+    "MemberRevoke",
     "Note",
     "NoteError",
     "NoteKey",
     "NoteSignature",
     "NoteSigner",
+    "PersonalDataError",
+    "Product",
+    "ProductRegister",
     "ProofError",
+    "Reason",
+    "Refusal",
+    "RefusedTransactionError",
+    "RevocationReason",
+    "Role",
     "SignatureError",
     "SignatureType",
     "SignedTransaction",
+    "Standing",
+    "Status",
     "Transaction",
+    "TransactionState",
     "Tree",
+    "UsageBatch",
+    "apply_block",
     "cosign_checkpoint",
+    "decode_block_leaf",
     "decode_note",
     "decode_signatures",
     "decode_transaction",
     "encode_note",
+    "genesis_head",
+    "is_block_leaf",
     "leaf_hash",
     "make_payload",
     "node_hash",
@@ -69,6 +123,7 @@ __all__ = [
     "parse_note_key",
     "render_note_key",
     "render_signature",
+    "replay",
     "root_from_inclusion",
     "root_of",
     "sign_checkpoint",

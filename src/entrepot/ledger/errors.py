@@ -3,12 +3,18 @@
 TrustError
 ├── ProofError           a Merkle proof does not lead to the root it was given for
 ├── SignatureError       a note or transaction is not signed by the key it must be signed by
-└── InconsistentError    the log's history is not one history; carries what was found
+├── InconsistentError    the log shows two histories where there may be one
+└── CorruptError         the ledger's own file is not what was committed
+RefusedError
+└── RefusedTransactionError   the state machine said no; carries its reason
 MalformedError
+├── PersonalDataError    a transaction holds what looks like a person's number
 └── NoteError            bytes that are no note, checkpoint or cosignature
 """
 
-from entrepot.values import MalformedError, TrustError
+from enum import StrEnum
+
+from entrepot.values import MalformedError, RefusedError, TrustError
 
 
 class ProofError(TrustError):
@@ -32,5 +38,33 @@ class InconsistentError(TrustError):
         return "Keep both histories as evidence and stop trusting this log until it is explained."
 
 
+class CorruptError(TrustError):
+    """The ledger's own file is not what was committed to it."""
+
+    def remedy(self) -> str:
+        return "Keep the file as evidence; restore a backup and refill it from a follower."
+
+
 class NoteError(MalformedError):
     """Bytes that are no note, checkpoint or cosignature."""
+
+
+class PersonalDataError(MalformedError):
+    """A transaction holds what looks like a person's number; the message never says which."""
+
+    def __init__(self) -> None:
+        super().__init__("a ledger holds no personal data")
+
+    def remedy(self) -> str:
+        return "Record a salted commitment instead, and keep the data off the ledger."
+
+
+class RefusedTransactionError(RefusedError):
+    """The ledger does not take this transaction; `reason` is from the machine's closed vocabulary."""
+
+    def __init__(self, reason: StrEnum) -> None:
+        super().__init__(f"the ledger refuses the transaction: {reason.value}")
+        self.reason = reason
+
+    def remedy(self) -> str:
+        return "Ask the ledger what became of an earlier copy before you sign a new one."
