@@ -4,6 +4,7 @@ What to do next is one function, the `Responder`; its default is the product's: 
 is offered is agreed by rule, anything else waits for a person.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -409,6 +410,29 @@ def waiting_for_a_person(connection: Connection) -> list[Negotiation]:
 def versions_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
     """Every version of the terms, oldest first."""
     return store.terms_of(connection, negotiation_id)
+
+
+def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:
+    """Put an agreement into performance that nobody has signed. For rigs of test suites only; it warns."""
+    warnings.warn("an agreement without signatures is held", stacklevel=2)
+    values: dict[str, Any] = {
+        "agreement_id": agreement.id,
+        "contract_id": agreement.id,
+        "negotiation_id": "",
+        "party": str(party),
+        "counterparty": counterparty,
+        "status": str(Status.PERFORMING),
+        "agreement": canonical.encode(render_agreement(agreement)),
+        "product_digest": sha256(b""),
+        "envelope": b"",
+        "envelope_digest": sha256(b""),
+        "receipt": b"",
+        "one_sided": True,
+        "ends_at": ends_at(agreement.policy),
+        "end_reason": None,
+        "ended_at": None,
+    }
+    store.keep_contract(tx, values)
 
 
 def _is_from_provider(message: Message) -> bool:

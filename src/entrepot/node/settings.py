@@ -33,7 +33,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A table of the file."""
 
 
-class Listen(_Section):
+class Listen(_Section, frozen=True):
     """Where the node listens, and how strangers reach it."""
 
     public: str
@@ -47,7 +47,7 @@ class Listen(_Section):
     insecure_http_beyond_loopback: bool = False
 
 
-class Outgoing(_Section):
+class Outgoing(_Section, frozen=True):
     """What this node may call."""
 
     allow_private: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Outgoing(_Section):
     """How long one call may take."""
 
 
-class Space(_Section):
+class Space(_Section, frozen=True):
     """The space that this node takes part in."""
 
     name: str
@@ -73,7 +73,7 @@ class Space(_Section):
     """How many of them make a checkpoint witnessed."""
 
 
-class Status(_Section):
+class Status(_Section, frozen=True):
     """Ages of what a node knows of others (design: Reach)."""
 
     max_age: float = 60.0
@@ -81,7 +81,7 @@ class Status(_Section):
     poll: float = 10.0
 
 
-class Messages(_Section):
+class Messages(_Section, frozen=True):
     """When messages are sent again, and given up."""
 
     follow_up: float = 0.2
@@ -90,7 +90,7 @@ class Messages(_Section):
     deadline_waiting: float = 600.0
 
 
-class Records(_Section):
+class Records(_Section, frozen=True):
     """When records are sealed, and when unanchored ones close the gate."""
 
     seal: float = 1.0
@@ -98,7 +98,7 @@ class Records(_Section):
     resume_window: float = 3_600.0
 
 
-class Party(_Section):
+class Party(_Section, frozen=True):
     """What the applicant says of itself; checked at admission."""
 
     name: str
@@ -107,7 +107,7 @@ class Party(_Section):
     roles: tuple[str, ...] = ()
 
 
-class SpaceRules(_Section):
+class SpaceRules(_Section, frozen=True):
     """What the operator has decided for the space."""
 
     one_sided_up_to: str = ""
@@ -116,7 +116,7 @@ class SpaceRules(_Section):
     place: str = "0000"
 
 
-class LedgerSettings(_Section):
+class LedgerSettings(_Section, frozen=True):
     """The embedded ledger."""
 
     witness_urls: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class LedgerSettings(_Section):
     block_seconds: float = 0.05
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True):
     did: Did
     roles: tuple[Role, ...]
     listen: Listen

@@ -8,7 +8,7 @@ which addresses may be called.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from entrepot.values import Did
 
@@ -48,6 +48,9 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One endpoint: how it is reached, the proof it asks for, and what handles it."""
@@ -55,7 +58,7 @@ class Route:
     method: str
     path: str
     proof: Proof
-    handle: Callable[[Call], Awaitable[Response]]
+    handle: Handler
     max_bytes: int = 1 << 20
 
 

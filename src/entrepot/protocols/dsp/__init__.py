@@ -1,1 +1,19 @@
-"""The Dataspace Protocol 2025-1 (HTTPS binding)."""
+"""The Dataspace Protocol 2025-1 (HTTPS binding): codec, endpoints, client."""
+
+from entrepot.protocols.dsp import codec
+from entrepot.protocols.dsp.client import Correspondence, Meaning, judge, pause
+from entrepot.protocols.dsp.codec import PATH, render_negotiation, render_transfer
+from entrepot.protocols.dsp.routes import Services, routes
+
+__all__ = [
+    "PATH",
+    "Correspondence",
+    "Meaning",
+    "Services",
+    "codec",
+    "judge",
+    "pause",
+    "render_negotiation",
+    "render_transfer",
+    "routes",
+]

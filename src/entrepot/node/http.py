@@ -1,0 +1,270 @@
+"""HTTP, in and out: routes become an application, and calls to strangers keep to the rules.
+
+A bare ASGI application: protocol messages are bytes in and bytes out, so nothing of a framework stands
+between the socket and the handler. An address that somebody else named is resolved once, checked, and
+that very address is connected to; redirects are not followed; size and time are bounded.
+"""
+
+import asyncio
+import ipaddress
+import json
+import re
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import structlog
+
+from entrepot.protocols import Call, Proof, Reply, Response, Route
+from entrepot.values import (
+    Did,
+    EntrepotError,
+    MalformedError,
+    RefusedError,
+    TooLargeError,
+    TrustError,
+    UnavailableError,
+)
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Raw: TypeAlias = Callable[[Scope, Receive, Send, Mapping[str, str]], Awaitable[None]]
+
+_log: Final = structlog.get_logger()
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawRoute:
+    """A route that speaks ASGI itself, because it streams; its handler asks for its proof."""
+
+    method: str
+    path: str
+    proof: Proof
+    handle: Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Gatekeeper:
+    """How a caller proves what a route asks for."""
+
+    authenticate: Callable[[str], Awaitable[Did]]
+    """Turns an `Authorization` header into the member that sent it, or raises `TrustError`."""
+    is_owner: Callable[[str], bool] = lambda _authorization: False
+
+
+class Application:
+    """The routes of one port as an ASGI application."""
+
+    def __init__(self, routes: Sequence[Route | RawRoute], gatekeeper: Gatekeeper) -> None:
+        self._gatekeeper = gatekeeper
+        self._fixed: dict[tuple[str, str], Route | RawRoute] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Route | RawRoute]] = []
+        for route in routes:
+            if "{" in route.path:
+                self._patterns.append((route.method, _pattern(route.path), route))
+            else:
+                self._fixed[route.method, route.path] = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request_id = secrets.token_hex(8)
+        found = self._find(scope["method"], scope["path"])
+        if isinstance(found, Response):
+            await _respond(send, found, request_id)
+            return
+        route, path = found
+        if isinstance(route, RawRoute):
+            await route.handle(scope, receive, send, path)
+            return
+        try:
+            response = await self._answer(route, path, scope, receive)
+        except EntrepotError as error:
+            _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
+            response = problem(error, request_id)
+        except Exception:  # noqa: BLE001 (the edge: a fault becomes a 500, and the log has its traceback)
+            _log.exception("fault", route=route.path, request_id=request_id)
+            response = problem(EntrepotError("something went wrong here"), request_id)
+        await _respond(send, response, request_id)
+
+    def _find(self, method: str, path: str) -> tuple[Route | RawRoute, Mapping[str, str]] | Response:
+        method = "GET" if method == "HEAD" else method
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        allowed = set()
+        for wanted, pattern, route in self._patterns:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                if wanted == method:
+                    return route, match.groupdict()
+                allowed.add(wanted)
+        return Response(405 if allowed else 404)
+
+    async def _answer(
+        self, route: Route, path: Mapping[str, str], scope: Scope, receive: Receive
+    ) -> Response:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        authorization = headers.get("authorization", "")
+        caller: Did | None = None
+        if route.proof is Proof.MEMBERSHIP:
+            try:
+                caller = await self._gatekeeper.authenticate(authorization)
+            except TrustError as error:
+                # An unauthorised party learns nothing, not even that something is there.
+                _log.info("untrusted", route=route.path, error=str(error))
+                return Response(404 if "/dsp/" in route.path else 401)
+        elif route.proof is Proof.OWNER and not self._gatekeeper.is_owner(authorization):
+            raise TrustError("the owner's token is missing or wrong")
+        body = await _body(receive, route.max_bytes)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=50))
+        return await route.handle(Call(path, body, headers, query, caller))
+
+
+def problem(error: EntrepotError, request_id: str) -> Response:
+    """Turn an error into a problem document (RFC 9457) that says what to do next."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": type(error).__name__,
+        "status": error.status,
+        "detail": str(error),
+        "remedy": error.remedy(),
+        "requestId": request_id,
+    }
+    if isinstance(error, RefusedError):
+        document["reasons"] = list(error.reasons)
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return Response(error.status, body, "application/problem+json")
+
+
+async def _respond(send: Send, response: Response, request_id: str) -> None:
+    headers = [
+        (b"content-type", response.media_type.encode()),
+        (b"content-length", str(len(response.body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        *_SECURITY,
+        *((k.encode(), v.encode()) for k, v in response.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise MalformedError("the connection ended inside the request")
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise TooLargeError(f"a body of more than {most} bytes")
+        chunks.append(chunk)
+        if not event.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        event = await receive()
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
+            return
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)(:path)?\}", path)
+    pattern = re.escape(parts[0])
+    for name, whole, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        pattern += f"(?P<{name}>{'.+' if whole else '[^/]+'})" + re.escape(rest)
+    return re.compile(pattern)
+
+
+class HttpClient:
+    """The way out. Every address is checked before it is connected to."""
+
+    def __init__(self, allow_private: Sequence[str], seconds: float) -> None:
+        self._allow_private = frozenset(origin_of(o) for o in allow_private)
+        self._seconds = seconds
+        self._clients: dict[str, httpx2.AsyncClient] = {}
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 1 << 20,
+    ) -> Reply:
+        """Call another node, or raise `UnavailableError`."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                client, target, host = await self._prepared(url)
+                extensions = {"sni_hostname": host.rpartition(":")[0] or host}
+                sent = {**(headers or {}), "host": host}
+                async with client.stream(
+                    method, target, content=body, headers=sent, extensions=extensions
+                ) as response:
+                    chunks = []
+                    size = 0
+                    async for chunk in response.aiter_bytes():
+                        size += len(chunk)
+                        if size > max_bytes:
+                            raise UnavailableError(f"{host} answered with more than {max_bytes} bytes")
+                        chunks.append(chunk)
+                    answered = {k.lower(): v for k, v in response.headers.items()}
+                    return Reply(response.status_code, b"".join(chunks), answered)
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"{origin_of(url)} did not answer: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+
+    async def _prepared(self, url: str) -> tuple[httpx2.AsyncClient, str, str]:
+        """Resolve and check the address, and give the URL that names it by number."""
+        parts = urlsplit(url)
+        origin = origin_of(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = await self._resolved(parts.hostname or "", port, origin)
+        shown = f"[{address}]" if ":" in address else address
+        path = parts.path or "/"
+        target = f"{parts.scheme}://{shown}:{port}{path}" + (f"?{parts.query}" if parts.query else "")
+        if origin not in self._clients:
+            self._clients[origin] = httpx2.AsyncClient(
+                follow_redirects=False, trust_env=False, timeout=self._seconds
+            )
+        return self._clients[origin], target, parts.netloc
+
+    async def _resolved(self, host: str, port: int, origin: str) -> str:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for *_, address in found:
+            ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
+            if ip.is_global or origin in self._allow_private:
+                return str(ip)
+        raise UnavailableError(f"{origin} lies on a private address that this node may not call")
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, written in one way."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise MalformedError("that is no address") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+        raise MalformedError("expected an http(s) address without a password in it")
+    return f"{parts.scheme}://{parts.hostname}:{port}"

@@ -1,0 +1,234 @@
+"""Endpoints of the Dataspace Protocol 2025-1, of provider and consumer alike.
+
+Both roles are served under one base address, so a consumer's callback address is its own base. An
+unauthorised party gets 404 (negotiation and transfer bindings): it learns nothing, not even that
+something is there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from entrepot import contracts
+from entrepot.contracts import Contract, Desk, Exchange, Message, Move, Party, Published, State
+from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
+from entrepot.protocols.dsp import codec
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.use import process as transfers
+from entrepot.values import (
+    ConflictError,
+    Did,
+    EntrepotError,
+    MalformedError,
+    NotFoundError,
+    ProcessId,
+    ProtocolError,
+    TransitionError,
+    TrustError,
+    UnavailableError,
+    canonical,
+    sha256,
+)
+
+_STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
+    (NotFoundError, 404),
+    (TrustError, 404),
+    (ConflictError, 409),
+    (UnavailableError, 503),
+    (MalformedError, 400),
+    (ProtocolError, 400),
+    (EntrepotError, 400),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the endpoints stand on."""
+
+    journal: Journal
+    desk: Desk
+    rail: transfers.Rail
+    published: Published
+    may_open: Callable[[Transaction, Contract, str], tuple[str, ...]]
+    catalog: Callable[[Connection, Did | None], bytes]
+    """The whole catalogue as its caller may see it."""
+    dataset: Callable[[Connection, str, Did | None], bytes | None]
+    check_callback: Callable[[str, Did], None]
+    """Refuses a callback address that the sender may not name."""
+    base_path: str = codec.PATH
+
+
+def routes(services: Services) -> list[Route]:
+    """Every endpoint, with the proof it asks for."""
+    negotiation = _Endpoint(services, codec.parse_negotiation, _receive_negotiation, "ContractNegotiation")
+    transfer = _Endpoint(services, codec.parse_transfer, _receive_transfer, "TransferProcess")
+    base = services.base_path
+
+    def member(method: str, path: str, handle: Handler) -> Route:
+        return Route(method, base + path, Proof.MEMBERSHIP, handle)
+
+    def post(path: str, endpoint: "_Endpoint", *allowed: Move) -> Route:
+        async def handle(call: Call) -> Response:
+            return await endpoint.post(call, frozenset(allowed))
+
+        return member("POST", path, handle)
+
+    async def version(_call: Call) -> Response:
+        return Response(200, _versions(base))
+
+    catalogue = _Catalogue(services)
+    return [
+        Route("GET", "/.well-known/dspace-version", Proof.NONE, version),
+        Route("GET", "/dsp/.well-known/dspace-version", Proof.NONE, version),
+        member("POST", "/catalog/request", catalogue.request),
+        member("GET", "/catalog/datasets/{id:path}", catalogue.dataset),
+        post("/negotiations/request", negotiation, Move.REQUEST),
+        post("/negotiations/offers", negotiation, Move.OFFER),
+        post("/negotiations/{pid}/request", negotiation, Move.REQUEST),
+        post("/negotiations/{pid}/offers", negotiation, Move.OFFER),
+        post("/negotiations/{pid}/events", negotiation, Move.ACCEPT, Move.FINALIZE),
+        post("/negotiations/{pid}/agreement", negotiation, Move.AGREE),
+        post("/negotiations/{pid}/agreement/verification", negotiation, Move.VERIFY),
+        post("/negotiations/{pid}/termination", negotiation, Move.TERMINATE),
+        member("GET", "/negotiations/{pid}", negotiation.get),
+        post("/transfers/request", transfer, Move.REQUEST),
+        post("/transfers/{pid}/start", transfer, Move.START),
+        post("/transfers/{pid}/suspension", transfer, Move.SUSPEND),
+        post("/transfers/{pid}/completion", transfer, Move.COMPLETE),
+        post("/transfers/{pid}/termination", transfer, Move.TERMINATE),
+        member("GET", "/transfers/{pid}", transfer.get),
+    ]
+
+
+def _receive_negotiation(services: Services, tx: Transaction, message: Message, sender: Did) -> Exchange:
+    return contracts.receive(tx, services.desk, message, sender, services.published).exchange
+
+
+def _receive_transfer(services: Services, tx: Transaction, message: Message, sender: Did) -> Exchange:
+    return transfers.receive(tx, services.rail, message, sender, services.may_open).exchange
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    """The catalogue binding: all that a caller may see, and one dataset of it."""
+
+    services: Services
+
+    async def request(self, call: Call) -> Response:
+        try:
+            document = codec.decode(call.body)
+            if codec.type_of(document) != "CatalogRequestMessage":
+                raise ProtocolError("expected a CatalogRequestMessage")
+            if document.get("filter"):
+                raise ProtocolError("filters are not supported here; ask without one")
+        except EntrepotError as error:
+            return _failed("CatalogError", error)
+        body = await self.services.journal.read(lambda c: self.services.catalog(c, call.caller))
+        return Response(200, body)
+
+    async def dataset(self, call: Call) -> Response:
+        wanted = call.path["id"]
+        found = await self.services.journal.read(lambda c: self.services.dataset(c, wanted, call.caller))
+        if found is None:
+            return _failed("CatalogError", NotFoundError("there is no such dataset for you"))
+        return Response(200, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """The endpoints of one machine: take a message in, or show where a process stands."""
+
+    services: Services
+    parse: Callable[[bytes], Message]
+    receive: Callable[[Services, Transaction, Message, Did], Exchange]
+    kind: str
+
+    async def post(self, call: Call, allowed: frozenset[Move]) -> Response:
+        message: Message | None = None
+        try:
+            sender = _known(call)
+            message = self.parse(call.body)
+            self._check(call, message, sender, allowed)
+            found = message
+            return await self.services.journal.write(lambda tx: self._take_in(tx, call, found, sender))
+        except EntrepotError as error:
+            return _failed(f"{self.kind.removesuffix('Process')}Error", error, message)
+
+    async def get(self, call: Call) -> Response:
+        found = await self.services.journal.read(lambda c: self._find(c, ProcessId(call.path["pid"])))
+        if found is None or found[1] != call.caller or found[0].state is State.INITIAL:
+            kind = f"{self.kind.removesuffix('Process')}Error"
+            return _failed(kind, NotFoundError("there is no such process with you"))
+        return Response(200, self._shown(found[0]))
+
+    def _check(self, call: Call, message: Message, sender: Did, allowed: frozenset[Move]) -> None:
+        if message.move not in allowed:
+            raise ProtocolError(f"a message to {message.move} does not belong here")
+        pid = call.path.get("pid")
+        if pid is None:
+            if not message.callback:
+                raise ProtocolError("a first message names a callbackAddress")
+            self.services.check_callback(message.callback, sender)
+        elif message.callback or pid not in {message.consumer_pid, message.provider_pid}:
+            raise ProtocolError("the process of the path is not that of the message")
+
+    def _take_in(self, tx: Transaction, call: Call, message: Message, sender: Did) -> Response:
+        """Answer a repeat as before; else take the message in and remember the answer."""
+        digest = sha256(call.body)
+        scope = ProcessId(call.path.get("pid") or f"{sender} {self.kind}")
+        before = recall_answer(tx, scope, message.id)
+        if before is not None:
+            if before.digest != digest:
+                raise ProtocolError("another message came under the same @id")
+            return Response(before.status, before.body)
+        exchange = self.receive(self.services, tx, message, sender)
+        response = Response(200 if "pid" in call.path else 201, self._shown(exchange))
+        remember_answer(tx, scope, message.id, digest, response.status, response.body)
+        return response
+
+    def _find(self, connection: Connection, pid: ProcessId) -> tuple[Exchange, Did] | None:
+        if self.kind == "TransferProcess":
+            process = transfers.read_process(connection, pid)
+            return None if process is None else (process.exchange, process.counterparty)
+        negotiation = contracts.read_negotiation(connection, pid)
+        return None if negotiation is None else (negotiation.exchange, negotiation.counterparty)
+
+    def _shown(self, exchange: Exchange) -> bytes:
+        ours, theirs = exchange.id, exchange.peer_pid or ProcessId("unknown")
+        consumer, provider = (ours, theirs) if exchange.party is Party.CONSUMER else (theirs, ours)
+        return codec.render_state(self.kind, consumer, provider, exchange.state)
+
+
+def _known(call: Call) -> Did:
+    if call.caller is None:
+        raise TrustError("the caller is not known")
+    return call.caller
+
+
+def _failed(kind: str, error: EntrepotError, message: Message | None = None) -> Response:
+    status = next(code for error_type, code in _STATUS if isinstance(error, error_type))
+    consumer = "" if message is None else message.consumer_pid or ""
+    provider = "" if message is None else message.provider_pid or ""
+    reason = str(error)
+    if isinstance(error, TransitionError):
+        reason = f"{reason}; the process is in state {error.state}"
+    return Response(status, codec.render_error(kind, consumer, provider, status, reason))
+
+
+def _versions(base: str) -> bytes:
+    auth: canonical.Json = {"protocol": "DCP", "version": "1.0", "profile": ["vc20-bssl/jwt"]}
+    return canonical.encode(
+        {
+            "protocolVersions": [
+                {
+                    "version": codec.VERSION,
+                    "path": base,
+                    "binding": "HTTPS",
+                    "identifierType": "did:web",
+                    "auth": auth,
+                }
+            ]
+        }
+    )
