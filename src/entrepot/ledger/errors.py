@@ -5,6 +5,10 @@ TrustError
 ├── SignatureError       a note or transaction is not signed by the key it must be signed by
 ├── InconsistentError    the log shows two histories where there may be one
 └── CorruptError         the ledger's own file is not what was committed
+NotFoundError
+└── UnknownLogError      this witness does not know the log
+ConflictError
+└── SizeConflictError    the tree is not the one last seen; carries that one's size
 RefusedError
 └── RefusedTransactionError   the state machine said no; carries its reason
 MalformedError
@@ -14,7 +18,7 @@ MalformedError
 
 from enum import StrEnum
 
-from entrepot.values import MalformedError, RefusedError, TrustError
+from entrepot.values import ConflictError, MalformedError, NotFoundError, RefusedError, TrustError
 
 
 class ProofError(TrustError):
@@ -68,3 +72,24 @@ class RefusedTransactionError(RefusedError):
 
     def remedy(self) -> str:
         return "Ask the ledger what became of an earlier copy before you sign a new one."
+
+
+class UnknownLogError(NotFoundError):
+    """This witness does not know the log."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"no log of origin {origin[:100]}")
+
+    def remedy(self) -> str:
+        return "Add the log's verifier key to the witness's settings."
+
+
+class SizeConflictError(ConflictError):
+    """The tree does not go on from the one last seen, which has `size` leaves."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the largest tree seen has {size} leaves")
+        self.size = size
+
+    def remedy(self) -> str:
+        return "Prove consistency from that size; a log that is smaller must be refilled from a follower."

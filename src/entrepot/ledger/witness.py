@@ -1,0 +1,166 @@
+"""A witness: cosigns a log's checkpoints, never a smaller tree and never an inconsistent one.
+
+Implements c2sp.org/tlog-witness, `add-checkpoint`. A witness checks signatures and consistency only; what
+the entries say is the business of the follower. What it cosigned is durable before the cosignature leaves.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from entrepot.ledger.errors import InconsistentError, NoteError, SizeConflictError, UnknownLogError
+from entrepot.ledger.merkle import EMPTY_ROOT, MAX_PATH, verify_consistency
+from entrepot.ledger.note import (
+    MAX_NOTE,
+    Checkpoint,
+    NoteKey,
+    NoteSigner,
+    SignatureType,
+    cosign_checkpoint,
+    decode_hash,
+    decode_note,
+    encode_base64,
+    parse_checkpoint,
+    parse_size,
+    render_signature,
+    verify_checkpoint,
+)
+from entrepot.values import Clock, Digest, TooLargeError, UnavailableError
+
+MAX_REQUEST: Final = MAX_NOTE + 64 * (MAX_PATH + 2)
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS cosigned (origin TEXT PRIMARY KEY, note BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS contradiction (
+    origin TEXT NOT NULL, size INTEGER NOT NULL, cosigned BLOB NOT NULL, refused BLOB NOT NULL,
+    PRIMARY KEY (origin, size)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AddCheckpoint:
+    """A request: the size the witness is believed to hold, the proof from there, the checkpoint's note."""
+
+    old: int
+    proof: tuple[Digest, ...]
+    note: bytes
+
+
+def encode_add_checkpoint(request: AddCheckpoint) -> bytes:
+    lines = [f"old {request.old}", *map(encode_base64, request.proof), ""]
+    return "\n".join(lines).encode() + b"\n" + request.note
+
+
+def decode_add_checkpoint(raw: bytes) -> AddCheckpoint:
+    """Read a request; anything that would be written otherwise is refused."""
+    if len(raw) > MAX_REQUEST:
+        raise TooLargeError(f"request of {len(raw)} bytes where at most {MAX_REQUEST} are allowed")
+    head, empty_line, note = raw.partition(b"\n\n")
+    try:
+        first, *proof = head.decode("ascii").split("\n")
+    except UnicodeDecodeError as error:
+        raise NoteError("expected an old size and proof lines in ASCII") from error
+    if not empty_line or not first.startswith("old ") or len(proof) > MAX_PATH:
+        raise NoteError("expected an old size, proof lines, an empty line and a checkpoint")
+    return AddCheckpoint(parse_size(first[4:]), tuple(map(decode_hash, proof)), note)
+
+
+def judge(cosigned: Checkpoint | None, request: AddCheckpoint, key: NoteKey) -> Checkpoint:
+    """The checkpoint to cosign next, given the one cosigned last; or the refusal, in the standard's order.
+
+    Pure: **persist what this returns before you sign it.**
+    """
+    checkpoint = verify_checkpoint(decode_note(request.note), key)
+    if request.old > checkpoint.size:
+        raise NoteError(f"old size {request.old} is beyond the checkpoint's {checkpoint.size}")
+    size, root = (0, EMPTY_ROOT) if cosigned is None else (cosigned.size, cosigned.root)
+    if checkpoint.size == size and checkpoint.root != root:
+        raise InconsistentError(f"two roots for one tree of {size} leaves of {checkpoint.origin}")
+    if request.old != size:
+        raise SizeConflictError(size)
+    verify_consistency(size, root, checkpoint.size, checkpoint.root, request.proof)
+    return checkpoint
+
+
+class Witness:
+    """A name, a key and a file in which it remembers what it cosigned of each log it knows."""
+
+    def __init__(
+        self, path: Path, name: str, signer: NoteSigner, public: bytes, logs: Iterable[NoteKey], clock: Clock
+    ) -> None:
+        self.key = NoteKey(name, SignatureType.COSIGNATURE, public)
+        self._signer = signer
+        self._logs = {log.name: log for log in logs}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def cosigned(self, origin: str) -> Checkpoint | None:
+        """The latest checkpoint of a log that this witness cosigned."""
+        with self._lock:
+            note = self._latest(origin)
+        return None if note is None else parse_checkpoint(decode_note(note).text)
+
+    def contradictions(self, origin: str) -> list[tuple[bytes, bytes]]:
+        """Pairs of notes of one size and two roots, both signed by the log: proof of its misbehaviour."""
+        query = "SELECT cosigned, refused FROM contradiction WHERE origin = ? ORDER BY size"
+        with self._lock:
+            return self._connection.execute(query, (origin,)).fetchall()
+
+    def add_checkpoint(self, raw: bytes) -> bytes:
+        """The cosignature line for a request, or its refusal as an error."""
+        request = decode_add_checkpoint(raw)
+        origin = parse_checkpoint(decode_note(request.note).text).origin
+        key = self._logs.get(origin)
+        if key is None:
+            raise UnknownLogError(origin)
+        # Reading the last size, judging and writing the new one are one step: of two racing requests
+        # from the same size only one is answered, whatever process it came to.
+        with self._transaction():
+            latest = self._latest(origin)
+            before = None if latest is None else parse_checkpoint(decode_note(latest).text)
+            try:
+                checkpoint = judge(before, request, key)
+            except InconsistentError:
+                self._remember_contradiction(origin, before, latest, request.note)
+                raise
+            self._connection.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?)", (origin, request.note))
+        time = int(self._clock().timestamp())
+        return render_signature(cosign_checkpoint(checkpoint, time, self._signer, self.key)).encode()
+
+    def _latest(self, origin: str) -> bytes | None:
+        query = "SELECT note FROM cosigned WHERE origin = ?"
+        row = self._connection.execute(query, (origin,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _remember_contradiction(
+        self, origin: str, before: Checkpoint | None, latest: bytes | None, refused: bytes
+    ) -> None:
+        if before is not None:
+            row = (origin, before.size, latest, refused)
+            self._connection.execute("INSERT OR IGNORE INTO contradiction VALUES (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One durable step; a refusal keeps what was remembered of it, a bad disk is `UnavailableError`."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                finally:
+                    self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise UnavailableError(f"the witness's file cannot be written: {error}") from error
