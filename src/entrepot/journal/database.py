@@ -45,7 +45,6 @@ _FATAL_SQLITE: Final = frozenset(
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_NOTADB,
         sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
     }
 )
 # PostgreSQL, appendix A: connection, resources, operator's intervention, system, internal.
