@@ -1,0 +1,124 @@
+"""did:web: where the document of a DID lies, what it says, and how one is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from entrepot.identity.keys import KeyJob, PublicKey, Signer
+from entrepot.values import Did, KeyId, MalformedError, TooLargeError, canonical
+from entrepot.values.canonical import Json
+
+MAX_DOCUMENT: Final = 64 << 10
+MAX_ENTRIES: Final = 32
+_PREFIX: Final = "did:web:"
+_SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
+
+
+@dataclass(frozen=True, slots=True)
+class DidDocument:
+    """What a DID document says: keys by relation, and services by type."""
+
+    id: Did
+    keys: Mapping[KeyId, PublicKey]
+    relations: Mapping[str, frozenset[KeyId]]
+    services: Mapping[str, str]
+
+    def key(self, key_id: KeyId, relation: str) -> PublicKey | None:
+        """The key, where the document lets it be used for `relation`."""
+        return self.keys.get(key_id) if key_id in self.relations.get(relation, frozenset()) else None
+
+
+def did_web(url: str) -> Did:
+    """The DID of a node that strangers reach at `url`."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise MalformedError(f"expected an address, got {url!r}")
+    host = parts.hostname + (f"%3A{parts.port}" if parts.port else "")
+    path = "".join(":" + quote(p, safe="") for p in parts.path.split("/") if p)
+    return Did(_PREFIX + host + path)
+
+
+def did_url(did: Did, *, scheme: str = "https") -> str:
+    """Where the document of a did:web lies (did:web method, Read)."""
+    if not did.startswith(_PREFIX) or len(did) > 500:
+        raise MalformedError(f"expected did:web:..., got {did[:80]!r}")
+    host, *path = did.removeprefix(_PREFIX).split(":")
+    authority = unquote(host)
+    name, _, port = authority.partition(":")
+    if not name or not set(name) <= _SAFE or (port and not port.isdigit()) or authority.endswith(":"):
+        raise MalformedError(f"no host in {did[:80]!r}")
+    segments = [unquote(p) for p in path]
+    if any(not s or s in {".", ".."} or not set(s) <= _SAFE for s in segments):
+        raise MalformedError(f"no path in {did[:80]!r}")
+    where = "/".join(segments) if segments else ".well-known"
+    return f"{scheme}://{authority}/{where}/did.json"
+
+
+def write_did_document(did: Did, signers: Mapping[KeyJob, Signer], services: Mapping[str, str]) -> bytes:
+    """Write the document of our own DID."""
+    identity = [s.key_id for job, s in signers.items() if job is KeyJob.IDENTITY]
+    evidence = [s.key_id for job, s in signers.items() if job is KeyJob.EVIDENCE]
+    methods: list[Json] = [
+        {"id": s.key_id, "type": "JsonWebKey", "controller": did, "publicKeyJwk": s.public.jwk()}
+        for job, s in signers.items()
+        if job in {KeyJob.IDENTITY, KeyJob.EVIDENCE}
+    ]
+    return canonical.encode(
+        {
+            "@context": ["https://www.w3.org/ns/did/v1"],
+            "id": did,
+            "verificationMethod": methods,
+            "authentication": [*identity],
+            "capabilityInvocation": [*identity],
+            "assertionMethod": [*identity, *evidence],
+            "service": [
+                {"id": f"{did}#{kind.lower()}", "type": kind, "serviceEndpoint": url}
+                for kind, url in services.items()
+            ],
+        }
+    )
+
+
+def read_did_document(raw: bytes, did: Did) -> DidDocument:
+    """Read the document of `did`; one that names another id is refused, unknown keys are passed over."""
+    if len(raw) > MAX_DOCUMENT:
+        raise TooLargeError(f"a DID document of more than {MAX_DOCUMENT} bytes")
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedError("a DID document is JSON") from error
+    if not isinstance(document, dict) or document.get("id") != did:
+        raise MalformedError(f"expected the document of {did}")
+    keys: dict[KeyId, PublicKey] = {}
+    for method in _entries(document, "verificationMethod"):
+        if isinstance(method, dict) and isinstance(method.get("id"), str) and "publicKeyJwk" in method:
+            try:
+                keys[_absolute(str(method["id"]), did)] = PublicKey.from_jwk(method["publicKeyJwk"])
+            except MalformedError:
+                continue  # a key of a suite that we do not know is no reason to refuse the others
+    relations = {
+        relation: frozenset(_absolute(e, did) for e in _entries(document, relation) if isinstance(e, str))
+        for relation in ("authentication", "capabilityInvocation", "assertionMethod")
+    }
+    services = {
+        str(s["type"]): str(s["serviceEndpoint"])
+        for s in _entries(document, "service")
+        if isinstance(s, dict)
+        and isinstance(s.get("type"), str)
+        and isinstance(s.get("serviceEndpoint"), str)
+    }
+    return DidDocument(did, keys, relations, services)
+
+
+def _entries(document: Mapping[str, Json], key: str) -> Sequence[Json]:
+    value = document.get(key) or []
+    if not isinstance(value, list) or len(value) > MAX_ENTRIES:
+        raise MalformedError(f"{key}: expected a list of at most {MAX_ENTRIES} entries")
+    return value
+
+
+def _absolute(key_id: str, did: Did) -> KeyId:
+    return KeyId(did + key_id if key_id.startswith("#") else key_id)

@@ -1,0 +1,131 @@
+"""Who is calling: self-issued tokens and presentations, shaped as DCP 1.0 shapes them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from entrepot.identity.did import DidDocument
+from entrepot.identity.jwt import (
+    Token,
+    check_times,
+    check_token_signature,
+    did_claim,
+    parse_token,
+    sign_token,
+    text_claim,
+    time_claim,
+)
+from entrepot.identity.keys import Signer
+from entrepot.journal import Transaction, first_seen
+from entrepot.values import Did, MalformedError, TrustError, UtcTime
+
+LIFETIME: Final = timedelta(minutes=5)
+LONGEST: Final = timedelta(hours=1)
+_SCOPE: Final = "id-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a self-issued token, its one-time id, and the access token for the caller's credentials."""
+
+    did: Did
+    jti: str
+    expires_at: UtcTime
+    access_token: str
+
+
+def issue_id_token(
+    signer: Signer, did: Did, audience: Did, now: UtcTime, jti: str, access_token: str = ""
+) -> str:
+    """Write a token that says who we are, for one reader and a short time (DCP 1.0, 4.3.1)."""
+    claims: dict[str, str | int] = {
+        "iss": did,
+        "sub": did,
+        "aud": audience,
+        "jti": jti,
+        "iat": int(now.timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+    }
+    if access_token:
+        claims["token"] = access_token
+    return sign_token(signer, {**claims})
+
+
+def claimed_did(raw: str) -> tuple[Token, Did]:
+    """Who a token claims to be from, to look for that party's document. **Believe nothing of it yet.**"""
+    token = parse_token(raw)
+    return token, did_claim(token, "iss")
+
+
+def verify_id_token(token: Token, document: DidDocument, audience: Did, now: UtcTime) -> Caller:
+    """Turn a token into its caller, or raise `TrustError` (DCP 1.0, 4.3.3).
+
+    **The caller of this function must still let each `jti` pass only once (`use_once`).**
+    """
+    issuer = did_claim(token, "iss")  # (1) issuer and subject are the same
+    if did_claim(token, "sub") != issuer or document.id != issuer:
+        raise TrustError("the token's issuer is not its subject")
+    key = document.key(token.key_id, "capabilityInvocation")  # (2) signed by a key that may invoke
+    if key is None:
+        raise TrustError("the token is signed by a key that the DID document does not list for it")
+    check_token_signature(token, key)
+    if text_claim(token, "aud") != audience:  # (3) meant for us
+        raise TrustError("the token is meant for somebody else")
+    check_times(token, now)  # (4) inside its time
+    expires = time_claim(token, "exp")
+    if expires is None or expires > now + LONGEST:
+        raise TrustError(f"the token lives longer than {LONGEST}")
+    jti = text_claim(token, "jti")  # (5) with an id of its own
+    if len(jti) > 200:
+        raise MalformedError("jti: expected at most 200 characters")
+    access = token.claims.get("token")
+    return Caller(issuer, jti, expires, access if isinstance(access, str) else "")
+
+
+def use_once(tx: Transaction, caller: Caller) -> None:
+    """Let a token pass the first time only; what was seen is remembered until it has expired."""
+    if not first_seen(tx, _SCOPE, f"{caller.did} {caller.jti}", caller.expires_at + timedelta(minutes=1)):
+        raise TrustError("the token was used before")
+
+
+def issue_presentation(
+    signer: Signer, holder: Did, audience: Did, credentials: tuple[str, ...], now: UtcTime, jti: str
+) -> str:
+    """Show credentials to one reader (VP as a signed token)."""
+    return sign_token(
+        signer,
+        {
+            "iss": holder,
+            "sub": holder,
+            "aud": audience,
+            "jti": jti,
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFETIME).timestamp()),
+            "vp": {
+                "@context": ["https://www.w3.org/ns/credentials/v2"],
+                "type": ["VerifiablePresentation"],
+                "holder": holder,
+                "verifiableCredential": [*credentials],
+            },
+        },
+        "vp+jwt",
+    )
+
+
+def verify_presentation(raw: str, document: DidDocument, audience: Did, now: UtcTime) -> tuple[str, ...]:
+    """Give the credentials that the holder showed us, or raise. **Verify each of them for this holder.**"""
+    token = parse_token(raw)  # (1) well-formed and bounded
+    key = document.key(token.key_id, "authentication")  # (2) signed by the holder
+    if key is None:
+        raise TrustError("the presentation is signed by a key that is not the holder's")
+    check_token_signature(token, key)
+    if did_claim(token, "iss") != document.id:  # (3) by the holder itself
+        raise TrustError("the presentation is another holder's")
+    if text_claim(token, "aud") != audience:  # (4) meant for us
+        raise TrustError("the presentation is meant for somebody else")
+    check_times(token, now)  # (5) inside its time
+    shown = token.claims.get("vp")
+    credentials = shown.get("verifiableCredential") if isinstance(shown, dict) else None
+    if not isinstance(credentials, list) or len(credentials) > 16:
+        raise MalformedError("the presentation shows no list of credentials")
+    return tuple(c for c in credentials if isinstance(c, str))

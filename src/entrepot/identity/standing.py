@@ -1,0 +1,83 @@
+"""How a member stands: in force, revoked or unknown, and how old that knowledge is (design: Reach).
+
+Age counts from the time at which the list was signed, not from its fetch, so any node may relay it. An
+older list never takes the place of a newer one, and a revocation once known stays known.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from entrepot.identity import store
+from entrepot.identity.membership import Membership
+from entrepot.identity.status import StatusList
+from entrepot.journal import Transaction
+from entrepot.values import Did, UtcTime
+
+
+class StandingState(StrEnum):
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a member, and the age of the status list that says so."""
+
+    state: StandingState
+    age: timedelta
+
+    def refusals(self, most: timedelta) -> tuple[str, ...]:
+        """Why a use must not rely on this member, nothing where it may; `most` is the greatest age."""
+        if self.state is StandingState.REVOKED:
+            return ("the member was revoked",)
+        if self.state is StandingState.UNKNOWN:
+            return ("nothing is known of the member's status",)
+        if self.age > most:
+            seconds = int(self.age.total_seconds())
+            return (f"what is known of the member is {seconds} s old; at most {int(most.total_seconds())} s",)
+        return ()
+
+
+def remember_membership(tx: Transaction, credential: str, membership: Membership) -> None:
+    """Keep a verified credential; a later one of the same member takes its place."""
+    store.keep_member(tx, membership.did, credential, membership.status_url, membership.status_index)
+
+
+def remember_status_list(tx: Transaction, found: StatusList, raw: str) -> bool:
+    """Keep a verified list, unless a newer one is known; say whether it was kept."""
+    known = store.read_list(tx.connection, found.url)
+    for index in store.indexes_on(tx.connection, found.url):
+        if found.is_revoked(index):
+            store.see_revoked(tx, found.url, index)
+    if known is not None and known[0].signed_at >= found.signed_at:
+        return False
+    store.replace_list(tx, found, raw)
+    return True
+
+
+def newest_status_list(connection: Connection, url: str) -> tuple[StatusList, str] | None:
+    """The newest list known here, and its signed form for relaying."""
+    return store.read_list(connection, url)
+
+
+def known_credential(connection: Connection, did: Did) -> str | None:
+    return store.credential_of(connection, did)
+
+
+def standing(connection: Connection, membership: Membership, now: UtcTime) -> Standing:
+    """How a member stands at `now`, by what this node knows."""
+    known = store.read_list(connection, membership.status_url)
+    age = timedelta.max if known is None else max(now - known[0].signed_at, timedelta(0))
+    if store.was_revoked(connection, membership.status_url, membership.status_index):
+        return Standing(StandingState.REVOKED, age)
+    if known is None or known[0].issuer != membership.issuer:
+        return Standing(StandingState.UNKNOWN, age)
+    if known[0].is_revoked(membership.status_index):
+        return Standing(StandingState.REVOKED, age)
+    if not membership.valid_from <= now + timedelta(minutes=5) or now > membership.valid_until:
+        return Standing(StandingState.UNKNOWN, age)
+    return Standing(StandingState.GOOD, age)
