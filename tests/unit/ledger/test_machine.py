@@ -374,7 +374,7 @@ def test_damaged_transactions_never_raise_in_a_block(space: Any, pick: st.DataOb
 
 
 def test_replay_refuses_a_history_that_the_machine_would_not_make(space: Any) -> None:
-    """A follower finds a wrong state root, a smuggled transaction, a lost one and a log cut inside a block."""
+    """A follower finds a wrong state root, a smuggled or lost transaction, and a block cut short."""
     start = space.peopled()
     good = space.block(start, space.alpha.batch(1), space.beta.batch(1)).leaves
     other_root = space.block(start, space.alpha.batch(1)).leaves[-1]
