@@ -29,7 +29,7 @@ metadata: Final = MetaData(
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_BUSY_SECONDS: Final = 30
+_BUSY_SECONDS: Final = "30"
 _POOL_SIZE: Final = 8
 
 # What ends a whole transaction, whichever statement met it (SQLite, "Result and Error Codes").
@@ -123,10 +123,10 @@ def _sqlstate(error: DBAPIError) -> str:
 
 def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
     engine = create_engine(
-        url,
+        url.set(query={"timeout": _BUSY_SECONDS} | url.query),
         poolclass=QueuePool,
         pool_size=_POOL_SIZE,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
