@@ -1,0 +1,165 @@
+"""Tables of resources and products, ours and (on a platform) those that providers have listed."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+from entrepot.catalogue.model import Product, Resource, product_digest
+from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.policy import parse_policy, render_policy
+from entrepot.values import Did, Digest, Grade, KindOfUse, ProductId, canonical
+
+_resource: Final = Table(
+    "resource",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("media_type", String(200), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("modified_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+)
+_product: Final = Table(
+    "product",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("listed", Boolean, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("keywords", LargeBinary, nullable=False),
+    Column("provider", String(500), nullable=False),
+    Column("grade", String(20), nullable=False),
+    Column("rights", Text, nullable=False),
+    Column("kinds", LargeBinary, nullable=False),
+    Column("policy", LargeBinary, nullable=False),
+    Column("media_type", String(200), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("artefact", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("published_at", UtcTimeColumn, nullable=False),
+    Column("resource_id", String(200), nullable=False),
+)
+
+_ATTACH: Final = insert(_resource)
+_RESOURCE: Final = select(_resource).where(_resource.c.id == bindparam("of"))
+_OFFER: Final = insert(_product)
+_CURRENT: Final = (
+    select(_product)
+    .where(_product.c.id == bindparam("of"), _product.c.listed)
+    .order_by(_product.c.version.desc())
+    .limit(1)
+)
+_BY_DIGEST: Final = select(_product).where(
+    _product.c.id == bindparam("of"), _product.c.digest == bindparam("is_")
+)
+_LISTED: Final = select(_product).where(_product.c.listed).order_by(_product.c.published_at, _product.c.id)
+_UNLIST: Final = update(_product).where(_product.c.id == bindparam("of")).values(listed=False)
+
+
+def attach(tx: Transaction, resource: Resource) -> None:
+    tx.connection.execute(
+        _ATTACH,
+        {
+            "id": resource.id,
+            "path": str(resource.path),
+            "media_type": resource.media_type,
+            "size": resource.size,
+            "digest": resource.digest,
+            "modified_ns": resource.modified_ns,
+            "inode": resource.inode,
+        },
+    )
+
+
+def read_resource(connection: Connection, resource_id: str) -> Resource | None:
+    row = connection.execute(_RESOURCE, {"of": resource_id}).first()
+    if row is None:
+        return None
+    return Resource(
+        row.id, Path(row.path), row.media_type, row.size, Digest(row.digest), row.modified_ns, row.inode
+    )
+
+
+def offer(tx: Transaction, product: Product) -> None:
+    """Write a new version down; it takes the place of the one that was listed."""
+    unlist(tx, product.id)
+    tx.connection.execute(
+        _OFFER,
+        {
+            "id": product.id,
+            "version": product.version,
+            "listed": True,
+            "title": product.title,
+            "description": product.description,
+            "keywords": canonical.encode([*product.keywords]),
+            "provider": product.provider,
+            "grade": str(product.grade),
+            "rights": product.rights,
+            "kinds": canonical.encode(sorted(str(k) for k in product.kinds)),
+            "policy": canonical.encode(render_policy(product.policy)),
+            "media_type": product.media_type,
+            "size": product.size,
+            "artefact": product.artefact,
+            "digest": product_digest(product),
+            "published_at": product.published_at,
+            "resource_id": product.resource_id,
+        },
+    )
+
+
+def unlist(tx: Transaction, product_id: ProductId) -> bool:
+    return tx.connection.execute(_UNLIST, {"of": product_id}).rowcount > 0
+
+
+def current(connection: Connection, product_id: ProductId) -> Product | None:
+    row = connection.execute(_CURRENT, {"of": product_id}).first()
+    return None if row is None else _product_of(row)
+
+
+def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> Product | None:
+    """The version that a contract was made over, listed or not."""
+    row = connection.execute(_BY_DIGEST, {"of": product_id, "is_": digest}).first()
+    return None if row is None else _product_of(row)
+
+
+def listed(connection: Connection) -> list[Product]:
+    return [_product_of(r) for r in connection.execute(_LISTED)]
+
+
+def _product_of(row: Row[Any]) -> Product:
+    keywords, kinds = canonical.decode(row.keywords), canonical.decode(row.kinds)
+    return Product(
+        id=ProductId(row.id),
+        version=row.version,
+        title=row.title,
+        description=row.description,
+        keywords=tuple(str(k) for k in keywords) if isinstance(keywords, list) else (),
+        provider=Did(row.provider),
+        grade=Grade(row.grade),
+        rights=row.rights,
+        kinds=frozenset(KindOfUse(str(k)) for k in kinds) if isinstance(kinds, list) else frozenset(),
+        policy=parse_policy(canonical.decode(row.policy)),
+        media_type=row.media_type,
+        size=row.size,
+        artefact=Digest(row.artefact),
+        published_at=row.published_at,
+        resource_id=row.resource_id,
+    )
