@@ -6,6 +6,7 @@ see one snapshot.
 """
 
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BUSY_SECONDS: Final = "30"
 _POOL_SIZE: Final = 8
+_WAL_ATTEMPTS: Final = 500
+_WAL_PAUSE_SECONDS: Final = 0.01
 
 # What ends a whole transaction, whichever statement met it (SQLite, "Result and Error Codes").
 _FATAL_SQLITE: Final = frozenset(
@@ -132,7 +135,7 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 (a driver's connection)
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         if query_only:
@@ -143,3 +146,20 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL.
+
+    Where several processes make the file at once, SQLite refuses all but one of them without waiting.
+    """
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+        else:
+            return
+    raise UnavailableError("the database is locked by another process")
