@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from entrepot.identity import Signer
 from entrepot.ledger.chronicle import Chronicle
 from entrepot.ledger.errors import InconsistentError, RefusedTransactionError
 from entrepot.ledger.machine import Block, Call, Genesis, apply_block, check, read_call, replay
@@ -26,7 +27,6 @@ from entrepot.ledger.note import (
     Note,
     NoteKey,
     NoteSignature,
-    NoteSigner,
     SignatureType,
     decode_note,
     encode_note,
@@ -87,8 +87,7 @@ class EmbeddedLedger:
         self,
         path: Path,
         genesis: Genesis,
-        signer: NoteSigner,
-        public: bytes,
+        signer: Signer,
         *,
         clock: Clock,
         witnesses: Sequence[NoteKey] = (),
@@ -101,7 +100,7 @@ class EmbeddedLedger:
         Without witnesses it orders at once, and nothing is ever more than committed.
         """
         self.chain = genesis.chain
-        self.key = NoteKey(genesis.chain, SignatureType.ED25519, public)
+        self.key = NoteKey(genesis.chain, SignatureType.ED25519, signer.public.raw)
         self._chronicle = Chronicle.open(path, genesis)
         self._signer = signer
         self._clock = clock

@@ -69,6 +69,7 @@ class RefusedTransactionError(RefusedError):
     def __init__(self, reason: StrEnum) -> None:
         super().__init__(f"the ledger refuses the transaction: {reason.value}")
         self.reason = reason
+        self.reasons = (reason.value,)
 
     def remedy(self) -> str:
         return "Ask the ledger what became of an earlier copy before you sign a new one."

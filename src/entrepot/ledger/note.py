@@ -10,11 +10,12 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
+from entrepot.identity import Signer
 from entrepot.ledger.errors import NoteError, SignatureError
 from entrepot.values import Digest, TooLargeError
 
@@ -32,12 +33,6 @@ class SignatureType(IntEnum):
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
-
-
-class NoteSigner(Protocol):
-    """An Ed25519 key that signs bytes: one of the node's own, or one kept in hardware."""
-
-    def sign(self, data: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +142,7 @@ def decode_hash(text: str) -> Digest:
     return Digest(raw)
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner, key: NoteKey) -> NoteSignature:
+def sign_checkpoint(checkpoint: Checkpoint, signer: Signer, key: NoteKey) -> NoteSignature:
     """The log's own signature over its tree head.
 
     **Never sign two that are inconsistent.**
@@ -155,7 +150,7 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner, key: NoteKey) ->
     return NoteSignature(key.name, key.id, signer.sign(checkpoint.text.encode()))
 
 
-def cosign_checkpoint(checkpoint: Checkpoint, time: int, signer: NoteSigner, key: NoteKey) -> NoteSignature:
+def cosign_checkpoint(checkpoint: Checkpoint, time: int, signer: Signer, key: NoteKey) -> NoteSignature:
     """A witness's `cosignature/v1`.
 
     **Persist what is cosigned before handing this out.**

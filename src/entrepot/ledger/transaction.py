@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from entrepot.ledger.note import NoteSigner, verify_ed25519
+from entrepot.identity import Signer
+from entrepot.ledger.note import verify_ed25519
 from entrepot.values import (
     Digest,
     MalformedError,
@@ -81,7 +82,7 @@ def transaction_id(payload: bytes) -> TransactionId:
     return TransactionId(render_digest(sha256(payload)))
 
 
-def sign_transaction(payload: bytes, signer: NoteSigner) -> bytes:
+def sign_transaction(payload: bytes, signer: Signer) -> bytes:
     """The payload and its signature: the bytes that go to the ledger."""
     return payload + signer.sign(_DOMAIN + payload)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from entrepot.identity import Signer
 from entrepot.ledger.errors import InconsistentError, NoteError, SizeConflictError, UnknownLogError
 from entrepot.ledger.merkle import EMPTY_ROOT, MAX_PATH, verify_consistency
 from entrepot.ledger.note import (
     MAX_NOTE,
     Checkpoint,
     NoteKey,
-    NoteSigner,
     SignatureType,
     cosign_checkpoint,
     decode_hash,
@@ -89,10 +89,8 @@ def judge(cosigned: Checkpoint | None, request: AddCheckpoint, key: NoteKey) -> 
 class Witness:
     """A name, a key and a file in which it remembers what it cosigned of each log it knows."""
 
-    def __init__(
-        self, path: Path, name: str, signer: NoteSigner, public: bytes, logs: Iterable[NoteKey], clock: Clock
-    ) -> None:
-        self.key = NoteKey(name, SignatureType.COSIGNATURE, public)
+    def __init__(self, path: Path, name: str, signer: Signer, logs: Iterable[NoteKey], clock: Clock) -> None:
+        self.key = NoteKey(name, SignatureType.COSIGNATURE, signer.public.raw)
         self._signer = signer
         self._logs = {log.name: log for log in logs}
         self._clock = clock

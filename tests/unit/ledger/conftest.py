@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from nacl.signing import SigningKey
 
+from entrepot.identity import PublicKey
 from entrepot.ledger import NoteKey, SignatureType, make_payload, sign_transaction
 from entrepot.ledger.machine import Block, Genesis, Head, apply_block, genesis_head
 from entrepot.ledger.modules.contracts import ContractEnd, ContractFile, EndReason
@@ -37,6 +38,10 @@ class Key:
     @property
     def raw(self) -> bytes:
         return bytes(self._key.verify_key)
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey("ed25519", self.raw)
 
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data).signature

@@ -43,7 +43,7 @@ def start(space: Any, tmp_path: Path, clock: Any) -> Iterator[Open]:
     started: list[EmbeddedLedger] = []
 
     def start(path: Path = tmp_path / "ledger.db", **options: Any) -> EmbeddedLedger:
-        ledger = EmbeddedLedger(path, space.genesis, space.log, space.log.raw, clock=clock, **options)
+        ledger = EmbeddedLedger(path, space.genesis, space.log, clock=clock, **options)
         started.append(ledger)
         return ledger
 

@@ -106,7 +106,6 @@ def make_witness(space: Any, folder: Path) -> Witness:
         folder / "witness.db",
         "observer.example",
         space.witness,
-        space.witness.raw,
         [space.log_key],
         space.Clock(),
     )
@@ -386,7 +385,7 @@ def test_an_audit_finds_a_row_rewritten_in_a_running_ledger(
 ) -> None:
     """The ledger's own head and proofs stay right, so a witness notices nothing; the follower does."""
     path, clock = tmp_path / "ledger.db", space.Clock()
-    ledger = EmbeddedLedger(path, space.genesis, space.log, space.log.raw, clock=clock)
+    ledger = EmbeddedLedger(path, space.genesis, space.log, clock=clock)
     for raw in space.admissions:
         ledger.outcome(ledger.submit(raw)).result(10)
     size = ledger.standing().size
@@ -420,7 +419,6 @@ def restored(
         tmp_path / "ledger.db",
         space.genesis,
         space.log,
-        space.log.raw,
         clock=space.Clock(),
         witnesses=[space.witness_key],
     )
@@ -490,7 +488,7 @@ def test_a_refill_believes_nothing_that_is_not_cosigned(
 
 def test_a_ledger_that_orders_is_not_refilled(space: Any, tmp_path: Path, follower: Follower) -> None:
     """Refilling is for a file that lost something, never a way to bring entries in."""
-    ledger = EmbeddedLedger(tmp_path / "l.db", space.genesis, space.log, space.log.raw, clock=space.Clock())
+    ledger = EmbeddedLedger(tmp_path / "l.db", space.genesis, space.log, clock=space.Clock())
     with pytest.raises(InconsistentError):
         ledger.refill([], follower.note or b"")
     ledger.close()
