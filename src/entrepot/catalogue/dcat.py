@@ -32,6 +32,7 @@ SERVED: Final = frozenset({"HttpData-PULL"})
 
 def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
     """Write a product as a dataset."""
+    offer: dict[str, Json] = {"@id": product.offer_id, "@type": "Offer"}
     formats = sorted(f for f, kind in FORMATS.items() if f in SERVED and kind in product.kinds)
     return {
         "@id": product.id,
@@ -43,13 +44,13 @@ def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
         DCT + "issued": render_time(product.published_at),
         DCT + "publisher": product.provider,
         ENTREPOT + "grade": str(product.grade),
-        ENTREPOT + "kindOfUse": sorted(str(k) for k in product.kinds),
+        ENTREPOT + "kindOfUse": [*sorted(str(k) for k in product.kinds)],
         ENTREPOT + "version": str(product.version),
         ENTREPOT + "artefact": render_digest(product.artefact),
         ENTREPOT + "mediaType": product.media_type,
         ENTREPOT + "byteSize": str(product.size),
         ENTREPOT + "digest": render_digest(product_digest(product)),
-        "hasPolicy": [{"@id": product.offer_id, "@type": "Offer"} | render_policy(product.policy)],
+        "hasPolicy": [offer | render_policy(product.policy)],
         "distribution": [
             {"@type": "Distribution", "format": f, "accessService": service_id}
             for f in formats or ["HttpData-PULL"]

@@ -24,6 +24,7 @@ from entrepot.values import (
     RefusedError,
     render_digest,
 )
+from entrepot.values.canonical import Json
 
 _CHUNK: Final = 1 << 20
 
@@ -191,7 +192,7 @@ def _graded(tx: Transaction, described: Description) -> Grade:
 
 
 def _audit(tx: Transaction, event: Event, product: Product) -> None:
-    facts = {
+    facts: dict[str, Json] = {
         "product": product.id,
         "version": product.version,
         "digest": render_digest(product_digest(product)),

@@ -113,7 +113,7 @@ def offer(tx: Transaction, product: Product) -> None:
             "provider": product.provider,
             "grade": str(product.grade),
             "rights": product.rights,
-            "kinds": canonical.encode(sorted(str(k) for k in product.kinds)),
+            "kinds": canonical.encode([*sorted(str(k) for k in product.kinds)]),
             "policy": canonical.encode(render_policy(product.policy)),
             "media_type": product.media_type,
             "size": product.size,

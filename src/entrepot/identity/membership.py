@@ -87,6 +87,15 @@ def verify_membership(raw: str, holder: Did, issuer: Did, public: PublicKey, now
     )
 
 
+def read_membership(raw: str) -> Membership:
+    """Read a credential of our own store. **It was verified before it was kept, and is not verified now.**"""
+    token = parse_token(raw)
+    holder, issuer = did_claim(token, "sub"), did_claim(token, "iss")
+    return _membership(
+        token.claims.get("vc"), holder, issuer, time_claim(token, "nbf"), time_claim(token, "exp")
+    )
+
+
 def _membership(
     credential: Json, holder: Did, issuer: Did, valid_from: UtcTime | None, valid_until: UtcTime | None
 ) -> Membership:

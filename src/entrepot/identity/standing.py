@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from entrepot.identity import store
-from entrepot.identity.membership import Membership
+from entrepot.identity.membership import Membership, read_membership
 from entrepot.identity.status import StatusList
 from entrepot.journal import Transaction
 from entrepot.values import Did, UtcTime
@@ -66,6 +66,12 @@ def newest_status_list(connection: Connection, url: str) -> tuple[StatusList, st
 
 def known_credential(connection: Connection, did: Did) -> str | None:
     return store.credential_of(connection, did)
+
+
+def known_member(connection: Connection, did: Did) -> Membership | None:
+    """The membership that this party showed us, verified when it was kept."""
+    credential = store.credential_of(connection, did)
+    return None if credential is None else read_membership(credential)
 
 
 def standing(connection: Connection, membership: Membership, now: UtcTime) -> Standing:
