@@ -1,5 +1,6 @@
 """What happened, provably? One deterministic state machine, an append-only log, and proofs."""
 
+from entrepot.ledger.chronicle import Chronicle
 from entrepot.ledger.embedded import EmbeddedLedger, Standing, Status, TransactionState
 from entrepot.ledger.errors import (
     CorruptError,
@@ -45,11 +46,14 @@ from entrepot.ledger.note import (
     NoteSignature,
     SignatureType,
     cosign_checkpoint,
+    decode_hash,
     decode_note,
     decode_signatures,
+    encode_base64,
     encode_note,
     parse_checkpoint,
     parse_note_key,
+    parse_size,
     render_note_key,
     render_signature,
     sign_checkpoint,
@@ -57,6 +61,7 @@ from entrepot.ledger.note import (
     verify_cosignature,
 )
 from entrepot.ledger.operation import EvidenceKey, Member, Reason, Refusal, Role
+from entrepot.ledger.proof import EntryProof, decode_proof, encode_proof, verify_entry
 from entrepot.ledger.transaction import (
     SignedTransaction,
     Transaction,
@@ -79,6 +84,7 @@ __all__ = [
     "BatchChain",
     "BlockLeaf",
     "Checkpoint",
+    "Chronicle",
     "Contract",
     "ContractEnd",
     "ContractFile",
@@ -87,6 +93,7 @@ __all__ = [
     "Difference",
     "EmbeddedLedger",
     "EndReason",
+    "EntryProof",
     "EvidenceKey",
     "Follower",
     "Genesis",
@@ -125,11 +132,15 @@ __all__ = [
     "cosign_checkpoint",
     "decode_add_checkpoint",
     "decode_block_leaf",
+    "decode_hash",
     "decode_note",
+    "decode_proof",
     "decode_signatures",
     "decode_transaction",
     "encode_add_checkpoint",
+    "encode_base64",
     "encode_note",
+    "encode_proof",
     "genesis_head",
     "is_block_leaf",
     "leaf_hash",
@@ -137,6 +148,7 @@ __all__ = [
     "node_hash",
     "parse_checkpoint",
     "parse_note_key",
+    "parse_size",
     "render_note_key",
     "render_signature",
     "replay",
@@ -149,5 +161,6 @@ __all__ = [
     "verify_checkpoint",
     "verify_consistency",
     "verify_cosignature",
+    "verify_entry",
     "verify_inclusion",
 ]

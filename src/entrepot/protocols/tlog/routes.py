@@ -1,0 +1,228 @@
+"""Endpoints of a ledger, of whoever keeps a copy of one, and of a witness.
+
+Reading follows c2sp.org/tlog-tiles, with proofs and ranges served ready-made beside the tiles, since most
+readers are no caches; `add-checkpoint` is c2sp.org/tlog-witness. Submitting and asking what became of a
+transaction are our own. What is read needs no proof of membership: it is digests, DIDs and counts of
+blocks, meant for every auditor; what is written is signed by a member or by the log.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from entrepot.ledger import (
+    Chronicle,
+    EmbeddedLedger,
+    EntryProof,
+    Genesis,
+    InconsistentError,
+    ProofError,
+    SignatureError,
+    SizeConflictError,
+    UnknownLogError,
+    Witness,
+    decode_note,
+    encode_proof,
+    parse_checkpoint,
+)
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.protocols.tlog import codec
+from entrepot.values import (
+    EntrepotError,
+    MalformedError,
+    NotFoundError,
+    TooLargeError,
+    TransactionId,
+    canonical,
+    parse_digest,
+)
+
+MAX_RANGE: Final = 1_024
+_REFUSALS: Final[Mapping[type[EntrepotError], int]] = {
+    UnknownLogError: 404,
+    ProofError: 422,
+    InconsistentError: 409,
+    SignatureError: 403,
+    MalformedError: 400,
+    TooLargeError: 400,
+}
+"""What the standard answers; a size conflict has a body besides."""
+
+_BYTES: Final = "application/octet-stream"
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A log that can be read here: the ledger's own, or a follower's."""
+
+    genesis: Genesis
+    log: Chronicle
+    published: Callable[[], bytes | None]
+    """The checkpoint for strangers."""
+
+
+def ledger_routes(ledger: EmbeddedLedger, genesis: Genesis, base: str) -> list[Route]:
+    """All of a ledger: submitting, following a transaction, and reading, under the path `base`."""
+    return [
+        Route("POST", f"{base}/transactions", Proof.LOG_SIGNATURE, _submit(ledger), max_bytes=32 << 10),
+        Route("GET", f"{base}/transactions/{{id}}", Proof.NONE, _status(ledger)),
+        Route("GET", f"{base}/standing", Proof.NONE, _standing(ledger)),
+        *reading_routes(Copy(genesis, ledger.log, ledger.published), base),
+    ]
+
+
+def reading_routes(copy: Copy, base: str) -> list[Route]:
+    """What a ledger and a follower serve alike, so that either can be read, audited or refilled from."""
+    paths: dict[str, Handler] = {
+        "genesis": _genesis(copy),
+        "checkpoint": _checkpoint(copy),
+        "entries": _entries(copy),
+        "tile/entries/{tile:path}": _entry_tile(copy),
+        "tile/{level}/{tile:path}": _tile(copy),
+        "proof/inclusion": _inclusion(copy),
+        "proof/consistency": _consistency(copy),
+        "proof/transaction/{id}": _transaction_proof(copy),
+    }
+    return [Route("GET", f"{base}/{path}", Proof.NONE, handle) for path, handle in paths.items()]
+
+
+def witness_routes(witness: Witness, base: str) -> list[Route]:
+    """A witness's one endpoint, under its submission prefix `base`."""
+    return [Route("POST", f"{base}/add-checkpoint", Proof.LOG_SIGNATURE, _add_checkpoint(witness))]
+
+
+def _submit(ledger: EmbeddedLedger) -> Handler:
+    async def submit(call: Call) -> Response:
+        name = ledger.submit(call.body)
+        return Response(202, canonical.encode({"id": name}))
+
+    return submit
+
+
+def _status(ledger: EmbeddedLedger) -> Handler:
+    async def status(call: Call) -> Response:
+        return _json(ledger.status(_transaction(call)))
+
+    return status
+
+
+def _standing(ledger: EmbeddedLedger) -> Handler:
+    async def standing(_call: Call) -> Response:
+        return _json(ledger.standing())
+
+    return standing
+
+
+def _genesis(copy: Copy) -> Handler:
+    async def genesis(_call: Call) -> Response:
+        return Response(200, canonical.encode_struct(copy.genesis))
+
+    return genesis
+
+
+def _checkpoint(copy: Copy) -> Handler:
+    async def checkpoint(_call: Call) -> Response:
+        return Response(200, _note(copy), _TEXT)
+
+    return checkpoint
+
+
+def _entries(copy: Copy) -> Handler:
+    async def entries(call: Call) -> Response:
+        start, end = _number(call, "start"), _number(call, "end")
+        if end - start > MAX_RANGE:
+            raise TooLargeError(f"at most {MAX_RANGE} entries at once")
+        return Response(200, codec.encode_bundle(copy.log.entries(start, end)), _BYTES)
+
+    return entries
+
+
+def _entry_tile(copy: Copy) -> Handler:
+    async def entry_tile(call: Call) -> Response:
+        tile = codec.parse_tile(call.path["tile"])
+        start = tile.index * codec.TILE
+        return Response(200, codec.encode_bundle(copy.log.entries(start, start + tile.width)), _BYTES)
+
+    return entry_tile
+
+
+def _tile(copy: Copy) -> Handler:
+    async def tile(call: Call) -> Response:
+        level, wanted = call.path["level"], codec.parse_tile(call.path["tile"])
+        if level not in map(str, range(8)):
+            raise NotFoundError("no tile at that level")
+        start = wanted.index * codec.TILE
+        hashes = copy.log.hashes(8 * int(level), start, start + wanted.width)
+        return Response(200, b"".join(hashes), _BYTES)
+
+    return tile
+
+
+def _inclusion(copy: Copy) -> Handler:
+    async def inclusion(call: Call) -> Response:
+        path = copy.log.prove_inclusion(_number(call, "number"), _number(call, "size"))
+        return Response(200, codec.encode_hashes(path), _TEXT)
+
+    return inclusion
+
+
+def _consistency(copy: Copy) -> Handler:
+    async def consistency(call: Call) -> Response:
+        path = copy.log.prove_consistency(_number(call, "old"), _number(call, "size"))
+        return Response(200, codec.encode_hashes(path), _TEXT)
+
+    return consistency
+
+
+def _transaction_proof(copy: Copy) -> Handler:
+    async def transaction_proof(call: Call) -> Response:
+        place, note = copy.log.find(_transaction(call)), _note(copy)
+        size = parse_checkpoint(decode_note(note).text).size
+        if place is None or place[0] >= size:
+            raise NotFoundError("the transaction is not under the published checkpoint, or not yet")
+        proof = EntryProof(place[0], copy.log.prove_inclusion(place[0], size), note)
+        return Response(200, encode_proof(proof), _TEXT)
+
+    return transaction_proof
+
+
+def _add_checkpoint(witness: Witness) -> Handler:
+    async def add_checkpoint(call: Call) -> Response:
+        # Durable before it answers, so off the event loop: a disk takes its milliseconds.
+        try:
+            return Response(200, await asyncio.to_thread(witness.add_checkpoint, call.body), _TEXT)
+        except SizeConflictError as conflict:
+            return Response(409, f"{conflict.size}\n".encode(), "text/x.tlog.size")
+        except tuple(_REFUSALS) as error:
+            return Response(
+                next(_REFUSALS[kind] for kind in _REFUSALS if isinstance(error, kind)), b"", _TEXT
+            )
+
+    return add_checkpoint
+
+
+def _note(copy: Copy) -> bytes:
+    note = copy.published()
+    if note is None:
+        raise NotFoundError("no checkpoint yet")
+    return note
+
+
+def _transaction(call: Call) -> TransactionId:
+    parse_digest(call.path["id"])
+    return TransactionId(call.path["id"])
+
+
+def _number(call: Call, name: str) -> int:
+    text = call.query.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise MalformedError(f"expected a number as {name}")
+    return int(text)
+
+
+def _json(value: object) -> Response:
+    return Response(200, msgspec.json.encode(value))
