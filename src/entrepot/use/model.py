@@ -1,10 +1,22 @@
 """What is used: transfer processes, doors, and uses."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
-from entrepot.contracts import Exchange
-from entrepot.values import AgreementId, ContractId, Did, Digest, ProcessId, UseId, UtcTime
+from entrepot.contracts import Contract, Exchange
+from entrepot.values import (
+    AgreementId,
+    ContractId,
+    Did,
+    Digest,
+    Grade,
+    KindOfUse,
+    ProcessId,
+    ProductId,
+    UseId,
+    UtcTime,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class Use:
     agreement_id: AgreementId
     contract_id: ContractId
     consumer: Did
-    product_digest: Digest
+    product_id: ProductId
     artefact: Digest
     """Digest of what is delivered."""
     state: UseState
@@ -65,3 +77,76 @@ class Use:
     sent: int = 0
     """Bytes that went out, repeats included."""
     outcome: str = ""
+
+
+class Outcome(StrEnum):
+    """How a use goes on or ends. Only the last five close it."""
+
+    SENT = "sent"
+    """All that was asked for has left; the receipt is awaited."""
+    INTERRUPTED = "interrupted"
+    RECEIVED = "received"
+    """The consumer's receipt agrees."""
+    DIFFERS = "differs"
+    """The consumer's receipt names another digest or size."""
+    ENDED = "ended"
+    """Its transfer process or contract ended without a receipt."""
+    LAPSED = "lapsed"
+    """The resume window is over without a receipt."""
+    REFUSED = "refused"
+    """Refused before data was touched: the only way in which a use is taken back."""
+
+    @property
+    def closes(self) -> bool:
+        return self not in {Outcome.SENT, Outcome.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A call at a door, before anything is known of the caller."""
+
+    process_id: ProcessId
+    token: str = field(repr=False)
+    kind: KindOfUse
+    purpose: str | None = None
+    """What the caller says it is for; the agreement's purpose where it says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the gate knows of its own node."""
+
+    me: Did
+    boot: str
+    """This run of the node."""
+    status_max_age: timedelta
+    oldest_unanchored: timedelta
+    """How old the oldest record not yet on the ledger may be."""
+    resume_window: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A use that may begin as soon as this is durable."""
+
+    use: Use
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why a use may not begin. To a caller whom no door knows, nothing is said."""
+
+    reasons: tuple[str, ...]
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What lies behind a door: the product of the contract, and the artefact that is delivered."""
+
+    product_id: ProductId
+    grade: Grade
+    resource_id: str
+    artefact: Digest
+    size: int

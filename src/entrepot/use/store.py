@@ -30,6 +30,7 @@ from entrepot.values import (
     Digest,
     MessageId,
     ProcessId,
+    ProductId,
     UseId,
 )
 
@@ -72,7 +73,7 @@ _use: Final = Table(
     Column("agreement_id", String(500), nullable=False, index=True),
     Column("contract_id", String(100), nullable=False),
     Column("consumer", String(500), nullable=False),
-    Column("product_digest", LargeBinary, nullable=False),
+    Column("product_id", String(200), nullable=False),
     Column("artefact", LargeBinary, nullable=False),
     Column("state", String(20), nullable=False, index=True),
     Column("boot", String(100), nullable=False),
@@ -83,6 +84,18 @@ _use: Final = Table(
     Column("sent", BigInteger, nullable=False),
     Column("outcome", String(100), nullable=False),
 )
+
+_meter: Final = Table(
+    "meter",
+    metadata,
+    Column("use_id", String(200), primary_key=True),
+    Column("agreement_id", String(500), nullable=False, index=True),
+    Column("at", UtcTimeColumn, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+)
+"""What a use came to, in its own units; prices are made from it elsewhere."""
 
 _INSERT: Final = insert(_process)
 _BY_ID: Final = select(_process).where(_process.c.id == bindparam("of"))
@@ -209,7 +222,7 @@ def open_use(tx: Transaction, use: Use) -> None:
             "agreement_id": use.agreement_id,
             "contract_id": use.contract_id,
             "consumer": use.consumer,
-            "product_digest": use.product_digest,
+            "product_id": use.product_id,
             "artefact": use.artefact,
             "state": str(use.state),
             "boot": use.boot,
@@ -234,6 +247,18 @@ def touch_use(tx: Transaction, use_id: UseId, state: UseState, boot: str, more: 
         "how": outcome,
     }
     return tx.connection.execute(_TOUCH, values).rowcount == 1
+
+
+def write_meter(tx: Transaction, use: Use, uses: int, seconds: int) -> None:
+    values = {
+        "use_id": use.id,
+        "agreement_id": use.agreement_id,
+        "at": tx.now,
+        "uses": uses,
+        "bytes": use.sent,
+        "seconds": seconds,
+    }
+    tx.connection.execute(insert(_meter), values)
 
 
 def read_use(connection: Connection, use_id: UseId) -> Use | None:
@@ -311,7 +336,7 @@ def _use_of(row: Row[Any]) -> Use:
         agreement_id=AgreementId(row.agreement_id),
         contract_id=ContractId(row.contract_id),
         consumer=Did(row.consumer),
-        product_digest=Digest(row.product_digest),
+        product_id=ProductId(row.product_id),
         artefact=Digest(row.artefact),
         state=UseState(row.state),
         boot=row.boot,

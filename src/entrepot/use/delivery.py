@@ -1,0 +1,195 @@
+"""Delivery: a file as a stream with ranges, through the gate (`HttpData-PULL`).
+
+All ranges of one artefact in one transfer process are one use, until it is closed by the receipt, by the
+end of the process, or after the resume window. No byte leaves before the use is written down; memory
+stays flat whatever the size; a stop cuts the socket whether the peer reads or not.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import anyio
+
+from entrepot import catalogue
+from entrepot.catalogue import Resource
+from entrepot.contracts import Contract
+from entrepot.journal import Journal
+from entrepot.use import steps
+from entrepot.use.gate import admit, settle
+from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Use
+from entrepot.use.process import read_process
+from entrepot.use.streams import Stream, Streams
+from entrepot.values import KindOfUse, ProcessId, canonical, render_digest
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CHUNK: Final = 256 << 10
+USE_HEADER: Final = "entrepot-use"
+PURPOSE_HEADER: Final = "entrepot-purpose"
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which bytes of an artefact are asked for: from `start` up to and without `end`."""
+
+    start: int
+    end: int
+    is_part: bool
+
+
+def parse_range(header: str | None, size: int) -> Span | None:
+    """Read a Range header (RFC 9110, 14.2); None where it cannot be satisfied.
+
+    One range only: a list of them, or another unit, is answered with the whole, as the standard allows.
+    """
+    match = None if header is None else _RANGE.fullmatch(header.strip())
+    if match is None or match.groups() == ("", ""):
+        return Span(0, size, is_part=False)
+    first, last = match.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size
+        return None if int(last) == 0 or size == 0 else Span(start, end, is_part=True)
+    start = int(first)
+    end = min(int(last) + 1, size) if last else size
+    return None if start >= size or (last and int(last) < start) else Span(start, end, is_part=True)
+
+
+class DeliveryDoor:
+    """The door of deliveries, as an ASGI handler."""
+
+    def __init__(self, journal: Journal, house: House, streams: Streams) -> None:
+        self._journal = journal
+        self._house = house
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        process_id = ProcessId(path["process"])
+        token = headers.get("authorization", "")
+        if token[:7].lower() == "bearer ":
+            token = token[7:]
+        knock = Knock(process_id, token, KindOfUse.DELIVERY, headers.get(PURPOSE_HEADER))
+        process = await self._journal.read(lambda c: read_process(c, process_id))
+        if process is None:
+            await _refuse(send, Denied(("no door opens to this token",), known=False))
+            return
+        # Registered before the gate is asked: a stop that becomes durable after the use was admitted
+        # finds the handle, one that came before is seen by the gate.
+        with self._streams.registered(process.agreement_id, process_id, _abort_of(send)) as stream:
+            admitted = await self._journal.write(lambda tx: admit(tx, knock, self._house))
+            if isinstance(admitted, Denied):
+                await _refuse(send, admitted)
+                return
+            await self._deliver(admitted, headers, scope["method"], receive, send, stream)
+
+    async def _deliver(
+        self,
+        admitted: Admitted,
+        headers: Mapping[str, str],
+        method: str,
+        receive: Receive,
+        send: Send,
+        stream: Stream,
+    ) -> None:
+        use, contract = admitted.use, admitted.contract
+        resource = await self._journal.read(lambda c: _resource_of(c, contract))
+        if resource is None or not await asyncio.to_thread(catalogue.is_unchanged, resource):
+            await self._settle(use, Outcome.REFUSED, 0)
+            await _refuse(send, Denied(("the artefact is not what was offered; its owner must look",)))
+            return
+        etag = f'"{render_digest(use.artefact)}"'
+        asked = headers.get("range") if headers.get("if-range", etag) == etag else None
+        span = parse_range(asked, use.size)
+        if span is None:
+            await self._settle(use, Outcome.SENT, 0)
+            await _head(send, 416, {"content-range": f"bytes */{use.size}", USE_HEADER: use.id})
+            return
+        answer = {
+            "content-type": resource.media_type,
+            "content-length": str(span.end - span.start),
+            "accept-ranges": "bytes",
+            "etag": etag,
+            USE_HEADER: use.id,
+        }
+        if span.is_part:
+            answer["content-range"] = f"bytes {span.start}-{span.end - 1}/{use.size}"
+        sent = 0
+        outcome = Outcome.INTERRUPTED
+        try:
+            if method == "HEAD":
+                await _head(send, 206 if span.is_part else 200, answer)
+                outcome = Outcome.SENT
+                return
+            await send(_start(206 if span.is_part else 200, answer))
+            async with await anyio.open_file(resource.path, "rb") as file:
+                await file.seek(span.start)
+                while sent < span.end - span.start and not stream.is_cut:
+                    chunk = await file.read(min(CHUNK, span.end - span.start - sent))
+                    if not chunk:
+                        return  # the file became shorter: what is missing is not made up
+                    more = sent + len(chunk) < span.end - span.start
+                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
+                    sent += len(chunk)
+            if not stream.is_cut and not await _is_gone(receive):
+                outcome = Outcome.SENT
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._settle(use, outcome, sent)
+
+    async def _settle(self, use: Use, outcome: Outcome, sent: int) -> None:
+        await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, sent))
+
+
+def _resource_of(connection: "steps.Connection", contract: Contract) -> Resource | None:
+    goods = steps.goods_of(connection, contract)
+    return None if goods is None else catalogue.resource(connection, goods.resource_id)
+
+
+async def _is_gone(receive: Receive) -> bool:
+    """Say whether the peer has hung up already; it is not waited for."""
+    try:
+        async with asyncio.timeout(0):
+            while True:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    return True
+    except TimeoutError:
+        return False
+
+
+def _abort_of(send: Send) -> Callable[[], None]:
+    """How this connection is cut: the server's transport is aborted, whatever still waits in it."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    return getattr(transport, "abort", lambda: None)
+
+
+def _start(status: int, headers: Mapping[str, str]) -> MutableMapping[str, Any]:
+    raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+async def _head(send: Send, status: int, headers: Mapping[str, str]) -> None:
+    await send(_start(status, headers))
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(send: Send, denied: Denied) -> None:
+    """Refuse a call. Whom no door knows gets 404 and no reason."""
+    document: dict[str, canonical.Json] = {
+        "type": "about:blank",
+        "title": "Refused" if denied.known else "Not found",
+        "status": 403 if denied.known else 404,
+        "remedy": "Ask `entrepot policy explain` what would be allowed." if denied.known else "",
+    }
+    if denied.known:
+        document["reasons"] = [*denied.reasons]
+    body = canonical.encode(document)
+    head = {"content-type": "application/problem+json", "content-length": str(len(body))}
+    await send(_start(403 if denied.known else 404, head))
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,60 @@
+"""The facts of one use, each from its one declared source (design: Facts and their sources)."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from entrepot.contracts import Contract
+from entrepot.identity import Membership
+from entrepot.policy import Atom, Fact, Facts, Group, Operator, Plan, Policy, Source, counted
+from entrepot.values import KindOfUse, UtcTime
+
+
+def facts_of(
+    connection: Connection,
+    contract: Contract,
+    plan: Plan,
+    membership: Membership | None,
+    kind: KindOfUse,
+    purpose: str | None,
+    now: UtcTime,
+    *,
+    reserved: bool,
+) -> Facts:
+    """Gather what can be known; what cannot is left out, and is unknown to the policy."""
+    facts: dict[str, Fact] = {
+        "dateTime": Fact(now, Source.OBSERVED),
+        "timeWindow": Fact(now, Source.OBSERVED),
+        "kind": Fact(str(kind), Source.OBSERVED),
+        "consumer": Fact(contract.counterparty, Source.CREDENTIAL),
+    }
+    if membership is not None:
+        if membership.connector_code:
+            facts["connector"] = Fact(membership.connector_code, Source.CREDENTIAL)
+        if membership.region:
+            facts["region"] = Fact(membership.region, Source.CREDENTIAL)
+    agreed = agreed_purpose(contract.agreement.policy)
+    if purpose is not None:
+        facts["purpose"] = Fact(purpose, Source.CLAIMED)
+    elif agreed is not None:
+        facts["purpose"] = Fact(agreed, Source.AGREEMENT)
+    facts |= counted(connection, contract.agreement.id, plan, now, reserved=reserved)
+    return facts
+
+
+def agreed_purpose(policy: Policy) -> str | None:
+    """The one purpose that an agreement has, where its permissions name exactly one."""
+    found = {
+        atom.value
+        for rule in policy.permissions
+        for atom in _atoms(rule.constraints)
+        if atom.operand.name == "purpose" and atom.operator is Operator.EQ
+    }
+    return str(found.pop()) if len(found) == 1 else None
+
+
+def _atoms(constraints: Sequence[Atom | Group]) -> list[Atom]:
+    atoms: list[Atom] = []
+    for constraint in constraints:
+        atoms += [constraint] if isinstance(constraint, Atom) else _atoms(constraint.members)
+    return atoms

@@ -1,0 +1,159 @@
+"""Fetching what was delivered: resumable after any crash, verified, then acknowledged.
+
+The file grows beside its final name; what is there is asked for no second time. Only when all of it is
+there, its digest is the promised one, and both file and folder are synced, does it get its name.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from entrepot.values import Digest, EntrepotError, RefusedError, TrustError, UnavailableError, UseId
+
+_SYNC_EVERY: Final = 16 << 20
+USE_HEADER: Final = "entrepot-use"
+
+
+class Answer(Protocol):
+    """A streaming answer."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
+Open = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Answer]]
+"""Opens the door anew, with these headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was received under which use."""
+
+    path: Path
+    use_id: UseId
+    digest: Digest
+    size: int
+
+
+class ArtefactError(TrustError):
+    """What came is not what the contract names."""
+
+    def remedy(self) -> str:
+        return "The provider must offer the product anew; nothing of what came was kept."
+
+
+async def fetch(
+    open_door: Open,
+    target: Path,
+    artefact: Digest,
+    size: int,
+    *,
+    purpose: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _size: None,
+    attempts: int = 5,
+) -> Fetched:
+    """Fetch the artefact into `target`, going on where an earlier attempt ended."""
+    part = target.with_name(target.name + ".part")
+    use_id = UseId("")
+    failures = 0
+    while True:
+        before = _length(part)
+        try:
+            use_id = await _once(open_door, part, size, purpose, progress) or use_id
+            if _length(part) >= size:
+                break
+        except UnavailableError:
+            # A connection that broke after it brought something is no failure to count.
+            failures = 0 if _length(part) > before else failures + 1
+            if failures >= attempts:
+                raise
+            await asyncio.sleep(min(0.1 * 2**failures, 5))
+        else:
+            failures = 0 if _length(part) > before else failures + 1
+            if failures >= attempts:
+                raise UnavailableError("the door gives nothing more")
+    found = await asyncio.to_thread(_digest_of, part)
+    if found != artefact or _length(part) != size:
+        part.unlink()
+        raise ArtefactError("the bytes that came are not those that the contract names")
+    await asyncio.to_thread(_keep, part, target)
+    return Fetched(target, use_id, found, size)
+
+
+async def _once(
+    open_door: Open, part: Path, size: int, purpose: str | None, progress: Callable[[int, int], None]
+) -> UseId | None:
+    offset = _length(part)
+    headers = {"range": f"bytes={offset}-"} if 0 < offset < size else {}
+    if purpose is not None:
+        headers["entrepot-purpose"] = purpose
+    async with open_door(headers) as answer:
+        if answer.status not in {200, 206}:
+            raise _refusal(answer.status, b"".join([chunk async for chunk in answer.chunks()]))
+        start = offset if answer.status == 206 else 0
+        use_id = answer.headers.get(USE_HEADER)
+        with part.open("r+b" if offset else "wb") as file:
+            file.seek(start)
+            file.truncate()
+            written, synced = start, start
+            async for chunk in answer.chunks():
+                if written + len(chunk) > size:
+                    raise ArtefactError("more came than the contract names")
+                file.write(chunk)
+                written += len(chunk)
+                if written - synced >= _SYNC_EVERY:
+                    await asyncio.to_thread(_sync, file.fileno())
+                    synced = written
+                progress(written, size)
+            file.flush()
+            await asyncio.to_thread(_sync, file.fileno())
+    return None if use_id is None else UseId(use_id)
+
+
+def _refusal(status: int, body: bytes) -> EntrepotError:
+    if status >= 500 or status in {408, 429}:
+        return UnavailableError(f"the door answered {status}")
+    try:
+        document = msgspec.json.decode(body)
+        reasons = document.get("reasons") if isinstance(document, dict) else None
+    except msgspec.DecodeError:
+        reasons = None
+    listed = [str(r) for r in reasons] if isinstance(reasons, list) else []
+    return RefusedError(*(listed or [f"the door answered {status}"]))
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _digest_of(path: Path) -> Digest:
+    with path.open("rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").digest())
+
+
+def _sync(descriptor: int) -> None:
+    os.fdatasync(descriptor)
+
+
+def _keep(part: Path, target: Path) -> None:
+    part.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,216 @@
+"""The steps of the gate, one function each, in the order in which it takes them."""
+
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+
+from msgspec import structs
+from sqlalchemy import Connection
+
+from entrepot import catalogue, regulation
+from entrepot.contracts import Contract, agreement_of, in_force
+from entrepot.identity import known_member, standing
+from entrepot.journal import AuditEvent, Transaction, audit, first_seen
+from entrepot.ledger import Record, RecordKind, Units, anchoring
+from entrepot.policy import Decision, Plan, Policy, compile_policy
+from entrepot.policy import release as release_counters
+from entrepot.policy import reserve as reserve_counters
+from entrepot.use import store
+from entrepot.use.facts import facts_of
+from entrepot.use.model import Denied, Door, Goods, House, Knock, Outcome, Use, UseState
+from entrepot.use.process import find_door
+from entrepot.values import FORMATS, KindOfUse, UseId, canonical, render_digest, render_time, sha256
+from entrepot.values.canonical import Json
+
+
+class Event(StrEnum):
+    DENIED = "use:use:deny"
+
+
+_plan = lru_cache(maxsize=4096)(compile_policy)
+
+
+def plan_of(policy: Policy) -> Plan:
+    """The policy made ready, kept for the next use under it."""
+    return _plan(policy)
+
+
+def _digest_of(decision: Decision) -> str:
+    """The digest of everything the decision looked at and found."""
+    return render_digest(sha256(canonical.encode([[*structs.astuple(line)] for line in decision.report()])))
+
+
+def identify(tx: Transaction, knock: Knock) -> Door | None:
+    """Find the open door of this process that the token opens. It names the agreement's consumer."""
+    return find_door(tx.connection, knock.process_id, knock.token)
+
+
+def find_agreement(tx: Transaction, door: Door) -> Contract | None:
+    return agreement_of(tx.connection, door.agreement_id)
+
+
+def goods_of(connection: Connection, contract: Contract) -> Goods | None:
+    """What a contract is about: the version of the product that it names, and its artefact."""
+    product = catalogue.product_under(connection, contract.agreement.target, contract.product_digest)
+    if product is None:
+        return None
+    return Goods(product.id, product.grade, product.resource_id, product.artefact, product.size)
+
+
+def find_live_use(tx: Transaction, door: Door, knock: Knock) -> Use | None:
+    """The use that this call goes on with: for a delivery, all ranges of one artefact in one process."""
+    if knock.kind is not KindOfUse.DELIVERY:
+        return None
+    live = store.live_uses_of(tx.connection, door.process_id)
+    return live[0] if live else None
+
+
+def decide(
+    tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, *, resumed: bool
+) -> tuple[Decision | None, tuple[str, ...]]:
+    """Judge a use now: contract, member, law, anchoring, and last the policy. All reasons are given."""
+    goods = goods_of(tx.connection, contract)
+    if goods is None:
+        return None, ("the product of this contract is not here",)
+    reasons = list(in_force(contract, tx.now))
+    if FORMATS.get(door.format) is not knock.kind:
+        reasons.append(f"this door is for {door.format}")
+    membership = known_member(tx.connection, contract.counterparty)
+    if membership is None:
+        reasons.append("nothing is known of the consumer's membership")
+    else:
+        most = max(house.status_max_age, regulation.grace(goods.grade, tx.now.date()))
+        reasons += standing(tx.connection, membership, tx.now).refusals(most)
+    ruling = regulation.may_use(goods.grade, knock.kind, tx.now.date())
+    if not ruling.allowed:
+        reasons.append(f"{ruling.reason} ({ruling.article})")
+    oldest = anchoring.oldest_unanchored(tx.connection)
+    if oldest is not None and tx.now - oldest > house.oldest_unanchored:
+        reasons.append("records have waited too long for the ledger; nothing new is opened until it has them")
+    plan = plan_of(contract.agreement.policy)
+    facts = facts_of(
+        tx.connection, contract, plan, membership, knock.kind, knock.purpose, tx.now, reserved=resumed
+    )
+    decision = plan.decide(facts)
+    return decision, (*reasons, *decision.reasons())
+
+
+def reserve(tx: Transaction, contract: Contract, decision: Decision) -> bool:
+    """Take what this use costs from the counters of the permission relied on; all of it or nothing."""
+    return reserve_counters(tx, contract.agreement.id, decision.charges)
+
+
+def open_use(
+    tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, decision: Decision
+) -> Use:
+    """Write down that a use opened, before a byte of it leaves."""
+    goods = goods_of(tx.connection, contract)
+    if goods is None:
+        raise AssertionError("decide has found the goods in this very transaction")
+    use = Use(
+        id=UseId(tx.new_id()),
+        process_id=door.process_id,
+        agreement_id=contract.agreement.id,
+        contract_id=contract.contract_id,
+        consumer=contract.counterparty,
+        product_id=goods.product_id,
+        artefact=goods.artefact,
+        state=UseState.OPEN,
+        boot=house.boot,
+        permission=decision.relied_on,
+        opened_at=tx.now,
+        touched_at=tx.now,
+        size=goods.size,
+    )
+    store.open_use(tx, use)
+    opened = _record(tx, use, RecordKind.OPENED, None, Units(uses=1))
+    anchoring.record(tx, structs.replace(opened, decision=_digest_of(decision)))
+    return use
+
+
+def resume(tx: Transaction, house: House, use: Use) -> Use:
+    """Go on with a use: it costs nothing further, and a gap before it is written down."""
+    if use.state is UseState.INTERRUPTED or use.boot != house.boot:
+        store.touch_use(tx, use.id, UseState.OPEN, house.boot, 0, "")
+        anchoring.record(tx, _record(tx, use, RecordKind.RESUMED, None, Units()))
+    return use
+
+
+def deny(tx: Transaction, house: House, door: Door, reasons: tuple[str, ...]) -> Denied:
+    """Say no, and audit it at most once a minute for one process."""
+    del house
+    minute = f"{door.process_id} {tx.now:%Y-%m-%dT%H:%M}"
+    if first_seen(tx, "denied", minute, tx.now + timedelta(minutes=2)):
+        facts: dict[str, Json] = {
+            "process": door.process_id,
+            "agreement": door.agreement_id,
+            "reasons": [*reasons],
+        }
+        audit(tx, AuditEvent(Event.DENIED, facts))
+    return Denied(reasons)
+
+
+def find_use(tx: Transaction, use_id: UseId) -> Use | None:
+    use = store.read_use(tx.connection, use_id)
+    return None if use is None or use.state is UseState.CLOSED else use
+
+
+def check_output(use: Use, outcome: Outcome, sent: int) -> Outcome:
+    """What came out decides: a use that touched data cannot be taken back as refused."""
+    if outcome is Outcome.REFUSED and use.sent + sent > 0:
+        return Outcome.INTERRUPTED
+    return outcome
+
+
+def release(tx: Transaction, use: Use) -> None:
+    """Give back what a use had reserved that never touched data."""
+    contract = agreement_of(tx.connection, use.agreement_id)
+    if contract is not None:
+        charges = plan_of(contract.agreement.policy).charges[use.permission]
+        release_counters(tx, use.agreement_id, charges, use.opened_at)
+
+
+def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, sent: int) -> Use:
+    """Write down how a use went on (*interrupted*) or that it is closed."""
+    if outcome.closes:
+        state, kind = UseState.CLOSED, RecordKind.CLOSED
+    else:
+        state = UseState.OPEN if outcome is Outcome.SENT else UseState.INTERRUPTED
+        kind = RecordKind.INTERRUPTED
+    store.touch_use(tx, use.id, state, house.boot, sent, str(outcome))
+    if outcome.closes:
+        taken_back = -1 if outcome is Outcome.REFUSED else 0
+        seconds = int((tx.now - use.opened_at).total_seconds())
+        anchoring.record(
+            tx, _record(tx, use, kind, outcome, Units(bytes=use.sent, seconds=seconds, uses=taken_back))
+        )
+    elif outcome is Outcome.INTERRUPTED:
+        anchoring.record(tx, _record(tx, use, kind, outcome, Units()))
+    return use
+
+
+def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:
+    """Write what a closed use came to, for those who make prices of it."""
+    if outcome.closes:
+        uses = 0 if outcome is Outcome.REFUSED else 1
+        seconds = int((tx.now - use.opened_at).total_seconds())
+        store.write_meter(tx, use, uses, seconds)
+
+
+def _record(tx: Transaction, use: Use, kind: RecordKind, outcome: Outcome | None, units: Units) -> Record:
+    """A record as it goes to the ledger under its commitment; it names the consumer, never the caller."""
+    membership = known_member(tx.connection, use.consumer)
+    age = None if membership is None else standing(tx.connection, membership, tx.now).age
+    return Record(
+        use=use.id,
+        contract=use.contract_id,
+        kind=kind,
+        at=render_time(tx.now),
+        consumer=use.consumer,
+        product=use.product_id,
+        artefact=render_digest(use.artefact),
+        outcome=None if outcome is None else str(outcome),
+        size=use.size,
+        status_age=None if age is None or age == timedelta.max else int(age.total_seconds()),
+        units=units,
+    )
