@@ -135,7 +135,8 @@ class Network:
 
 
 def pattern(path: str) -> str:
-    return re.sub(r"\\{(\w+)(:path)?\\}", r"(?P<\1>.+)", re.escape(path).replace(r"\:", ":"))
+    whole = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", path)
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", whole)
 
 
 async def answer(route: Route, call: Call) -> Reply:
