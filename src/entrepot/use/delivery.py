@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import anyio
+from sqlalchemy import Connection
 
 from entrepot import catalogue
 from entrepot.catalogue import Resource
@@ -146,7 +147,7 @@ class DeliveryDoor:
         await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, sent))
 
 
-def _resource_of(connection: "steps.Connection", contract: Contract) -> Resource | None:
+def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
     goods = steps.goods_of(connection, contract)
     return None if goods is None else catalogue.resource(connection, goods.resource_id)
 

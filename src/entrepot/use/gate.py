@@ -31,7 +31,7 @@ def admit(tx: Transaction, knock: Knock, house: House) -> Admitted | Denied:
         return Admitted(steps.resume(tx, house, live), contract)
     if not steps.reserve(tx, contract, decision):
         return steps.deny(tx, house, door, ("the last use was taken by another call",))
-    return Admitted(steps.open_use(tx, house, knock, door, contract, decision), contract)
+    return Admitted(steps.open_use(tx, house, door, contract, decision), contract)
 
 
 def settle(tx: Transaction, house: House, use_id: UseId, outcome: Outcome, sent: int) -> Use | None:

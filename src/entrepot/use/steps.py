@@ -100,9 +100,7 @@ def reserve(tx: Transaction, contract: Contract, decision: Decision) -> bool:
     return reserve_counters(tx, contract.agreement.id, decision.charges)
 
 
-def open_use(
-    tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, decision: Decision
-) -> Use:
+def open_use(tx: Transaction, house: House, door: Door, contract: Contract, decision: Decision) -> Use:
     """Write down that a use opened, before a byte of it leaves."""
     goods = goods_of(tx.connection, contract)
     if goods is None:
