@@ -22,6 +22,8 @@ class Proof(StrEnum):
     DOOR_TOKEN = "door token"  # noqa: S105 (the name of a proof, not a secret)
     LOG_SIGNATURE = "log signature"
     """The content is signed by the log or a member; whoever brings it does not matter."""
+    ACCESS_TOKEN = "access token"  # noqa: S105 (the name of a proof, not a secret)
+    """A self-issued token that carries the access token we gave that party."""
     INVITATION = "invitation"
     OWNER = "owner"
     """The owner's token, on the owner's port only."""

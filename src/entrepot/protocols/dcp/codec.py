@@ -1,0 +1,60 @@
+"""The messages of the presentation protocol (DCP 1.0, 5.4)."""
+
+from typing import Final
+
+import msgspec
+
+from entrepot.values import MalformedError, canonical
+from entrepot.values.canonical import Json
+
+CONTEXT: Final = "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld"
+TYPE_SCOPE: Final = "org.eclipse.dspace.dcp.vc.type:"
+SCOPE: Final = TYPE_SCOPE + "MembershipCredential:read"
+MAX_SCOPES: Final = 16
+
+
+def render_query(scopes: tuple[str, ...]) -> bytes:
+    return canonical.encode(
+        {"@context": [CONTEXT], "@type": "PresentationQueryMessage", "type": "PresentationQueryMessage",
+         "scope": [*scopes]}
+    )  # fmt: skip
+
+
+def parse_query(raw: bytes) -> tuple[str, ...]:
+    """Read a query by scopes; one by presentation definition is refused, and so is one with both."""
+    document = _object(raw)
+    scopes = document.get("scope")
+    if document.get("presentationDefinition") is not None:
+        raise MalformedError("presentation definitions are not supported; ask by scope")
+    if (
+        not isinstance(scopes, list)
+        or not 0 < len(scopes) <= MAX_SCOPES
+        or not all(isinstance(s, str) for s in scopes)
+    ):
+        raise MalformedError(f"scope: expected 1 to {MAX_SCOPES} scopes")
+    return tuple(str(s) for s in scopes)
+
+
+def render_presentations(presentations: tuple[str, ...]) -> bytes:
+    return canonical.encode(
+        {"@context": [CONTEXT], "@type": "PresentationResponseMessage", "type": "PresentationResponseMessage",
+         "presentation": [*presentations]}
+    )  # fmt: skip
+
+
+def parse_presentations(raw: bytes) -> tuple[str, ...]:
+    found = _object(raw).get("presentation")
+    items = found if isinstance(found, list) else [found]
+    if len(items) > MAX_SCOPES or not all(isinstance(i, str) for i in items):
+        raise MalformedError("presentation: expected signed tokens")
+    return tuple(str(i) for i in items)
+
+
+def _object(raw: bytes) -> dict[str, Json]:
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedError(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise MalformedError("expected an object")
+    return document
