@@ -1,7 +1,7 @@
 """What did this node write down, durably?"""
 
 from entrepot.journal.audit import AuditEvent, audit, seal_audit, seal_audit_as, verify_audit_chain
-from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.journal import Journal
 from entrepot.journal.lease import lease
 from entrepot.journal.outbox import (
@@ -23,6 +23,7 @@ from entrepot.journal.replay import (
     recall_answer,
     remember_answer,
 )
+from entrepot.journal.schema import SchemaState, draft_revision, migrate, schema_differences, schema_state
 from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 
 __all__ = [
@@ -31,22 +32,28 @@ __all__ = [
     "Journal",
     "OutboxMessage",
     "Query",
+    "RowNumber",
+    "SchemaState",
     "Transaction",
     "UseCase",
     "UtcTimeColumn",
     "audit",
     "claim",
+    "draft_revision",
     "enqueue",
     "first_seen",
     "forget_answers",
     "forget_seen",
     "lease",
     "metadata",
+    "migrate",
     "new_uuid",
     "next_due",
     "postpone",
     "recall_answer",
     "remember_answer",
+    "schema_differences",
+    "schema_state",
     "seal_audit",
     "seal_audit_as",
     "settle",

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
-    Integer,
     LargeBinary,
     Row,
     String,
@@ -24,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.lease import lease
 from entrepot.journal.transaction import Transaction
 from entrepot.values import Digest, TrustError, UtcTime, canonical, render_time, sha256
@@ -41,11 +40,11 @@ class AuditEvent:
 _event: Final = Table(
     "audit_event",
     metadata,
-    Column("row", Integer, primary_key=True, autoincrement=True),
+    Column("row", RowNumber, primary_key=True, autoincrement=True),
     Column("name", String(100), nullable=False, index=True),
     Column("at", UtcTimeColumn, nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
-    Column("number", Integer, unique=True),
+    Column("number", RowNumber, unique=True),
     Column("chain", LargeBinary),
     sqlite_autoincrement=True,
 )

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import URL, BigInteger, Dialect, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
@@ -53,6 +53,9 @@ _FATAL_SQLITE: Final = frozenset(
 # PostgreSQL, appendix A: connection, resources, operator's intervention, system, internal.
 _FATAL_POSTGRESQL: Final = ("08", "53", "57", "58", "XX")
 _LOST_A_RACE: Final = frozenset({"40001", "40P01"})
+
+RowNumber: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database gives to each row: 64 bits everywhere, SQLite's own row id there."""
 
 
 class UtcTimeColumn(TypeDecorator[UtcTime]):

@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.transaction import Transaction
 from entrepot.values import MessageId, UtcTime
 
@@ -51,7 +51,7 @@ class OutboxMessage:
 outbox: Final = Table(
     "outbox",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("position", RowNumber, primary_key=True, autoincrement=True),
     Column("id", String(200), nullable=False, unique=True),
     Column("kind", String(40), nullable=False),
     Column("lane", String(200), nullable=False),

@@ -1,0 +1,112 @@
+"""The schema of a node's database: which revision it has, and how it comes to the newest.
+
+Revisions lie in `migrations/versions`, one reviewable step each; they run on SQLite and PostgreSQL, and
+each migration happens whole or not at all. There is no way back but a backup. The journal knows the
+tables of the packages above it only through `metadata`, so whoever compares or drafts says how to declare
+them. Alembic is imported where it is used: a running node does not need it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import URL, Connection, Engine
+
+from entrepot.journal.database import metadata, open_reader, open_writer, parse_url
+from entrepot.values import RefusedError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+
+class SchemaState(StrEnum):
+    """How a database stands to this version of the program."""
+
+    ABSENT = "absent"
+    """There is no schema yet: `migrate` makes it."""
+    BEHIND = "behind"
+    """An earlier version made it: `migrate` brings it up."""
+    CURRENT = "current"
+    UNKNOWN = "unknown"
+    """A later version made it: this one must not touch it."""
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest revision: all the way, or not at all."""
+    from alembic import command
+
+    with _connection(url) as connection:
+        if _state(connection) is SchemaState.UNKNOWN:
+            raise RefusedError("the database was made by a later version of Entrepot")
+        command.upgrade(_config(connection), "head")
+
+
+def schema_state(url: str) -> SchemaState:
+    """Say how the database stands to the newest revision, without changing it."""
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return SchemaState.ABSENT
+    with _connection(url, open_reader) as connection:
+        return _state(connection)
+
+
+def schema_differences(url: str, declare: Callable[[], object]) -> list[Any]:
+    """What distinguishes the database from the tables that `declare` puts into `metadata`."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    declare()
+    with _connection(url, open_reader) as connection:
+        differences: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return differences
+
+
+def draft_revision(url: str, declare: Callable[[], object], revision: str, message: str) -> None:
+    """Write a revision file that leads from the database to the declared tables. **Read before you keep it.**
+
+    A step that alters a table is to be wrapped in `op.batch_alter_table`, for SQLite.
+    """
+    from alembic import command
+
+    declare()
+    with _connection(url) as connection:
+        command.revision(_config(connection), message=message, autogenerate=True, rev_id=revision)
+
+
+def _state(connection: Connection) -> SchemaState:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    revisions = ScriptDirectory(str(_MIGRATIONS))
+    if not found:
+        return SchemaState.ABSENT
+    if found == set(revisions.get_heads()):
+        return SchemaState.CURRENT
+    known = {script.revision for script in revisions.walk_revisions()}
+    return SchemaState.BEHIND if found <= known else SchemaState.UNKNOWN
+
+
+@contextmanager
+def _connection(url: str, open_: Callable[[URL], Engine] = open_writer) -> Iterator[Connection]:
+    """One transaction. Two processes that write, that is migrate, at once take turns."""
+    engine = open_(parse_url(url))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("file_template", "r%%(rev)s")
+    config.attributes["connection"] = connection
+    return config
