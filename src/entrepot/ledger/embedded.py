@@ -110,8 +110,8 @@ class EmbeddedLedger:
         self._witnesses.recall(self._chronicle.newest_note(), self.key)
         self._view = View(self._chronicle.head.state)
         self._lock = threading.Condition()
-        self._queue: deque[Call] = deque()
-        self._pending: dict[TransactionId, Future[Status]] = {}
+        self._queue: deque[tuple[TransactionId, Call]] = deque()
+        self._pending: dict[TransactionId, Future[Status] | None] = {}
         self._refused: OrderedDict[TransactionId, Reason] = OrderedDict()
         self._failure: UnavailableError | None = None
         self._closing = False
@@ -147,21 +147,22 @@ class EmbeddedLedger:
                 return name
             if len(self._queue) >= QUEUE:
                 raise UnavailableError(f"{QUEUE} transactions are waiting already")
-            self._pending[name] = future = Future[Status]()
-            future.set_running_or_notify_cancel()  # a caller that goes away cancels nothing
-            self._queue.append(call)
-            self._lock.notify_all()
+            self._pending[name] = None
+            self._queue.append((name, call))
+            if len(self._queue) in {1, BLOCK_TRANSACTIONS}:  # what the ledger's thread waits for
+                self._lock.notify_all()
         return name
 
-    def outcome(self, name: TransactionId) -> "Future[Status]":
+    def outcome(self, name: TransactionId) -> Future[Status]:
         """A future that is done when the transaction is committed or refused; at once when it is known."""
+        future: Future[Status] = Future()
+        future.set_running_or_notify_cancel()  # a caller that goes away cancels nothing
         with self._lock:
-            pending = self._pending.get(name)
-        if pending is not None:
-            return pending
-        done: Future[Status] = Future()
-        done.set_result(self.status(name))
-        return done
+            if name in self._pending:
+                self._pending[name] = future = self._pending[name] or future
+                return future
+        future.set_result(self.status(name))
+        return future
 
     def status(self, name: TransactionId) -> Status:
         """What became of a transaction; `unknown` if this ledger holds nothing of it."""
@@ -261,25 +262,20 @@ class EmbeddedLedger:
         return encode_note(Note(checkpoint.text, (signature,)))
 
     def _run(self) -> None:
-        while True:
-            calls = self._gather()
-            if not calls:
-                return
+        while waiting := self._gather():
             try:
-                block = self._order(calls)
+                block = self._order([call for _, call in waiting])
             except UnavailableError as error:
                 # What the disk holds now is unknown; a new start reads it and goes on from there.
                 self._fail(error)
                 return
             except Exception:  # noqa: BLE001  a loop of the process: nobody may wait for ever
                 _log.exception("ledger:block:fail", chain=self.chain)
-                self._fail(
-                    UnavailableError("the ledger stopped on a fault of its own; its log has the details")
-                )
+                self._fail(UnavailableError("the ledger stopped on a fault of its own; see the log"))
                 return
-            self._settle(calls, block)
+            self._settle([name for name, _ in waiting], block)
 
-    def _gather(self) -> list[Call]:
+    def _gather(self) -> list[tuple[TransactionId, Call]]:
         """Wait for a transaction, then a few milliseconds for company; nothing means to stop."""
         with self._lock:
             self._lock.wait_for(lambda: self._queue or self._closing)
@@ -300,18 +296,20 @@ class EmbeddedLedger:
             self._view = View(block.head.state)
         return block
 
-    def _settle(self, calls: list[Call], block: Block) -> None:
+    def _settle(self, names: list[TransactionId], block: Block) -> None:
         number = self._chronicle.size - len(block.leaves)
         done: list[tuple[Future[Status], Status]] = []
         with self._lock:
-            for call, result in zip(calls, block.results, strict=True):
+            for name, result in zip(names, block.results, strict=True):
                 if isinstance(result, Refusal):
                     status = Status(TransactionState.REFUSED, reason=result.reason)
-                    self._refused[call.signed.id] = result.reason
+                    self._refused[name] = result.reason
                 else:
                     status = Status(TransactionState.COMMITTED, number, block.head.height)
                     number += 1
-                done.append((self._pending.pop(call.signed.id), status))
+                future = self._pending.pop(name)
+                if future is not None:
+                    done.append((future, status))
             while len(self._refused) > _REMEMBERED:
                 self._refused.popitem(last=False)
         for future, status in done:
@@ -320,7 +318,7 @@ class EmbeddedLedger:
     def _fail(self, error: UnavailableError) -> None:
         with self._lock:
             self._failure = error
-            waiting = list(self._pending.values())
+            waiting = [future for future in self._pending.values() if future is not None]
             self._pending.clear()
             self._queue.clear()
         for future in waiting:

@@ -33,11 +33,8 @@ class Witnesses:
         self._quorum = quorum
         self._since = since
         self._heard: set[str] = set()
+        self.open = not keys
         self._cosignatures: dict[int, dict[str, NoteSignature]] = {}
-
-    @property
-    def open(self) -> bool:
-        return self._heard == set(self.keys)
 
     @property
     def waiting_for(self) -> tuple[str, ...]:
@@ -62,6 +59,7 @@ class Witnesses:
             # An older cosignature says nothing of what the witness has cosigned since.
             if cosignature.time >= self._since:
                 self._heard.add(cosignature.name)
+                self.open = self._heard == set(self.keys)
         if not self.keys or len(known) < self._quorum or checkpoint.size < self.witnessed:
             return None
         full = Note(note.text, (*note.signatures, *(known[name] for name in sorted(known))))
