@@ -223,3 +223,25 @@ class TestJournalOnPostgresql(JournalContract):
     @pytest.fixture
     def journal(self, postgresql_journal: Journal) -> Journal:
         return postgresql_journal
+
+    def test_a_lost_server_is_told(self, journal: Journal) -> None:
+        """Callers are told to come again when the server cut the connection, and served when it is back."""
+
+        def cut(tx: Transaction) -> None:
+            put(1)(tx)
+            tx.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+        with pytest.raises(UnavailableError):
+            journal.write_now(cut)
+        assert journal.write_now(put(2)) == 2
+        assert journal.read_now(boxes) == {2: 0}
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    """A node whose database is down says so, and does not fail with a foreign exception."""
+    pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
+    with Journal.open("postgresql://entrepot@127.0.0.1:1/node") as journal:
+        with pytest.raises(UnavailableError):
+            journal.write_now(put(1))
+        with pytest.raises(UnavailableError):
+            journal.read_now(boxes)

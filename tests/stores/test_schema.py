@@ -18,7 +18,7 @@ from entrepot.values import RefusedError
 def declare() -> None:
     """Import every store of the house, so that `metadata` has every table of a node."""
     for module in pkgutil.walk_packages(entrepot.__path__, "entrepot."):
-        if module.name.endswith(".store"):
+        if module.name.endswith("store"):
             importlib.import_module(module.name)
 
 

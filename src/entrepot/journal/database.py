@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
@@ -107,7 +107,9 @@ def is_fatal(error: BaseException) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         # An error of the driver itself has no code.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _FATAL_SQLITE
-    return error.connection_invalidated or _sqlstate(error).startswith(_FATAL_POSTGRESQL)
+    state = _sqlstate(error)
+    is_unanswered = not state and isinstance(error, OperationalError)
+    return error.connection_invalidated or is_unanswered or state.startswith(_FATAL_POSTGRESQL)
 
 
 def is_lost_race(error: BaseException) -> bool:
