@@ -48,7 +48,7 @@ while True:
 def test_what_was_called_committed_is_there_after_every_kill(tmp_path: Path) -> None:
     """A ledger that loses a committed block, or keeps half of one, has broken its only promise."""
     path, said = tmp_path / "ledger.db", 0
-    for turn in range(6):
+    for turn in range(4):
         command = [sys.executable, "-c", WRITER, str(path), str(said)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
