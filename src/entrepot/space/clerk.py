@@ -1,0 +1,72 @@
+"""The clerk signs what was decided and stores what it signed, always outside of a transaction.
+
+Decided, signed, stored: a node that is killed between two of these finds its work again in the tables,
+so a pass of the clerk can be repeated at any time, by any number of clerks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from entrepot.identity import Signer
+from entrepot.journal import Journal
+from entrepot.space import endings, filing, membership, operations
+from entrepot.space.model import FiledContract, Member, Operation, Rules
+from entrepot.values import Clock, UtcTime
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """What it takes to sign for the platform."""
+
+    journal: Journal
+    rules: Rules
+    identity: Signer
+    """Signs credentials and status lists."""
+    evidence: Signer
+    """Signs ledger transactions and receipts."""
+    chain: str
+    height: Callable[[], int]
+    """The ledger's height: a transaction names the one it was made at."""
+    clock: Clock
+    resign: timedelta = timedelta(seconds=30)
+
+    async def work(self) -> int:
+        """Do once all that waits to be signed; say how much that was."""
+        done = 0
+        for operation in await self.journal.read(operations.unsigned):
+            await self._send(operation)
+            done += 1
+        for member in await self.journal.read(membership.members_without_credential):
+            await self._certify(member)
+            done += 1
+        for contract in await self.journal.read(filing.contracts_without_receipt):
+            await self._receipt(contract)
+            done += 1
+        done += await self.journal.write(endings.end_expired) if await self._any_expired() else 0
+        return done
+
+    async def sign_status_list(self) -> str:
+        """Sign the status list anew and publish it: every `resign`, and after a member was shut out."""
+        now = self.clock()
+        signed_at, raw = await self.journal.read(
+            lambda c: membership.sign_status_list(c, self.rules, self.identity, now)
+        )
+        await self.journal.write(lambda tx: membership.keep_status_list(tx, self.rules, signed_at, raw))
+        return raw
+
+    async def _send(self, operation: Operation) -> None:
+        raw = operations.sign_operation(operation, self.chain, self.height(), self.evidence)
+        await self.journal.write(lambda tx: operations.signed(tx, self.rules, operation, raw))
+
+    async def _certify(self, member: Member) -> None:
+        credential = membership.sign_credential(member, self.rules, self.identity)
+        await self.journal.write(lambda tx: membership.keep_credential(tx, member, credential))
+
+    async def _receipt(self, contract: FiledContract) -> None:
+        receipt = filing.sign_receipt(contract, self.rules, self.evidence)
+        await self.journal.write(lambda tx: filing.keep_receipt(tx, contract.contract_id, receipt))
+
+    async def _any_expired(self) -> bool:
+        now: UtcTime = self.clock()
+        return await self.journal.read(lambda c: endings.has_expired(c, now))
