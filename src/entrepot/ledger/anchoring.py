@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row
 
+from entrepot.identity import Signer
 from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw
 from entrepot.ledger import record_store
 from entrepot.ledger.batch import Part, RecordProof, batch_root, outer_leaves, prove_record
 from entrepot.ledger.modules.usage import UsageBatch
-from entrepot.ledger.note import NoteSigner
 from entrepot.ledger.record import (
     Comparison,
     Record,
@@ -141,7 +141,7 @@ def seal_records(tx: Transaction, holder: str, limit: int = BATCH_RECORDS) -> Ba
     return batch
 
 
-def sign_batch(batch: Batch, *, chain: str, height: int, actor: Did, key: KeyId, signer: NoteSigner) -> bytes:
+def sign_batch(batch: Batch, *, chain: str, height: int, actor: Did, key: KeyId, signer: Signer) -> bytes:
     """The signed transaction that anchors `batch`. Pure, and outside the writer."""
     payload = make_payload(
         chain=chain, height=height, actor=actor, key=key, op="usage.batch", body=batch.body

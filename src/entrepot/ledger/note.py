@@ -22,7 +22,6 @@ from entrepot.values import Digest, TooLargeError
 MAX_NOTE: Final = 64 << 10
 MAX_SIGNATURES: Final = 64
 MAX_SIZE: Final = 2**63 - 1
-NoteSigner = Signer
 _DASH: Final = "\u2014"
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")

@@ -14,9 +14,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from entrepot.identity import Signer
 from entrepot.ledger.errors import ProofError
 from entrepot.ledger.modules.contracts import ContractText
-from entrepot.ledger.note import NoteSigner, verify_ed25519
+from entrepot.ledger.note import verify_ed25519
 from entrepot.ledger.transaction import SIGNATURE_BYTES, Count, DidText, DigestText, KeyText
 from entrepot.values import Digest, MalformedError, TooLargeError, canonical, render_digest
 from entrepot.values import sha256 as digest_of
@@ -147,7 +148,7 @@ def commitment(salt: bytes, body: bytes) -> Digest:
     return Digest(sha256(_RECORD + salt + body).digest())
 
 
-def sign_receipt(receipt: Receipt, signer: NoteSigner) -> bytes:
+def sign_receipt(receipt: Receipt, signer: Signer) -> bytes:
     """The receipt's payload and its signature: the bytes that go to the provider."""
     payload = canonical.encode_struct(receipt)
     canonical.decode_struct(payload, Receipt)
