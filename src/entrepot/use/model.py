@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from entrepot.contracts import Contract, Exchange
 from entrepot.values import (
@@ -150,3 +151,42 @@ class Goods:
     resource_id: str
     artefact: Digest
     size: int
+
+
+class AcquisitionState(StrEnum):
+    LOOKING = "looking"
+    """The product is looked up."""
+    NEGOTIATING = "negotiating"
+    OPENING = "opening"
+    """The transfer process is requested; the provider starts it."""
+    FETCHING = "fetching"
+    RECEIVED = "received"
+    FAILED = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {AcquisitionState.RECEIVED, AcquisitionState.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """What is wanted, and how far it has come."""
+
+    id: str
+    product_id: ProductId
+    purpose: str | None
+    target: Path
+    state: AcquisitionState = AcquisitionState.LOOKING
+    provider: Did | None = None
+    address: str = ""
+    product_digest: Digest | None = None
+    artefact: Digest | None = None
+    size: int = 0
+    negotiation_id: ProcessId | None = None
+    agreement_id: AgreementId | None = None
+    process_id: ProcessId | None = None
+    use_id: UseId | None = None
+    waiting_for: str = ""
+    """Whom or what it waits for, in words for a person."""
+    problem: str = ""
+    version: int = 0

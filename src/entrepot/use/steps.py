@@ -11,7 +11,7 @@ from entrepot import catalogue, regulation
 from entrepot.contracts import Contract, agreement_of, in_force
 from entrepot.identity import known_member, standing
 from entrepot.journal import AuditEvent, Transaction, audit, first_seen
-from entrepot.ledger import Record, RecordKind, Units, anchoring
+from entrepot.ledger import Record, RecordKind, Units, oldest_unanchored, write_record
 from entrepot.policy import Decision, Plan, Policy, compile_policy
 from entrepot.policy import release as release_counters
 from entrepot.policy import reserve as reserve_counters
@@ -33,6 +33,10 @@ _plan = lru_cache(maxsize=4096)(compile_policy)
 def plan_of(policy: Policy) -> Plan:
     """The policy made ready, kept for the next use under it."""
     return _plan(policy)
+
+
+def _keep(tx: Transaction, record: Record) -> None:
+    write_record(tx, record, tx.now + regulation.retention("record", tx.now.date()))
 
 
 def _digest_of(decision: Decision) -> str:
@@ -84,8 +88,7 @@ def decide(
     ruling = regulation.may_use(goods.grade, knock.kind, tx.now.date())
     if not ruling.allowed:
         reasons.append(f"{ruling.reason} ({ruling.article})")
-    oldest = anchoring.oldest_unanchored(tx.connection)
-    if oldest is not None and tx.now - oldest > house.oldest_unanchored:
+    if oldest_unanchored(tx.connection, tx.now) > house.oldest_unanchored:
         reasons.append("records have waited too long for the ledger; nothing new is opened until it has them")
     plan = plan_of(contract.agreement.policy)
     facts = facts_of(
@@ -122,7 +125,7 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, deci
     )
     store.open_use(tx, use)
     opened = _record(tx, use, RecordKind.OPENED, None, Units(uses=1))
-    anchoring.record(tx, structs.replace(opened, decision=_digest_of(decision)))
+    _keep(tx, structs.replace(opened, decision=_digest_of(decision)))
     return use
 
 
@@ -130,7 +133,7 @@ def resume(tx: Transaction, house: House, use: Use) -> Use:
     """Go on with a use: it costs nothing further, and a gap before it is written down."""
     if use.state is UseState.INTERRUPTED or use.boot != house.boot:
         store.touch_use(tx, use.id, UseState.OPEN, house.boot, 0, "")
-        anchoring.record(tx, _record(tx, use, RecordKind.RESUMED, None, Units()))
+        _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units()))
     return use
 
 
@@ -179,11 +182,9 @@ def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, sent: 
     if outcome.closes:
         taken_back = -1 if outcome is Outcome.REFUSED else 0
         seconds = int((tx.now - use.opened_at).total_seconds())
-        anchoring.record(
-            tx, _record(tx, use, kind, outcome, Units(bytes=use.sent, seconds=seconds, uses=taken_back))
-        )
+        _keep(tx, _record(tx, use, kind, outcome, Units(bytes=use.sent, seconds=seconds, uses=taken_back)))
     elif outcome is Outcome.INTERRUPTED:
-        anchoring.record(tx, _record(tx, use, kind, outcome, Units()))
+        _keep(tx, _record(tx, use, kind, outcome, Units()))
     return use
 
 

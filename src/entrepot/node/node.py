@@ -1,0 +1,113 @@
+"""One running node: what its roles share, and the parts that they bring."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from entrepot.identity import KeyJob, Vault, did_url
+from entrepot.journal import Journal, OutboxMessage
+from entrepot.ledger import NoteKey, parse_note_key
+from entrepot.node.http import HttpClient, RawRoute, origin_of
+from entrepot.node.settings import Settings
+from entrepot.protocols import Route
+from entrepot.protocols.dcp import Acquaintance, Trust
+from entrepot.protocols.tlog import LedgerClient
+from entrepot.values import Clock, Did, UtcTime
+
+VAULT: Final = "vault"
+OWNER_TOKEN: Final = "owner.token"  # noqa: S105 (the name of a file)
+LEDGER_PATH: Final = "/ledger"
+WITNESS_PATH: Final = "/witness"
+
+Send = Callable[[OutboxMessage, UtcTime], Awaitable[object]]
+"""Brings one outbox message to its receiver and takes in what the answer means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Work that a node does again and again: every so often, and sooner when something was written."""
+
+    name: str
+    seconds: float
+    run: Callable[[], Awaitable[object]]
+    """Does what is to be done. `True`: there is more, come again at once. A float: in so many seconds."""
+    wakes: bool = False
+    """Whether a commit wakes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a role brings to its node."""
+
+    public: Sequence[Route | RawRoute] = ()
+    owner: Sequence[Route] = ()
+    loops: Sequence[Loop] = ()
+    senders: dict[str, Send] = field(default_factory=dict)
+    """Who sends which kind of outbox message."""
+    services: dict[str, str] = field(default_factory=dict)
+    """Entries of the DID document."""
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the roles of a node share."""
+
+    settings: Settings
+    folder: Path
+    vault: Vault
+    journal: Journal
+    outgoing: HttpClient
+    acquaintance: Acquaintance
+    clock: Clock
+    boot: str
+
+    @property
+    def me(self) -> Did:
+        return self.settings.did
+
+    @property
+    def log_key(self) -> NoteKey:
+        """The key of the ledger's checkpoints, as the settings give it."""
+        return parse_note_key(self.settings.space.ledger_key)
+
+    @property
+    def ledger(self) -> LedgerClient:
+        return LedgerClient(self.outgoing, self.settings.space.ledger_url, self.log_key)
+
+    def access_token(self, peer: Did) -> str:
+        """The token with which this party, and no other, may ask for our credentials."""
+        return access_token(self.vault, peer)
+
+
+def access_token(vault: Vault, peer: Did) -> str:
+    return vault.derive("access-token", peer.encode()).hex()
+
+
+def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, clock: Clock) -> Node:
+    """Put together what the roles share."""
+    allowed = tuple(settings.outgoing.allow_private)
+    outgoing = HttpClient(allowed, settings.outgoing.seconds)
+    origins = frozenset(origin_of(o) for o in allowed)
+    trust = Trust(
+        me=settings.did,
+        platform=settings.space.platform,
+        status_max_age=timedelta(seconds=settings.status.max_age),
+        allows_http=lambda did: origin_of(_http_origin(did)) in origins,
+    )
+    acquaintance = Acquaintance(
+        journal,
+        outgoing,
+        trust,
+        vault.signer(KeyJob.IDENTITY),
+        clock,
+        lambda peer: access_token(vault, peer),
+    )
+    return Node(settings, folder, vault, journal, outgoing, acquaintance, clock, secrets.token_hex(8))
+
+
+def _http_origin(did: Did) -> str:
+    return did_url(did, scheme="http")

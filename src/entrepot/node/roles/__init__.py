@@ -1,0 +1,1 @@
+"""The roles of a node: each brings its routes, loops and senders."""

@@ -1,0 +1,47 @@
+"""The ledger role: orders transactions over one file, and asks its witnesses to cosign."""
+
+from typing import Final
+
+import structlog
+
+from entrepot.identity import KeyJob
+from entrepot.ledger import EmbeddedLedger, Genesis, SignatureType, parse_note_key
+from entrepot.node.node import LEDGER_PATH, Loop, Node, Part
+from entrepot.protocols.tlog import ask_witnesses, ledger_routes
+from entrepot.values import canonical
+
+_log: Final = structlog.get_logger()
+
+
+def ledger_part(node: Node) -> Part:
+    """Open the embedded ledger of this node."""
+    settings = node.settings
+    genesis = read_genesis(node)
+    witnesses = [parse_note_key(k) for k in settings.space.witnesses]
+    ledger = EmbeddedLedger(
+        node.folder / "ledger.db",
+        genesis,
+        node.vault.signer(KeyJob.CHECKPOINT),
+        clock=node.clock,
+        witnesses=[w for w in witnesses if w.type is SignatureType.COSIGNATURE],
+        quorum=settings.space.quorum,
+        block_seconds=settings.ledger.block_seconds,
+    )
+    urls = dict(zip((w.name for w in witnesses), settings.ledger.witness_urls, strict=True))
+
+    async def cosign() -> None:
+        standing = ledger.standing()
+        if urls and (standing.size > standing.witnessed or standing.waiting_for):
+            problems = await ask_witnesses(ledger, node.outgoing, urls)
+            for name, problem in problems.items():
+                _log.info("witness", witness=name, problem=problem)
+
+    return Part(
+        public=ledger_routes(ledger, genesis, LEDGER_PATH),
+        loops=[Loop("witnesses", 0.25, cosign)],
+        close=ledger.close,
+    )
+
+
+def read_genesis(node: Node) -> Genesis:
+    return canonical.decode_struct((node.folder / "genesis.json").read_bytes(), Genesis)

@@ -1,0 +1,105 @@
+"""The observer role: the regulator's witness and follower.
+
+As a witness it checks signatures and consistency before it cosigns. As a follower it keeps every entry,
+applies it again, compares state roots, and on request reads the ledger's stored entries again.
+"""
+
+import asyncio
+
+import msgspec
+
+from entrepot.identity import KeyJob
+from entrepot.ledger import Follower, Genesis, Witness
+from entrepot.node.node import WITNESS_PATH, Loop, Node, Part
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols.tlog import audit, follow, witness_routes
+from entrepot.values import UnavailableError, canonical, render_digest
+
+
+def witness_name(node: Node) -> str:
+    """The name under which this node cosigns."""
+    return node.me.removeprefix("did:web:")
+
+
+def observer_part(node: Node) -> Part:
+    """Open the witness of this node; its follower opens when the ledger has been reached once."""
+    witness = Witness(
+        node.folder / "witness.db",
+        witness_name(node),
+        node.vault.signer(KeyJob.WITNESS),
+        [node.log_key],
+        node.clock,
+    )
+    watch = _Watch(node)
+
+    async def look(_call: Call) -> Response:
+        return Response(200, msgspec.json.encode(watch.state()))
+
+    async def check(_call: Call) -> Response:
+        follower = watch.follower
+        if follower is None:
+            raise UnavailableError("the ledger has not been reached yet")
+        await follow(follower, node.ledger)
+        found = await audit(follower, node.ledger)
+        differences = [
+            {
+                "entry": d.number,
+                "expected": render_digest(d.expected),
+                "found": None if d.found is None else render_digest(d.found),
+            }
+            for d in found.differences
+        ]
+        return Response(200, msgspec.json.encode({"entries": found.checked, "differences": differences}))
+
+    return Part(
+        public=[*witness_routes(witness, WITNESS_PATH)],
+        owner=[
+            Route("GET", "/owner/observer", Proof.OWNER, look),
+            Route("POST", "/owner/observer/audit", Proof.OWNER, check),
+        ],
+        loops=[Loop("follow", 0.5, watch.follow)],
+        close=watch.close,
+    )
+
+
+class _Watch:
+    """The follower of one ledger, and the last thing that was wrong with it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.follower: Follower | None = None
+        self._problem = ""
+
+    async def follow(self) -> None:
+        if self.follower is None:
+            self.follower = await self._open()
+        try:
+            await follow(self.follower, self._node.ledger)
+            self._problem = ""
+        except UnavailableError:
+            raise
+        except Exception as error:
+            self._problem = f"{type(error).__name__}: {error}"
+            raise
+
+    def state(self) -> dict[str, object]:
+        follower = self.follower
+        return {
+            "size": 0 if follower is None else follower.size,
+            "problem": self._problem,
+            "witness": witness_name(self._node),
+        }
+
+    def close(self) -> None:
+        if self.follower is not None:
+            self.follower.close()
+
+    async def _open(self) -> Follower:
+        """Open the file, with the genesis kept at the first contact: a later one is never believed."""
+        kept = self._node.folder / "genesis.json"
+        if not kept.exists():
+            genesis = await self._node.ledger.genesis()
+            kept.write_bytes(canonical.encode_struct(genesis))
+        found = canonical.decode_struct(kept.read_bytes(), Genesis)
+        path = self._node.folder / "follower.db"
+        return await asyncio.to_thread(Follower, path, found, self._node.log_key)

@@ -1,0 +1,175 @@
+"""An acquisition: what a consumer wants, from product to data, carried through whatever crashes.
+
+Each step starts from what is written down, so a node that is killed goes on where it was. The steps that
+need the network are done by the node; here is what they decide and what is kept.
+"""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from entrepot.catalogue import Product, product_digest
+from entrepot.contracts import (
+    Contract,
+    Desk,
+    Offer,
+    Party,
+    State,
+    Status,
+    contracts_held,
+    in_force,
+    read_negotiation,
+    request_contract,
+)
+from entrepot.journal import AuditEvent, Transaction, audit
+from entrepot.use import acquisition_store as store
+from entrepot.use.model import Acquisition, AcquisitionState
+from entrepot.use.process import Rail, read_process, request_transfer
+from entrepot.values import (
+    Digest,
+    NotFoundError,
+    ProductId,
+    RefusedError,
+    UseId,
+    UtcTime,
+)
+
+
+class Event(StrEnum):
+    BEGUN = "use:acquisition:begin"
+    ENDED = "use:acquisition:end"
+
+
+def begin(tx: Transaction, product_id: ProductId, purpose: str | None, target: Path) -> Acquisition:
+    """Write down what is wanted."""
+    acquisition = Acquisition(tx.new_id(), product_id, purpose, target)
+    store.create(tx, acquisition)
+    audit(tx, AuditEvent(Event.BEGUN, {"acquisition": acquisition.id, "product": product_id}))
+    return acquisition
+
+
+def found(
+    tx: Transaction, desk: Desk, rail: Rail, acquisition: Acquisition, product: Product, address: str
+) -> Acquisition:
+    """The product was looked up: use a contract in force over it, or ask for one."""
+    digest = product_digest(product)
+    known = replace(
+        acquisition,
+        provider=product.provider,
+        address=address,
+        product_digest=digest,
+        artefact=product.artefact,
+        size=product.size,
+    )
+    contract = usable_contract(tx.connection, product.id, digest, tx.now)
+    if contract is not None:
+        return _open(tx, rail, known, contract)
+    offer = Offer(product.offer_id, product.id, product.policy, product.provider, desk.me)
+    negotiation = request_contract(tx, desk, product.provider, address, offer, digest)
+    return _saved(
+        tx,
+        acquisition,
+        replace(
+            known, state=AcquisitionState.NEGOTIATING, negotiation_id=negotiation.exchange.id,
+            waiting_for="the provider",
+        ),
+    )  # fmt: skip
+
+
+def usable_contract(
+    connection: Connection, product_id: ProductId, digest: Digest, now: UtcTime
+) -> Contract | None:
+    """A contract of ours over exactly this version of the product that holds now."""
+    for contract in contracts_held(connection):
+        if (
+            contract.party is Party.CONSUMER
+            and contract.agreement.target == product_id
+            and contract.product_digest == digest
+            and not in_force(contract, now)
+        ):
+            return contract
+    return None
+
+
+def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisition:
+    """Go on from what became of the negotiation or the transfer process."""
+    if acquisition.state is AcquisitionState.NEGOTIATING and acquisition.negotiation_id is not None:
+        negotiation = read_negotiation(tx.connection, acquisition.negotiation_id)
+        if negotiation is None or negotiation.exchange.state is State.TERMINATED:
+            return fail(tx, acquisition, negotiation.problem if negotiation else "the negotiation is gone")
+        if negotiation.exchange.state is State.FINALIZED and negotiation.agreement is not None:
+            contract = next(
+                (c for c in contracts_held(tx.connection) if c.negotiation_id == negotiation.exchange.id),
+                None,
+            )
+            if contract is not None and contract.status is Status.PERFORMING:
+                return _open(tx, rail, acquisition, contract)
+        waiting = _waits_for(negotiation.exchange.state)
+        if waiting != acquisition.waiting_for:
+            return _saved(tx, acquisition, replace(acquisition, waiting_for=waiting))
+    elif acquisition.state is AcquisitionState.OPENING and acquisition.process_id is not None:
+        process = read_process(tx.connection, acquisition.process_id)
+        if process is None or process.exchange.state is State.TERMINATED:
+            return fail(tx, acquisition, process.problem if process else "the process is gone")
+        if process.exchange.state is State.STARTED and process.endpoint:
+            after = replace(acquisition, state=AcquisitionState.FETCHING, waiting_for="")
+            return _saved(tx, acquisition, after)
+    return acquisition
+
+
+def received(tx: Transaction, acquisition: Acquisition, use_id: UseId) -> Acquisition:
+    """The artefact is here, whole and verified."""
+    audit(tx, AuditEvent(Event.ENDED, {"acquisition": acquisition.id, "state": "received"}))
+    after = replace(acquisition, state=AcquisitionState.RECEIVED, use_id=use_id, waiting_for="")
+    return _saved(tx, acquisition, after)
+
+
+def fail(tx: Transaction, acquisition: Acquisition, problem: str) -> Acquisition:
+    audit(tx, AuditEvent(Event.ENDED, {"acquisition": acquisition.id, "state": "failed"}))
+    after = replace(acquisition, state=AcquisitionState.FAILED, problem=problem or "refused", waiting_for="")
+    return _saved(tx, acquisition, after)
+
+
+def running(connection: Connection) -> list[Acquisition]:
+    """Acquisitions that are not over."""
+    return store.running(connection)
+
+
+def read(connection: Connection, acquisition_id: str) -> Acquisition:
+    found_one = store.read(connection, acquisition_id)
+    if found_one is None:
+        raise NotFoundError("there is no such acquisition here")
+    return found_one
+
+
+def _open(tx: Transaction, rail: Rail, acquisition: Acquisition, contract: Contract) -> Acquisition:
+    if not acquisition.address:
+        raise RefusedError("the provider's address is not known")
+    process = request_transfer(tx, rail, contract, acquisition.address, "HttpData-PULL")
+    after = replace(
+        acquisition,
+        state=AcquisitionState.OPENING,
+        agreement_id=contract.agreement.id,
+        process_id=process.exchange.id,
+        waiting_for="the provider",
+    )
+    before = store.read(tx.connection, acquisition.id)
+    return _saved(tx, before or acquisition, after)
+
+
+def _waits_for(state: State) -> str:
+    match state:
+        case State.REQUESTED | State.INITIAL:
+            return "the provider, or a person there who must approve"
+        case State.OFFERED:
+            return "a person here who must approve the counter-offer"
+        case _:
+            return "the signatures and the filing"
+
+
+def _saved(tx: Transaction, before: Acquisition, after: Acquisition) -> Acquisition:
+    after = replace(after, version=before.version + 1)
+    store.save(tx, after, before.version)
+    return after
