@@ -18,18 +18,18 @@ from entrepot.values import Digest, sha256
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An entry of the log that is not what the follower holds; `found` is `None` where it is missing."""
+    """An entry that the log serves otherwise than the follower holds it; `None` where it serves none."""
 
     number: int
-    expected: Digest
-    found: Digest | None
+    held: Digest
+    served: Digest | None
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
     """How many stored entries of the log were read again, and which of them differ."""
 
-    checked: int
+    size: int
     differences: tuple[Difference, ...]
 
 
@@ -75,6 +75,8 @@ class Follower:
         before must have the root that the log signed, so a past rewritten under a valid signature fails.
         """
         checkpoint = self.judge(note)
+        if checkpoint.size == self.size and note == self.note:
+            return checkpoint  # nothing new, so nothing is written
         self._chronicle.extend(replay(self._chronicle.head, entries), checkpoint)
         self._chronicle.add_note(checkpoint.size, note)
         return checkpoint
@@ -86,9 +88,9 @@ class Follower:
         """
         ours = self._chronicle.entries(start, end)
         return tuple(
-            Difference(start + offset, sha256(held), None if read is None else sha256(read))
-            for offset, (held, read) in enumerate(zip_longest(ours, theirs[: len(ours)]))
-            if held != read
+            Difference(start + offset, sha256(held), None if served is None else sha256(served))
+            for offset, (held, served) in enumerate(zip_longest(ours, theirs[: len(ours)]))
+            if held != served
         )
 
     def audit(self, fetch: Callable[[int, int], Sequence[bytes]]) -> Audit:

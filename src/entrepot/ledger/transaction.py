@@ -31,7 +31,7 @@ DID_PATTERN: Final = r"did:web:[A-Za-z0-9][A-Za-z0-9._:%-]{0,199}"
 KEY_PATTERN: Final = DID_PATTERN + r"#[A-Za-z0-9._-]{1,64}"
 DidText = Annotated[str, Meta(pattern=rf"^{DID_PATTERN}\Z")]
 KeyText = Annotated[str, Meta(pattern=rf"^{KEY_PATTERN}\Z")]
-ChainText = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._:/-]{0,99}\Z")]
+ChainText = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:%/-]{0,99}\Z")]
 DigestText = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 HexKeyText = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 OperationText = Annotated[str, Meta(pattern=r"^[a-z]{1,16}\.[a-z]{1,16}\Z")]

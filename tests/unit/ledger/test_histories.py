@@ -373,11 +373,11 @@ def test_an_audit_finds_a_row_rewritten_on_the_logs_disk(honest: LyingLog, follo
     served[4] = served[4].replace(b'"number":1', b'"number":3')
     audit = follower.audit(lambda start, end: served[start:end])
 
-    assert audit.checked == 10
+    assert audit.size == 10
     (found,) = audit.differences
-    assert (found.number, found.expected, found.found) == (4, sha256(honest.entries[4]), sha256(served[4]))
+    assert (found.number, found.held, found.served) == (4, sha256(honest.entries[4]), sha256(served[4]))
     missing = follower.audit(lambda start, end: served[start : end - 1]).differences
-    assert [(d.number, d.found) for d in missing] == [(4, sha256(served[4])), (9, None)]
+    assert [(d.number, d.served) for d in missing] == [(4, sha256(served[4])), (9, None)]
 
 
 def test_an_audit_finds_a_row_rewritten_in_a_running_ledger(
@@ -397,7 +397,7 @@ def test_an_audit_finds_a_row_rewritten_in_a_running_ledger(
 
     assert follower.judge(ledger.head()).size == size
     (found,) = follower.audit(ledger.log.entries).differences
-    assert (found.number, found.found) == (0, sha256(bytes(body)))
+    assert (found.number, found.served) == (0, sha256(bytes(body)))
     ledger.close()
 
 
