@@ -102,10 +102,11 @@ class Chronicle:
 
     def _append(self, head: Head, block: Block) -> None:
         start = len(self._tree)
+        # The last leaf is the block's own, and has no digest; an empty block has no leaf at all.
         digests: Sequence[Digest | None] = [*(signed.digest for signed in block.applied), None]
         rows = [
             Row(start + offset, block.head.height, digest, leaf)
-            for offset, (digest, leaf) in enumerate(zip(digests, block.leaves, strict=True))
+            for offset, (digest, leaf) in enumerate(zip(digests, block.leaves, strict=bool(block.leaves)))
         ]
         for leaf in block.leaves:
             self._tree.append(leaf_hash(leaf))

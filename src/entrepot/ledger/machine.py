@@ -1,9 +1,10 @@
 """The one deterministic state machine of the ledger.
 
 `check` judges a transaction before it waits for a block, `apply` gives its effect, `apply_block` that of a
-block: results, log leaves and state root. Integers only, no clock, no randomness, no I/O; the cut is the
-one ABCI makes, so that any engine may order the blocks. Only transactions that take effect become leaves:
-to be in the log is to have happened.
+block: results, log leaves and state root. Integers only, no clock, no randomness, no I/O. The cut is the one
+ABCI makes, so that any engine may order the blocks: `read_call` and `check` are CheckTx, `apply_block` is
+FinalizeBlock, `Chronicle.append` is Commit, `State.get` is Query. Only transactions that take effect become
+leaves: to be in the log is to have happened.
 """
 
 import re

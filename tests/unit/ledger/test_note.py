@@ -215,6 +215,17 @@ def verify_both(space: Any, raw: bytes) -> None:
         verify_cosignature(note.text, signature, space.witness_key)
 
 
+@given(st.text(max_size=60), st.integers(0, 66))
+def test_a_verifier_key_reads_one_way_or_not_at_all(noise: str, at: int) -> None:
+    """Policy files are written by people."""
+    for text in (noise, GO_KEY[:at] + noise + GO_KEY[at:], GO_KEY[:at]):
+        try:
+            key = parse_note_key(text)
+        except EntrepotError:
+            continue
+        assert render_note_key(key) == text
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -161,6 +161,10 @@ async def _ask(ledger: EmbeddedLedger, call: Outgoing, name: str, url: str, head
         raise InconsistentError(f"the witness holds another history than these {size} leaves")
     _require(reply, 200)
     await asyncio.to_thread(ledger.cosigned, head, decode_signatures(reply.body))
+    if name in ledger.standing().waiting_for:
+        raise UnavailableError(
+            "the witness's cosignature is older than this ledger's start: compare the clocks"
+        )
 
 
 async def _pages(ledger: LedgerClient, size: int) -> AsyncIterator[tuple[int, int, list[bytes]]]:
