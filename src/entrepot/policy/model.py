@@ -18,6 +18,8 @@ ODRL: Final = "http://www.w3.org/ns/odrl/2/"
 ENTREPOT: Final = "https://w3id.org/entrepot/v1/"
 NATIONAL: Final = "https://w3id.org/entrepot/cn/"
 
+_MINUTE: Final = timedelta(minutes=1)
+
 
 class Operator(StrEnum):
     """The twelve operators of ODRL 2.2, which are those of the national contract (table 5.2)."""
@@ -50,16 +52,18 @@ class OperandType(StrEnum):
 
     TERM = "term"
     """An identifier; on the wire an IRI or a plain word."""
+    PARTY = "party"
+    """A DID."""
     TIME = "time"
     """An RFC 3339 time with its zone."""
     WINDOW = "window"
-    """A daily window with its zone: `08:00/18:00+08:00`."""
+    """A daily window: `08:00/18:00+08:00`; without a zone at UTC+8, as the national texts have it."""
     USES = "uses"
     """A number of uses, at least one."""
     RATE = "rate"
     """A number of uses a minute, hour or day: `10/hour`."""
     REGION = "region"
-    """A region code of GB/T 2260, 2 to 6 digits; a longer code lies in every shorter one it begins with."""
+    """A region code of GB/T 2260, two, four or six digits; equal to a region is what lies in it."""
     KIND = "kind"
     """One of the kinds of use."""
 
@@ -85,10 +89,13 @@ class Window:
     offset: timedelta
 
     def has(self, moment: UtcTime) -> bool:
-        local = (moment + self.offset).time()
-        if self.opens <= self.closes:
-            return self.opens <= local < self.closes
-        return local >= self.opens or local < self.closes
+        # In minutes of the day: no calendar is needed, so no moment is too early or too late to ask.
+        local = (moment.hour * 60 + moment.minute + self.offset // _MINUTE) % 1_440
+        opens = self.opens.hour * 60 + self.opens.minute
+        closes = self.closes.hour * 60 + self.closes.minute
+        if opens <= closes:
+            return opens <= local < closes
+        return local >= opens or local < closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,12 @@ class Operand:
     """The constraint's code in the national contract (table 5.1), `expansionItem` where it has none."""
     english: str
     chinese: str
+    or_else: frozenset[Source] = frozenset()
+    """Other sources that are as good; a fact from any but these is no fact."""
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        return self.or_else | {self.source}
 
 
 _CHOICE: Final = frozenset({Operator.EQ, Operator.NEQ, Operator.IS_ANY_OF, Operator.IS_NONE_OF})
@@ -130,6 +143,7 @@ PURPOSE: Final = Operand(
     "expansionItem",
     "the purpose of use",
     "使用目的",
+    or_else=frozenset({Source.AGREEMENT}),
 )
 DATE_TIME: Final = Operand(
     "dateTime",
@@ -174,7 +188,7 @@ RATE: Final = Operand(
 CONSUMER: Final = Operand(
     "consumer",
     ENTREPOT + "consumer",
-    OperandType.TERM,
+    OperandType.PARTY,
     Source.CREDENTIAL,
     _CHOICE,
     "expansionItem",
@@ -233,6 +247,9 @@ ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Actions by name. `use` includes the others (ODRL 2.2 vocabulary, 4.1)."""
 
+EVERY_USE: Final = frozenset({"use", "read"})
+"""What every use does, whatever its kind; to prohibit one of these prohibits the use."""
+
 
 class Moment(StrEnum):
     """When a duty falls due, seen from the use."""
@@ -250,6 +267,10 @@ class Atom:
     operator: Operator
     value: Value
 
+    def __post_init__(self) -> None:
+        if self.operator not in self.operand.operators:
+            raise ValueError(f"{self.operand.name} is not compared by {self.operator}")
+
 
 class Junction(StrEnum):
     """How several constraints count as one."""
@@ -265,6 +286,10 @@ class Group:
 
     junction: Junction
     members: "tuple[Constraint, ...]"
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise ValueError("a group of no constraints would hold, or fail, by accident")
 
 
 Constraint: TypeAlias = Atom | Group

@@ -345,6 +345,7 @@ def _read_window(text: str) -> Window:
 
 _READERS: Final[Mapping[OperandType, Callable[[str], Value]]] = {
     OperandType.TERM: str,
+    OperandType.PARTY: str,
     OperandType.TIME: parse_time,
     OperandType.WINDOW: _read_window,
     OperandType.USES: _read_uses,
