@@ -1,6 +1,6 @@
 """What a node does with its ledger: send transactions until they are witnessed, and anchor its records."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -27,7 +27,7 @@ from entrepot.ledger import (
     submit_batch,
 )
 from entrepot.ledger.modules.usage import UsageBatch
-from entrepot.node.node import Loop, Node
+from entrepot.node.node import Loop, Node, Settled
 from entrepot.protocols.dsp import pause
 from entrepot.values import RefusedError, UnavailableError, UtcTime, canonical
 
@@ -35,9 +35,6 @@ _log: Final = structlog.get_logger()
 _SOON: Final = timedelta(milliseconds=150)
 _DEADLINE: Final = timedelta(days=7)
 USAGE: Final = "usage.batch"
-
-Settled = Callable[[SignedTransaction, Status], Awaitable[object]]
-"""Takes in how far a transaction has come: committed, witnessed or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class LedgerSender:
     """
 
     node: Node
-    settled: dict[str, Settled]
+    settled: Mapping[str, Settled]
     """Who wants to know, by operation."""
 
     async def send(self, message: OutboxMessage, now: UtcTime) -> None:

@@ -11,7 +11,8 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -193,6 +194,19 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+class Incoming:
+    """An answer that is read piece by piece."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers = {k.lower(): v for k, v in response.headers.items()}
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_raw(256 << 10):
+            yield chunk
+
+
 class HttpClient:
     """The way out. Every address is checked before it is connected to."""
 
@@ -229,6 +243,19 @@ class HttpClient:
                     return Reply(response.status_code, b"".join(chunks), answered)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{origin_of(url)} did not answer: {type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator["Incoming"]:
+        """Call another node and read its answer piece by piece; only a silence is bounded in time."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                client, target, host = await self._prepared(url)
+            sent = {**headers, "host": host}
+            extensions = {"sni_hostname": host.rpartition(":")[0] or host}
+            async with client.stream(method, target, headers=sent, extensions=extensions) as response:
+                yield Incoming(response)
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error
 
     async def close(self) -> None:
         for client in self._clients.values():

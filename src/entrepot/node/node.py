@@ -1,7 +1,7 @@
 """One running node: what its roles share, and the parts that they bring."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Final
 
 from entrepot.identity import KeyJob, Vault, did_url
 from entrepot.journal import Journal, OutboxMessage
-from entrepot.ledger import NoteKey, parse_note_key
+from entrepot.ledger import NoteKey, SignedTransaction, Status, parse_note_key
 from entrepot.node.http import HttpClient, RawRoute, origin_of
 from entrepot.node.settings import Settings
 from entrepot.protocols import Route
@@ -24,6 +24,10 @@ WITNESS_PATH: Final = "/witness"
 
 Send = Callable[[OutboxMessage, UtcTime], Awaitable[object]]
 """Brings one outbox message to its receiver and takes in what the answer means."""
+
+
+Settled = Callable[[SignedTransaction, Status], Awaitable[object]]
+"""Takes in how far a transaction has come: committed, witnessed or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Part:
     public: Sequence[Route | RawRoute] = ()
     owner: Sequence[Route] = ()
     loops: Sequence[Loop] = ()
+    settled: Mapping[str, Settled] = field(default_factory=dict)
+    """Who wants to know how far a ledger transaction has come, by operation."""
     senders: dict[str, Send] = field(default_factory=dict)
     """Who sends which kind of outbox message."""
     services: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,61 @@
 """How is data used without losing control? Transfer processes, the gate, and the kinds of use."""
 
-from entrepot.use import process
-from entrepot.use.model import Door, TransferProcess, Use, UseState
+from entrepot.use import acquisition, process
+from entrepot.use.delivery import DeliveryDoor
+from entrepot.use.facts import agreed_purpose, facts_of
+from entrepot.use.fetch import Answer, ArtefactError, Fetched, fetch
+from entrepot.use.gate import admit, settle
+from entrepot.use.model import (
+    Acquisition,
+    AcquisitionState,
+    Admitted,
+    Denied,
+    Door,
+    House,
+    Knock,
+    Outcome,
+    TransferProcess,
+    Use,
+    UseState,
+)
+from entrepot.use.receipts import keep_own_receipt, make_receipt, take_in_receipt
+from entrepot.use.steps import goods_of, plan_of
+from entrepot.use.store import read_use, uses
+from entrepot.use.streams import Streams
+from entrepot.use.upkeep import close_due, has_due, interrupt_dead
 
-__all__ = ["Door", "TransferProcess", "Use", "UseState", "process"]
+__all__ = [
+    "Acquisition",
+    "AcquisitionState",
+    "Admitted",
+    "Answer",
+    "ArtefactError",
+    "DeliveryDoor",
+    "Denied",
+    "Door",
+    "Fetched",
+    "House",
+    "Knock",
+    "Outcome",
+    "Streams",
+    "TransferProcess",
+    "Use",
+    "UseState",
+    "acquisition",
+    "admit",
+    "agreed_purpose",
+    "close_due",
+    "facts_of",
+    "fetch",
+    "goods_of",
+    "has_due",
+    "interrupt_dead",
+    "keep_own_receipt",
+    "make_receipt",
+    "plan_of",
+    "process",
+    "read_use",
+    "settle",
+    "take_in_receipt",
+    "uses",
+]

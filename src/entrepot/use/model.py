@@ -124,6 +124,8 @@ class House:
     oldest_unanchored: timedelta
     """How old the oldest record not yet on the ledger may be."""
     resume_window: timedelta = timedelta(hours=1)
+    receipt_wait: timedelta = timedelta(seconds=30)
+    """How long after the end of a process its receipt may still come."""
 
 
 @dataclass(frozen=True, slots=True)

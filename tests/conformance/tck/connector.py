@@ -193,6 +193,10 @@ async def authenticate(authorization: str) -> Did:
     return SUITE
 
 
+async def any_callback(_address: str, _sender: Did) -> None:
+    """The suite has no DID document that could name its origins."""
+
+
 def seed(tx: Transaction) -> None:
     """The agreements that the suite's transfers stand on."""
     for name in AGREEMENTS:
@@ -222,7 +226,7 @@ async def serve(port: int, folder: Path) -> None:
         callback=base,
         follow_up=follow_up,
     )
-    services = dsp.Services(journal, desk, rail, published, lambda *_: (), catalog, dataset, lambda *_: None)
+    services = dsp.Services(journal, desk, rail, published, lambda *_: (), catalog, dataset, any_callback)
     outgoing = HttpClient(allow_private=["http://127.0.0.1:18083"], seconds=10)
 
     async def authorization(_peer: Did) -> str:

@@ -44,12 +44,12 @@ def observer_part(node: Node) -> Part:
         differences = [
             {
                 "entry": d.number,
-                "expected": render_digest(d.expected),
-                "found": None if d.found is None else render_digest(d.found),
+                "held": render_digest(d.held),
+                "served": None if d.served is None else render_digest(d.served),
             }
             for d in found.differences
         ]
-        return Response(200, msgspec.json.encode({"entries": found.checked, "differences": differences}))
+        return Response(200, msgspec.json.encode({"entries": found.size, "differences": differences}))
 
     return Part(
         public=[*witness_routes(witness, WITNESS_PATH)],

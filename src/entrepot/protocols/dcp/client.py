@@ -2,14 +2,16 @@
 
 What was found is kept for a while: a DID document and a verified membership for some minutes each, so a
 control message from a known member costs one signature check. A signature that does not hold makes the
-document be fetched anew once, because keys may have changed.
+document be fetched anew, because keys may have changed; strangers cannot make us ask more often than
+every few seconds. What is asked for by several calls at once is asked for once.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from entrepot.identity import (
     Caller,
@@ -17,6 +19,8 @@ from entrepot.identity import (
     Membership,
     Signer,
     Standing,
+    StandingState,
+    Token,
     claimed_did,
     did_url,
     issue_id_token,
@@ -33,10 +37,17 @@ from entrepot.identity import (
 )
 from entrepot.journal import Journal, new_uuid
 from entrepot.protocols.dcp.codec import SCOPE, parse_presentations, render_query
-from entrepot.protocols.route import Outgoing
+from entrepot.protocols.route import Outgoing, Reply
 from entrepot.values import Clock, Did, EntrepotError, TrustError, UnavailableError, UtcTime
 
+T = TypeVar("T")
+
 KEPT: Final = timedelta(minutes=5)
+"""How long what was found is relied on without asking again."""
+KEPT_UNREACHABLE: Final = timedelta(hours=24)
+"""How long a party's keys are relied on while its document cannot be had."""
+JUST_NOW: Final = timedelta(seconds=5)
+"""What was asked for so lately is not asked for again, whatever a caller shows."""
 MOST: Final = 10_000
 CREDENTIAL_SERVICE: Final = "CredentialService"
 DSP_SERVICE: Final = "DataService"
@@ -51,6 +62,57 @@ class Trust:
     status_max_age: timedelta
     allows_http: Callable[[Did], bool]
     """Whether the document of this DID may be fetched without TLS (loopback in settings)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    value: T
+    found: UtcTime
+    asked: UtcTime
+    """When it was last asked for, answered or not."""
+
+
+class _Shelf(Generic[T]):
+    """What was found of each party, the latest `MOST` of them, and what is being asked for now."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: OrderedDict[Did, _Kept[T]] = OrderedDict()
+        self._asking: dict[Did, asyncio.Task[T]] = {}
+
+    def find(self, did: Did, most: timedelta) -> T | None:
+        """What is kept of `did`, if it was asked for less than `most` ago."""
+        kept = self._kept.get(did)
+        return kept.value if kept is not None and self._clock() - kept.asked < most else None
+
+    def known(self, did: Did, most: timedelta) -> T | None:
+        """What is kept of `did`, if it was found less than `most` ago."""
+        kept = self._kept.get(did)
+        return kept.value if kept is not None and self._clock() - kept.found < most else None
+
+    def keep(self, did: Did, value: T, *, asked: UtcTime | None = None) -> T:
+        now = self._clock()
+        self._kept[did] = _Kept(value, now, asked or now)
+        self._kept.move_to_end(did)
+        while len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+        return value
+
+    def postpone(self, did: Did) -> None:
+        """Ask no sooner than for something found now: the answer could not be had."""
+        kept = self._kept.get(did)
+        if kept is not None:
+            self._kept[did] = _Kept(kept.value, kept.found, self._clock())
+
+    async def ask(self, did: Did, question: Callable[[], Coroutine[None, None, T]]) -> T:
+        """Ask, or wait for the answer to the same question of another call; keep the answer."""
+        asking = self._asking.get(did)
+        if asking is None:
+            asking = asyncio.create_task(question())
+            self._asking[did] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(did))
+        # A call that is given up must not take the answer from the others.
+        return self.keep(did, await asyncio.shield(asking))
 
 
 class Acquaintance:
@@ -71,8 +133,8 @@ class Acquaintance:
         self._signer = signer
         self._clock = clock
         self._access_token = access_token
-        self._documents: OrderedDict[Did, tuple[UtcTime, DidDocument]] = OrderedDict()
-        self._members: OrderedDict[Did, tuple[UtcTime, Membership]] = OrderedDict()
+        self._documents: _Shelf[DidDocument] = _Shelf(clock)
+        self._members: _Shelf[Membership] = _Shelf(clock)
 
     async def authorization(self, peer: Did) -> str:
         """The `Authorization` header for a call to `peer`: a fresh token, with our access token in it."""
@@ -85,8 +147,14 @@ class Acquaintance:
     async def authenticate(self, authorization: str) -> Did:
         """Turn a header into the member in force that sent it, or raise `TrustError`."""
         caller = await self.identify(authorization)
+        if caller.did == self._trust.platform:
+            return caller.did  # who says who is a member needs no credential of its own making
         membership = await self.membership(caller)
         found = await self._standing(membership)
+        if found.state in {StandingState.REVOKED, StandingState.OUT_OF_TIME}:
+            # It may have been admitted again: then it has another credential to show.
+            membership = await self._membership(caller, JUST_NOW)
+            found = await self._standing(membership)
         refusals = found.refusals(self._trust.status_max_age)
         if refusals:
             raise TrustError("; ".join(refusals))
@@ -97,15 +165,7 @@ class Acquaintance:
         if not authorization.startswith("Bearer "):
             raise TrustError("expected Authorization: Bearer and a self-issued token")
         try:
-            token, did = claimed_did(authorization.removeprefix("Bearer "))
-            document = await self.document(did)
-            try:
-                caller = verify_id_token(token, document, self._trust.me, self._clock())
-            except TrustError:
-                if not self._forget(did):
-                    raise
-                document = await self.document(did)
-                caller = verify_id_token(token, document, self._trust.me, self._clock())
+            caller = await self._caller(*claimed_did(authorization.removeprefix("Bearer ")))
         except EntrepotError as error:
             raise TrustError(str(error)) from error
         await self._journal.write(lambda tx: use_once(tx, caller))
@@ -113,60 +173,18 @@ class Acquaintance:
 
     async def membership(self, caller: Caller) -> Membership:
         """The caller's membership: known already, or shown by its credential service now."""
-        now = self._clock()
-        kept = self._members.get(caller.did)
-        if kept is not None and now - kept[0] < KEPT and now < kept[1].valid_until:
-            return kept[1]
-        known = await self._journal.read(lambda c: known_member(c, caller.did))
-        if known is not None and known.valid_until > now and kept is None:
-            self._keep_member(known)
-            return known
-        return await self.ask_for_membership(caller.did, caller.access_token)
+        return await self._membership(caller, KEPT)
 
     async def ask_for_membership(self, holder: Did, access_token: str) -> Membership:
-        """Ask the holder's credential service, verify what it shows, and keep it."""
-        document = await self.document(holder)
-        service = document.services.get(CREDENTIAL_SERVICE)
-        if service is None:
-            raise TrustError(f"{holder} names no {CREDENTIAL_SERVICE}")
-        now = self._clock()
-        token = issue_id_token(self._signer, self._trust.me, holder, now, new_uuid(), access_token)
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        url = service.rstrip("/") + "/presentations/query"
-        try:
-            reply = await self._outgoing("POST", url, render_query((SCOPE,)), headers)
-            if reply.status != 200:
-                raise TrustError(f"{holder} shows no membership ({reply.status})")
-            issuer = await self.document(self._trust.platform)
-            for raw in parse_presentations(reply.body):
-                for credential in verify_presentation(raw, document, self._trust.me, now):
-                    membership = await self._verified(credential, holder, issuer, now)
-                    self._keep_member(membership)
-                    return membership
-        except UnavailableError as error:
-            raise TrustError(str(error)) from error
-        raise TrustError(f"{holder} shows no membership")
+        """Ask the holder's credential service, verify what it shows, and keep it.
+
+        Raises `UnavailableError` where the holder cannot be reached, and `TrustError` for all else.
+        """
+        return await self._members.ask(holder, lambda: self._query(holder, access_token))
 
     async def document(self, did: Did) -> DidDocument:
-        """The DID document of `did`, at most some minutes old."""
-        now = self._clock()
-        kept = self._documents.get(did)
-        if kept is not None and now - kept[0] < KEPT:
-            return kept[1]
-        scheme = "http" if self._trust.allows_http(did) else "https"
-        try:
-            reply = await self._outgoing("GET", did_url(did, scheme=scheme), max_bytes=64 << 10)
-        except UnavailableError:
-            if kept is not None:
-                return kept[1]  # the party cannot be reached; its keys are those we know
-            raise
-        if reply.status != 200:
-            raise TrustError(f"the document of {did} cannot be had ({reply.status})")
-        document = read_did_document(reply.body, did)
-        self._documents[did] = (now, document)
-        while len(self._documents) > MOST:
-            self._documents.popitem(last=False)
-        return document
+        """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
+        return await self._document(did, KEPT)
 
     async def take_in_status_list(self, raw: str) -> bool:
         """Verify a status list, from whoever relays it, and keep it if it is newer than ours."""
@@ -178,27 +196,99 @@ class Acquaintance:
         found = verify_status_list(raw, did, key, self._clock())
         return await self._journal.write(lambda tx: remember_status_list(tx, found, raw))
 
-    async def _verified(self, credential: str, holder: Did, issuer: DidDocument, now: UtcTime) -> Membership:
-        token, _ = claimed_did(credential)
-        key = issuer.key(token.key_id, "assertionMethod")
-        if key is None:
-            raise TrustError("the credential is signed by a key that is not the platform's")
-        membership = verify_membership(credential, holder, self._trust.platform, key, now)
+    async def _caller(self, token: Token, did: Did) -> Caller:
+        document = await self.document(did)
+        try:
+            return verify_id_token(token, document, self._trust.me, self._clock())
+        except TrustError:
+            anew = await self._document(did, JUST_NOW)
+            if anew is document:
+                raise
+            return verify_id_token(token, anew, self._trust.me, self._clock())
+
+    async def _membership(self, caller: Caller, most: timedelta) -> Membership:
+        now = self._clock()
+        kept = self._members.find(caller.did, most)
+        if kept is not None and now < kept.valid_until:
+            return kept
+        known = self._members.known(caller.did, timedelta.max)
+        if known is None:
+            known = await self._journal.read(lambda c: known_member(c, caller.did))
+            if known is not None and known.issuer == self._trust.platform and now < known.valid_until:
+                return self._members.keep(caller.did, known, asked=now - JUST_NOW)
+        try:
+            return await self.ask_for_membership(caller.did, caller.access_token)
+        except UnavailableError as error:
+            if known is None or now >= known.valid_until:
+                raise TrustError(str(error)) from error
+            self._members.postpone(caller.did)
+            return known  # a signed credential in its time; whether it still holds, the status list says
+
+    async def _query(self, holder: Did, access_token: str) -> Membership:
+        document = await self.document(holder)
+        service = document.services.get(CREDENTIAL_SERVICE)
+        if service is None:
+            raise TrustError(f"{holder} names no {CREDENTIAL_SERVICE}")
+        now = self._clock()
+        token = issue_id_token(self._signer, self._trust.me, holder, now, new_uuid(), access_token)
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        url = service.rstrip("/") + "/presentations/query"
+        reply = _reached(await self._outgoing("POST", url, render_query((SCOPE,)), headers))
+        if reply.status != 200:
+            raise TrustError(f"{holder} shows no membership ({reply.status})")
+        issuer = await self.document(self._trust.platform)
+        try:
+            shown = [
+                credential
+                for raw in parse_presentations(reply.body)
+                for credential in verify_presentation(raw, document, self._trust.me, now)
+            ]
+        except EntrepotError as error:
+            raise TrustError(f"{holder} shows no membership: {error}") from error
+        credential, membership = self._first_membership(shown, holder, issuer)
         await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
         return membership
+
+    def _first_membership(self, shown: list[str], holder: Did, issuer: DidDocument) -> tuple[str, Membership]:
+        """The first credential that is a membership of this space; a holder may show others beside it."""
+        reasons = []
+        for credential in shown:
+            try:
+                token, _ = claimed_did(credential)
+                key = issuer.key(token.key_id, "assertionMethod")
+                if key is None:
+                    raise TrustError("the credential is signed by a key that is not the platform's")
+                return credential, verify_membership(credential, holder, issuer.id, key, self._clock())
+            except EntrepotError as error:
+                reasons.append(str(error))
+        raise TrustError(f"{holder} shows no membership: {'; '.join(reasons) or 'nothing'}")
+
+    async def _document(self, did: Did, most: timedelta) -> DidDocument:
+        kept = self._documents.find(did, most)
+        if kept is not None:
+            return kept
+        try:
+            return await self._documents.ask(did, lambda: self._fetch(did))
+        except UnavailableError:
+            known = self._documents.known(did, KEPT_UNREACHABLE)
+            if known is None:
+                raise
+            self._documents.postpone(did)
+            return known
+
+    async def _fetch(self, did: Did) -> DidDocument:
+        scheme = "http" if self._trust.allows_http(did) else "https"
+        reply = _reached(await self._outgoing("GET", did_url(did, scheme=scheme), max_bytes=64 << 10))
+        if reply.status != 200:
+            raise TrustError(f"the document of {did} cannot be had ({reply.status})")
+        return read_did_document(reply.body, did)
 
     async def _standing(self, membership: Membership) -> Standing:
         return await self._journal.read(lambda c: standing(c, membership, self._clock()))
 
-    def _keep_member(self, membership: Membership) -> None:
-        self._members[membership.did] = (self._clock(), membership)
-        while len(self._members) > MOST:
-            self._members.popitem(last=False)
 
-    def _forget(self, did: Did) -> bool:
-        """Drop a kept document, unless it was fetched only just now: strangers must not make us ask often."""
-        kept = self._documents.get(did)
-        if kept is None or self._clock() - kept[0] < timedelta(seconds=5):
-            return False
-        del self._documents[did]
-        return True
+def _reached(reply: Reply) -> Reply:
+    """Tell a node that is down behind its door from one that says no."""
+    if reply.status >= 500:
+        raise UnavailableError(f"the party cannot answer now ({reply.status})")
+    return reply

@@ -5,7 +5,7 @@ unauthorised party gets 404 (negotiation and transfer bindings): it learns nothi
 something is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +55,7 @@ class Services:
     catalog: Callable[[Connection, Did | None], bytes]
     """The whole catalogue as its caller may see it."""
     dataset: Callable[[Connection, str, Did | None], bytes | None]
-    check_callback: Callable[[str, Did], None]
+    check_callback: Callable[[str, Did], Awaitable[None]]
     """Refuses a callback address that the sender may not name."""
     base_path: str = codec.PATH
 
@@ -150,7 +150,7 @@ class _Endpoint:
         try:
             sender = _known(call)
             message = self.parse(call.body)
-            self._check(call, message, sender, allowed)
+            await self._check(call, message, sender, allowed)
             found = message
             return await self.services.journal.write(lambda tx: self._take_in(tx, call, found, sender))
         except EntrepotError as error:
@@ -163,14 +163,14 @@ class _Endpoint:
             return _failed(kind, NotFoundError("there is no such process with you"))
         return Response(200, self._shown(found[0]))
 
-    def _check(self, call: Call, message: Message, sender: Did, allowed: frozenset[Move]) -> None:
+    async def _check(self, call: Call, message: Message, sender: Did, allowed: frozenset[Move]) -> None:
         if message.move not in allowed:
             raise ProtocolError(f"a message to {message.move} does not belong here")
         pid = call.path.get("pid")
         if pid is None:
             if not message.callback:
                 raise ProtocolError("a first message names a callbackAddress")
-            self.services.check_callback(message.callback, sender)
+            await self.services.check_callback(message.callback, sender)
         elif message.callback or pid not in {message.consumer_pid, message.provider_pid}:
             raise ProtocolError("the process of the path is not that of the message")
 

@@ -1,0 +1,144 @@
+"""Carries acquisitions: looks products up, fetches through the door, acknowledges."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+import structlog
+
+from entrepot import catalogue, space
+from entrepot.contracts import Desk, agreement_of
+from entrepot.identity import KeyJob
+from entrepot.journal import Transaction
+from entrepot.node.node import Node
+from entrepot.protocols import dsp
+from entrepot.use import Acquisition, AcquisitionState, Answer, fetch, keep_own_receipt, make_receipt
+from entrepot.use import acquisition as acquisitions
+from entrepot.use.process import Rail, read_process
+from entrepot.values import (
+    ConflictError,
+    Did,
+    EntrepotError,
+    NotFoundError,
+    ProductId,
+    TrustError,
+    UnavailableError,
+)
+
+_log: Final = structlog.get_logger()
+_DATA_SERVICE: Final = "DataService"
+
+
+class Acquirer:
+    """Takes each acquisition one step further whenever something has changed."""
+
+    def __init__(self, node: Node, desk: Desk, rail: Rail) -> None:
+        self._node = node
+        self._desk = desk
+        self._rail = rail
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.progress: dict[str, int] = {}
+        """Bytes received, by acquisition."""
+
+    async def run(self) -> None:
+        for acquisition in await self._node.journal.read(acquisitions.running):
+            if acquisition.id not in self._busy:
+                self._busy.add(acquisition.id)
+                task = asyncio.create_task(self._step(acquisition))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _step(self, acquisition: Acquisition) -> None:
+        try:
+            match acquisition.state:
+                case AcquisitionState.LOOKING:
+                    await self._look_up(acquisition)
+                case AcquisitionState.FETCHING:
+                    await self._fetch(acquisition)
+                case _:
+                    await self._node.journal.write(
+                        lambda tx: acquisitions.look_again(tx, self._rail, acquisition)
+                    )
+        except (UnavailableError, ConflictError) as error:
+            _log.info("acquisition waits", acquisition=acquisition.id, error=type(error).__name__)
+        except EntrepotError as error:
+            problem = str(error)
+            await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
+        except Exception:  # noqa: BLE001 (a process-level loop: it logs, and the owner is told)
+            _log.exception("acquisition", acquisition=acquisition.id)
+            await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, "a fault; see the log"))
+        finally:
+            self._busy.discard(acquisition.id)
+
+    async def _look_up(self, acquisition: Acquisition) -> None:
+        """Ask the platform whose product it is, then its provider for the product."""
+        platform = self._node.settings.space.platform
+        known, _ = await self.product_at(platform, acquisition.product_id)
+        product, address = await self.product_at(known.provider, acquisition.product_id)
+        if catalogue.product_digest(product) != catalogue.product_digest(known):
+            raise TrustError("the provider offers other terms than those registered with the platform")
+        await self._node.journal.write(
+            lambda tx: acquisitions.found(tx, self._desk, self._rail, acquisition, product, address)
+        )
+
+    async def product_at(self, did: Did, product_id: ProductId) -> tuple[catalogue.Product, str]:
+        """A product as this party's catalogue shows it, and the base address of the party's endpoints."""
+        document = await self._node.acquaintance.document(did)
+        address = document.services.get(_DATA_SERVICE) or document.services.get("CatalogService")
+        if address is None:
+            raise NotFoundError(f"{did} names no catalogue")
+        headers = {"authorization": await self._node.acquaintance.authorization(did)}
+        reply = await self._node.outgoing("GET", f"{address}/catalog/datasets/{product_id}", headers=headers)
+        if reply.status == 404:
+            raise NotFoundError(f"there is no product {product_id} in the catalogue, or not for us")
+        if reply.status != 200:
+            raise UnavailableError(f"the catalogue answered {reply.status}")
+        product, _ = catalogue.parse_dataset(dsp.codec.decode(reply.body))
+        return product, address
+
+    async def _fetch(self, acquisition: Acquisition) -> None:
+        if acquisition.process_id is None or acquisition.artefact is None or acquisition.agreement_id is None:
+            raise NotFoundError("the acquisition names no process")
+        process_id, agreement_id = acquisition.process_id, acquisition.agreement_id
+        process = await self._node.journal.read(lambda c: read_process(c, process_id))
+        contract = await self._node.journal.read(lambda c: agreement_of(c, agreement_id))
+        if process is None or contract is None:
+            raise NotFoundError("the process or its contract is gone")
+        token = self._node.vault.unseal(process.sealed_token).decode()
+
+        def open_door(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
+            sent = {**headers, "authorization": f"Bearer {token}"}
+            return self._opened(process.endpoint, sent)
+
+        fetched = await fetch(
+            open_door,
+            acquisition.target,
+            acquisition.artefact,
+            acquisition.size,
+            purpose=acquisition.purpose,
+            progress=lambda done, _size: self.progress.__setitem__(acquisition.id, done),
+        )
+        signer = self._node.vault.signer(KeyJob.EVIDENCE)
+        raw = make_receipt(acquisition, contract, fetched.use_id, self._node.me, self._node.clock(), signer)
+
+        def write_down(tx: Transaction) -> None:
+            keep_own_receipt(tx, self._rail, acquisition, raw)
+            deadline = tx.now + self._rail.deadline
+            about = fetched.use_id
+            space.tell(tx, contract.counterparty, space.Notice.RECEIPT, raw, about, deadline)
+            acquisitions.received(tx, acquisitions.read(tx.connection, acquisition.id), fetched.use_id)
+
+        await self._node.journal.write(write_down)
+
+    @asynccontextmanager
+    async def _opened(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+        async with self._node.outgoing.stream("GET", url, headers) as answer:
+            yield answer
+
+
+def _fail(tx: Transaction, acquisition_id: str, problem: str) -> None:
+    acquisition = acquisitions.read(tx.connection, acquisition_id)
+    if not acquisition.state.is_over:
+        acquisitions.fail(tx, acquisition, problem)

@@ -1,0 +1,181 @@
+"""The connector role: products, contracts, the gate, and the records of what was done."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from entrepot import catalogue, contracts, regulation, space, use
+from entrepot.contracts import Contract, Desk, EndReason, Listing, Offer
+from entrepot.identity import KeyJob, known_member, standing
+from entrepot.journal import Transaction
+from entrepot.node.acquire import Acquirer
+from entrepot.node.anchor import sealing_loop, usage_settled
+from entrepot.node.http import RawRoute, origin_of
+from entrepot.node.node import Loop, Node, Part
+from entrepot.node.roles.connector_owner import owner_routes
+from entrepot.protocols import Proof, dsp, tds
+from entrepot.use import DeliveryDoor, House, Streams
+from entrepot.use.process import Rail, start_when_in_force
+from entrepot.values import FORMATS, AgreementId, Did, ProcessId, ProductId, ProtocolError, canonical
+
+DOOR_PATH = "/door/{process}"
+
+
+class Connector:
+    """What the parts of this role share."""
+
+    def __init__(self, node: Node) -> None:
+        settings = node.settings
+        base = settings.listen.url + dsp.PATH
+        follow_up = timedelta(seconds=settings.messages.follow_up)
+        deadline = timedelta(seconds=settings.messages.deadline)
+        self.node = node
+        self.streams = Streams()
+        self.house = House(
+            me=node.me,
+            boot=node.boot,
+            status_max_age=timedelta(seconds=settings.status.max_age),
+            oldest_unanchored=timedelta(seconds=settings.records.oldest_unanchored),
+            resume_window=timedelta(seconds=settings.records.resume_window),
+        )
+        self.desk = Desk(node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline)
+        self.rail = Rail(
+            render=dsp.render_transfer,
+            respond=start_when_in_force,
+            door_token=self._door_token,
+            door_endpoint=lambda pid: f"{settings.listen.url}/door/{pid}",
+            callback=base,
+            seal=node.vault.seal,
+            follow_up=follow_up,
+            deadline=deadline,
+        )
+        self.acquirer = Acquirer(node, self.desk, self.rail)
+
+    def _door_token(self, process_id: ProcessId, epoch: int) -> str:
+        return self.node.vault.derive("door", f"{process_id} {epoch}".encode()).hex()
+
+    def published(self, connection: Connection, offer: Offer) -> Listing | None:
+        """Our listing of the product that somebody asks for."""
+        product = catalogue.product(connection, offer.target)
+        if product is None or product.provider != self.node.me:
+            return None
+        needs_person = regulation.needs_person(product.grade, self.node.clock().date())
+        listed = Offer(product.offer_id, product.id, product.policy, self.node.me)
+        return Listing(listed, catalogue.product_digest(product), needs_person)
+
+    def may_open(self, tx: Transaction, contract: Contract, format_name: str) -> tuple[str, ...]:
+        """Why a transfer process may not be opened: a new one needs a fresh status list."""
+        reasons = list(contracts.in_force(contract, tx.now))
+        kind = FORMATS.get(format_name)
+        goods = use.goods_of(tx.connection, contract)
+        if kind is None or format_name not in catalogue.SERVED:
+            reasons.append(f"the format {format_name} is not served here")
+        elif goods is None:
+            reasons.append("the product of this contract is not here")
+        else:
+            ruling = regulation.may_use(goods.grade, kind, tx.now.date())
+            if not ruling.allowed:
+                reasons.append(ruling.reason)
+        membership = known_member(tx.connection, contract.counterparty)
+        if membership is None:
+            reasons.append("nothing is known of the consumer's membership")
+        else:
+            reasons += standing(tx.connection, membership, tx.now).refusals(self.house.status_max_age)
+        return tuple(reasons)
+
+    def catalog(self, connection: Connection, _caller: Did | None) -> bytes:
+        ours = [p for p in catalogue.products(connection) if p.provider == self.node.me]
+        document = catalogue.render_catalog(
+            f"{self.node.settings.listen.url}/catalog", self.node.me, self.desk.callback, ours
+        )
+        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+
+    def dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
+        product = next((p for p in catalogue.products(connection) if p.id == wanted), None)
+        if product is None or product.provider != self.node.me:
+            return None
+        service = f"{self.node.settings.listen.url}/catalog/service"
+        return canonical.encode(
+            {"@context": [dsp.codec.CONTEXT], **catalogue.render_dataset(product, service)}
+        )
+
+    async def offer(
+        self, product_id: ProductId, resource_id: str, described: catalogue.Description
+    ) -> catalogue.Product:
+        """Offer a product here and list it with the platform; the ledger gets its digest."""
+        node = self.node
+        product = await node.journal.write(
+            lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
+        )
+        height = (await node.ledger.standing()).height
+        signer = node.vault.signer(KeyJob.EVIDENCE)
+        registration = space.sign_registration(product, node.settings.space.ledger_origin, height, signer)
+        await node.journal.write(
+            lambda tx: tds.list_with_platform(
+                tx, product, registration, node.settings.space.platform, tx.now + self.desk.deadline
+            )
+        )
+        return product
+
+    async def end_contract(self, agreement_id: AgreementId, reason: EndReason) -> None:
+        """End a contract of ours: nothing begins from now on, and what runs is cut; then tell the others."""
+        await self.node.journal.write(lambda tx: contracts.end_contract(tx, agreement_id, reason))
+        self.streams.stop_agreement(agreement_id)
+
+    def received_bytes(self, acquisition_id: str) -> int:
+        return self.acquirer.progress.get(acquisition_id, 0)
+
+    async def check_callback(self, address: str, sender: Did) -> None:
+        """A callback address must lie on an origin of the sender's DID services."""
+        document = await self.node.acquaintance.document(sender)
+        allowed = {origin_of(url) for url in document.services.values()}
+        if origin_of(address) not in allowed:
+            raise ProtocolError("callbackAddress does not lie on an origin of the sender's DID services")
+
+    async def tidy(self) -> bool:
+        """Close uses that nobody goes on with."""
+        now = self.node.clock()
+        if not await self.node.journal.read(lambda c: use.has_due(c, self.house, now)):
+            return False
+        return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
+
+
+def connector_part(connector: Connector) -> Part:
+    """Put the role together."""
+    node = connector.node
+    services = dsp.Services(
+        node.journal,
+        connector.desk,
+        connector.rail,
+        connector.published,
+        connector.may_open,
+        connector.catalog,
+        connector.dataset,
+        connector.check_callback,
+    )
+    correspondence = dsp.Correspondence(
+        node.journal,
+        connector.desk,
+        connector.rail,
+        node.outgoing,
+        node.acquaintance.authorization,
+        timedelta(seconds=node.settings.messages.too_early),
+    )
+    door = DeliveryDoor(node.journal, connector.house, connector.streams)
+    node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
+    base = connector.desk.callback
+    return Part(
+        public=[
+            *dsp.routes(services),
+            RawRoute("GET", DOOR_PATH, Proof.DOOR_TOKEN, door),
+        ],
+        owner=owner_routes(connector),
+        loops=[
+            sealing_loop(node),
+            Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
+            Loop("tidy", 5.0, connector.tidy),
+        ],
+        senders={contracts.DSP: correspondence.send},
+        settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
+        services={"DataService": base, "CatalogService": base},
+    )

@@ -1,0 +1,47 @@
+"""What is done about uses that nobody goes on with: dead boots, ended processes, lapsed windows."""
+
+from sqlalchemy import Connection
+
+from entrepot.contracts import agreement_of, in_force
+from entrepot.journal import Transaction
+from entrepot.use import store
+from entrepot.use.gate import settle
+from entrepot.use.model import House, Outcome, Use, UseState
+from entrepot.use.process import TRANSFER, read_process
+from entrepot.values import UtcTime
+
+
+def interrupt_dead(tx: Transaction, house: House) -> int:
+    """At a start: what an earlier run had open was interrupted; what it had reserved stays reserved."""
+    dead = [u for u in store.live_uses(tx.connection) if u.state is UseState.OPEN and u.boot != house.boot]
+    for use in dead:
+        settle(tx, house, use.id, Outcome.INTERRUPTED, 0)
+    return len(dead)
+
+
+def close_due(tx: Transaction, house: House) -> int:
+    """Close uses whose process or contract has ended, or whose resume window is over; say how many."""
+    due = _due(tx.connection, house, tx.now)
+    for use, outcome in due:
+        settle(tx, house, use.id, outcome, 0)
+    return len(due)
+
+
+def has_due(connection: Connection, house: House, now: UtcTime) -> bool:
+    """Whether `close_due` has anything to do."""
+    return bool(_due(connection, house, now))
+
+
+def _due(connection: Connection, house: House, now: UtcTime) -> list[tuple[Use, Outcome]]:
+    due: list[tuple[Use, Outcome]] = []
+    for use in store.live_uses(connection):
+        process = read_process(connection, use.process_id)
+        contract = agreement_of(connection, use.agreement_id)
+        waited = now - use.touched_at
+        if waited > house.resume_window:
+            due.append((use, Outcome.LAPSED))
+        elif process is None or contract is None or in_force(contract, now):
+            due.append((use, Outcome.ENDED))
+        elif TRANSFER.is_final(process.exchange.state) and waited > house.receipt_wait:
+            due.append((use, Outcome.ENDED))  # a receipt may still be on its way behind the completion
+    return due
