@@ -1,7 +1,7 @@
 """Who is this, and how do we know? Keys, DIDs, credentials, status lists, tokens."""
 
 from entrepot.identity.did import DidDocument, did_url, did_web, read_did_document, write_did_document
-from entrepot.identity.jwt import parse_token, sign_token
+from entrepot.identity.jwt import Token, parse_token, sign_token
 from entrepot.identity.keys import (
     SUITES,
     KeyJob,
@@ -46,6 +46,7 @@ __all__ = [
     "Standing",
     "StandingState",
     "StatusList",
+    "Token",
     "Vault",
     "claimed_did",
     "did_url",

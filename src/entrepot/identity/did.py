@@ -33,12 +33,15 @@ class DidDocument:
 
 def did_web(url: str) -> Did:
     """The DID of a node that strangers reach at `url`."""
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise MalformedError(f"expected an address, got {url!r}")
-    host = parts.hostname + (f"%3A{parts.port}" if parts.port else "")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise MalformedError("expected an address, got none that can be read") from error
     path = "".join(":" + quote(p, safe="") for p in parts.path.split("/") if p)
-    return Did(_PREFIX + host + path)
+    did = Did(_PREFIX + host + (f"%3A{port}" if port is not None else "") + path)
+    did_url(did)  # what could not be found again is no name
+    return did
 
 
 def did_url(did: Did, *, scheme: str = "https") -> str:
@@ -47,8 +50,8 @@ def did_url(did: Did, *, scheme: str = "https") -> str:
         raise MalformedError(f"expected did:web:..., got {did[:80]!r}")
     host, *path = did.removeprefix(_PREFIX).split(":")
     authority = unquote(host)
-    name, _, port = authority.partition(":")
-    if not name or not set(name) <= _SAFE or (port and not port.isdigit()) or authority.endswith(":"):
+    name, colon, port = authority.partition(":")
+    if not name or not set(name) <= _SAFE or (colon and not _is_port(port)):
         raise MalformedError(f"no host in {did[:80]!r}")
     segments = [unquote(p) for p in path]
     if any(not s or s in {".", ".."} or not set(s) <= _SAFE for s in segments):
@@ -118,6 +121,10 @@ def _entries(document: Mapping[str, Json], key: str) -> Sequence[Json]:
     if not isinstance(value, list) or len(value) > MAX_ENTRIES:
         raise MalformedError(f"{key}: expected a list of at most {MAX_ENTRIES} entries")
     return value
+
+
+def _is_port(text: str) -> bool:
+    return len(text) <= 5 and text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16
 
 
 def _absolute(key_id: str, did: Did) -> KeyId:

@@ -13,6 +13,8 @@ from entrepot.values.canonical import Json
 
 MAX_TOKEN: Final = 64 << 10
 LEEWAY: Final = timedelta(seconds=5)
+_LATEST: Final = 1 << 37
+"""The year 6325: what a calendar can still hold, with room for leeways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def time_claim(token: Token, name: str) -> UtcTime | None:
     value = token.claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 40:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LATEST:
         raise MalformedError(f"{name}: expected seconds since 1970")
     return datetime.fromtimestamp(value, UTC)
 

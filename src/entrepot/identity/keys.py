@@ -43,14 +43,14 @@ class PublicKey:
 
     def jwk(self) -> dict[str, Json]:
         """The key as a JSON Web Key (RFC 7517, RFC 8037)."""
-        if self.suite == "ed25519":
-            return {"kty": "OKP", "crv": "Ed25519", "x": to_base64url(self.raw)}
-        return {
-            "kty": "EC",
-            "crv": "P-256",
-            "x": to_base64url(self.raw[:32]),
-            "y": to_base64url(self.raw[32:]),
-        }
+        match self.suite:
+            case "ed25519":
+                return {"kty": "OKP", "crv": "Ed25519", "x": to_base64url(self.raw)}
+            case "es256":
+                x, y = to_base64url(self.raw[:32]), to_base64url(self.raw[32:])
+                return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+            case _:
+                raise MalformedError(f"keys of {self.suite!r} have no form as a JSON Web Key here")
 
     @classmethod
     def from_jwk(cls, jwk: Json) -> "PublicKey":

@@ -5,6 +5,7 @@ key is bound to it on the ledger; whether it still holds is said by the status l
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from entrepot.identity.jwt import (
     check_times,
@@ -15,10 +16,11 @@ from entrepot.identity.jwt import (
     time_claim,
 )
 from entrepot.identity.keys import PublicKey, Signer
+from entrepot.identity.status import MAX_URL
 from entrepot.values import Did, KeyId, MalformedError, TrustError, UtcTime
 from entrepot.values.canonical import Json
 
-TYPE = "MembershipCredential"
+TYPE: Final = "MembershipCredential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,13 @@ def _membership(
         and isinstance(key, dict)
         and isinstance(key.get("id"), str)
         and isinstance(index, str)
+        and index.isascii()
         and index.isdigit()
         and len(index) <= 9
         and isinstance(url, str)
+        and len(url) <= MAX_URL
+        and status.get("type") == "BitstringStatusListEntry"
+        and status.get("statusPurpose") == "revocation"
     ):
         raise MalformedError("the credential lacks roles, evidence key or status entry")
     texts = [subject.get(k) for k in ("connectorCode", "subjectCode", "region")]

@@ -65,6 +65,8 @@ def verify_id_token(token: Token, document: DidDocument, audience: Did, now: Utc
     issuer = did_claim(token, "iss")  # (1) issuer and subject are the same
     if did_claim(token, "sub") != issuer or document.id != issuer:
         raise TrustError("the token's issuer is not its subject")
+    if "vp" in token.claims or "vc" in token.claims:  # signed by the same key, for another purpose
+        raise TrustError("a presentation or credential is no identity token")
     key = document.key(token.key_id, "capabilityInvocation")  # (2) signed by a key that may invoke
     if key is None:
         raise TrustError("the token is signed by a key that the DID document does not list for it")

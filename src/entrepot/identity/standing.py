@@ -4,23 +4,25 @@ Age counts from the time at which the list was signed, not from its fetch, so an
 older list never takes the place of a newer one, and a revocation once known stays known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from entrepot.identity import store
+from entrepot.identity.jwt import LEEWAY
 from entrepot.identity.membership import Membership, read_membership
 from entrepot.identity.status import StatusList
 from entrepot.journal import Transaction
-from entrepot.values import Did, UtcTime
+from entrepot.values import Did, TrustError, UtcTime
 
 
 class StandingState(StrEnum):
     GOOD = "good"
     REVOKED = "revoked"
     UNKNOWN = "unknown"
+    OUT_OF_TIME = "out of time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Standing:
         """Why a use must not rely on this member, nothing where it may; `most` is the greatest age."""
         if self.state is StandingState.REVOKED:
             return ("the member was revoked",)
+        if self.state is StandingState.OUT_OF_TIME:
+            return ("the membership is not in force at this time",)
         if self.state is StandingState.UNKNOWN:
             return ("nothing is known of the member's status",)
         if self.age > most:
@@ -48,19 +52,28 @@ def remember_membership(tx: Transaction, credential: str, membership: Membership
 
 
 def remember_status_list(tx: Transaction, found: StatusList, raw: str) -> bool:
-    """Keep a verified list, unless a newer one is known; say whether it was kept."""
-    known = store.read_list(tx.connection, found.url)
-    for index in store.indexes_on(tx.connection, found.url):
-        if found.is_revoked(index):
-            store.see_revoked(tx, found.url, index)
-    if known is not None and known[0].signed_at >= found.signed_at:
-        return False
-    store.replace_list(tx, found, raw)
-    return True
+    """Keep a verified list, unless a newer one is known; say whether it was kept.
+
+    What is kept is the newest signed list, and beside it every revocation that any list ever showed, so
+    that no list, older or newer, takes one back.
+    """
+    before = store.read_list(tx.connection, found.url)
+    if before is None:
+        store.keep_list(tx, found, raw)
+        return True
+    known, known_raw = before
+    if known.issuer != found.issuer:
+        raise TrustError("the status list of this address is another issuer's")
+    revoked = known.revoked_too(found)
+    is_newer = found.signed_at > known.signed_at
+    if is_newer or revoked != known.bits:
+        newest, newest_raw = (found, raw) if is_newer else (known, known_raw)
+        store.replace_list(tx, replace(newest, bits=revoked), newest_raw)
+    return is_newer
 
 
 def newest_status_list(connection: Connection, url: str) -> tuple[StatusList, str] | None:
-    """The newest list known here, and its signed form for relaying."""
+    """The newest list known here with all revocations ever seen, and its signed form for relaying."""
     return store.read_list(connection, url)
 
 
@@ -78,12 +91,10 @@ def standing(connection: Connection, membership: Membership, now: UtcTime) -> St
     """How a member stands at `now`, by what this node knows."""
     known = store.read_list(connection, membership.status_url)
     age = timedelta.max if known is None else max(now - known[0].signed_at, timedelta(0))
-    if store.was_revoked(connection, membership.status_url, membership.status_index):
-        return Standing(StandingState.REVOKED, age)
     if known is None or known[0].issuer != membership.issuer:
         return Standing(StandingState.UNKNOWN, age)
     if known[0].is_revoked(membership.status_index):
         return Standing(StandingState.REVOKED, age)
-    if not membership.valid_from <= now + timedelta(minutes=5) or now > membership.valid_until:
-        return Standing(StandingState.UNKNOWN, age)
+    if not membership.valid_from - LEEWAY <= now <= membership.valid_until:
+        return Standing(StandingState.OUT_OF_TIME, age)
     return Standing(StandingState.GOOD, age)

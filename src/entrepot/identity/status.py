@@ -25,6 +25,7 @@ from entrepot.values import Did, MalformedError, TrustError, UtcTime
 ENTRIES: Final = 131_072
 """The least that the standard allows, so that one entry hides among many."""
 _BYTES: Final = ENTRIES // 8
+MAX_URL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class StatusList:
         if not 0 <= index < len(self.bits) * 8:
             return True
         return bool(self.bits[index // 8] >> (7 - index % 8) & 1)
+
+    def revoked_too(self, other: "StatusList") -> bytes:
+        """The entries that are set here or there."""
+        return (int.from_bytes(self.bits) | int.from_bytes(other.bits)).to_bytes(len(self.bits))
 
 
 def issue_status_list(signer: Signer, issuer: Did, url: str, revoked: Iterable[int], now: UtcTime) -> str:
@@ -83,10 +88,12 @@ def verify_status_list(raw: str, issuer: Did, public: PublicKey, now: UtcTime) -
         signed_at += timedelta(microseconds=micros % 1_000_000)
     credential = token.claims.get("vc")
     subject = credential.get("credentialSubject") if isinstance(credential, dict) else None
-    encoded = subject.get("encodedList") if isinstance(subject, dict) else None
-    if not isinstance(encoded, str) or not encoded.startswith("u"):
-        raise MalformedError("encodedList: expected multibase base64url")
-    return StatusList(issuer, text_claim(token, "sub"), signed_at, _inflate(from_base64url(encoded[1:])))
+    if not isinstance(subject, dict) or subject.get("statusPurpose") != "revocation":  # (5) about revocation
+        raise MalformedError("statusPurpose: expected a list of revocations")
+    encoded, url = subject.get("encodedList"), text_claim(token, "sub")
+    if not isinstance(encoded, str) or not encoded.startswith("u") or len(url) > MAX_URL:
+        raise MalformedError("encodedList: expected multibase base64url, and an address in sub")
+    return StatusList(issuer, url, signed_at, _inflate(from_base64url(encoded[1:])))
 
 
 def _inflate(packed: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What this node knows of others: their memberships, the newest status lists, revocations seen."""
+"""What this node knows of others: their memberships, and the newest status lists."""
 
 from typing import Final
 
@@ -35,28 +35,17 @@ _list: Final = Table(
     Column("url", String(1000), primary_key=True),
     Column("signed_at", UtcTimeColumn, nullable=False),
     Column("raw", Text, nullable=False),
+    # Every revocation that any list ever showed, not only those of the list in `raw`.
     Column("bits", LargeBinary, nullable=False),
     Column("issuer", String(500), nullable=False),
-)
-_revoked: Final = Table(
-    "revocation_seen",
-    metadata,
-    Column("url", String(1000), primary_key=True),
-    Column("index", Integer, primary_key=True, autoincrement=False),
-    Column("at", UtcTimeColumn, nullable=False),
 )
 
 _FORGET: Final = delete(_known).where(_known.c.did == bindparam("of"))
 _KNOW: Final = insert(_known)
 _MEMBER: Final = select(_known).where(_known.c.did == bindparam("of"))
-_MEMBERS: Final = select(_known).where(_known.c.status_url == bindparam("url"))
 _LIST: Final = select(_list).where(_list.c.url == bindparam("of"))
 _DROP_LIST: Final = delete(_list).where(_list.c.url == bindparam("of"))
 _KEEP_LIST: Final = insert(_list)
-_SEE_REVOKED: Final = insert(_revoked)
-_SEEN_REVOKED: Final = select(_revoked.c.at).where(
-    _revoked.c.url == bindparam("url"), _revoked.c.index == bindparam("at_index")
-)
 
 
 def keep_member(tx: Transaction, did: Did, credential: str, status_url: str, status_index: int) -> None:
@@ -76,10 +65,6 @@ def credential_of(connection: Connection, did: Did) -> str | None:
     return None if row is None else row.credential
 
 
-def indexes_on(connection: Connection, url: str) -> list[int]:
-    return [r.status_index for r in connection.execute(_MEMBERS, {"url": url})]
-
-
 def read_list(connection: Connection, url: str) -> tuple[StatusList, str] | None:
     """The newest list known, and its signed form for relaying."""
     row = connection.execute(_LIST, {"of": url}).first()
@@ -90,6 +75,10 @@ def read_list(connection: Connection, url: str) -> tuple[StatusList, str] | None
 
 def replace_list(tx: Transaction, found: StatusList, raw: str) -> None:
     tx.connection.execute(_DROP_LIST, {"of": found.url})
+    keep_list(tx, found, raw)
+
+
+def keep_list(tx: Transaction, found: StatusList, raw: str) -> None:
     values = {
         "url": found.url,
         "signed_at": found.signed_at,
@@ -98,12 +87,3 @@ def replace_list(tx: Transaction, found: StatusList, raw: str) -> None:
         "issuer": found.issuer,
     }
     tx.connection.execute(_KEEP_LIST, values)
-
-
-def see_revoked(tx: Transaction, url: str, index: int) -> None:
-    if not was_revoked(tx.connection, url, index):
-        tx.connection.execute(_SEE_REVOKED, {"url": url, "index": index, "at": tx.now})
-
-
-def was_revoked(connection: Connection, url: str, index: int) -> bool:
-    return connection.execute(_SEEN_REVOKED, {"url": url, "at_index": index}).first() is not None

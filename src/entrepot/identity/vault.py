@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -38,11 +39,17 @@ class _StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str
     suite: str
 
+    def __repr__(self) -> str:
+        return f"_StoredKey({self.id})"
+
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     did: str
     keys: tuple[_StoredKey, ...]
     root: str
+
+    def __repr__(self) -> str:
+        return f"_Content({self.did})"
 
 
 class Vault:
@@ -134,15 +141,18 @@ def _key_of(passphrase: str, salt: bytes) -> bytes:
 
 
 def _write(path: Path, raw: bytes) -> None:
-    """Write a new file that only its owner may read, and make it durable before saying so."""
+    """Write a new file that only its owner may read, whole or not at all, and durable before saying so."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # of mode 0600
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(part)  # unlike a rename, never over an existing file
     except FileExistsError as error:
         raise TrustError(f"{path.name} exists and is not written over") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        Path(part).unlink()
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

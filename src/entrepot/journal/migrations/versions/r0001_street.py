@@ -272,13 +272,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resource")),
     )
     op.create_table(
-        "revocation_seen",
-        sa.Column("url", sa.String(length=1000), nullable=False),
-        sa.Column("index", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("url", "index", name=op.f("pk_revocation_seen")),
-    )
-    op.create_table(
         "seen",
         sa.Column("scope", sa.String(length=100), nullable=False),
         sa.Column("key", sa.LargeBinary(length=32), nullable=False),
