@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from entrepot.identity import Signer
-from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw
+from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw_lane
 from entrepot.ledger import record_store
 from entrepot.ledger.batch import Part, RecordProof, batch_root, outer_leaves, prove_record
 from entrepot.ledger.modules.usage import UsageBatch
@@ -55,6 +55,7 @@ OUTBOX_KIND: Final = "ledger"
 _LANE: Final = "ledger:usage"
 _LEASE: Final = "ledger:records:seal"
 _LEASE_SECONDS: Final = 30.0
+_MANY: Final = 100_000
 
 
 class BatchState(StrEnum):
@@ -168,9 +169,11 @@ def resubmit_batch(tx: Transaction, number: int, raw: bytes, address: str, deadl
     _require_of(batch, raw)
     if not record_store.submit(tx, number, BatchState.SUBMITTED, BatchState.SUBMITTED, raw):
         raise ConflictError(f"batch {number} is {batch.state}, nothing to send again")
-    if batch.transaction is not None:
-        withdraw(tx, MessageId(decode_transaction(batch.transaction).id))
-    _queue(tx, raw, address, deadline)
+    # The ledger takes batches in their order, so those behind this one are queued behind it again.
+    withdraw_lane(tx, _LANE)
+    for waiting in _submitted(tx.connection):
+        if waiting.number >= number and waiting.transaction is not None:
+            _queue(tx, waiting.transaction, address, deadline)
 
 
 def batch_committed(tx: Transaction, number: int, position: int) -> None:
@@ -319,6 +322,10 @@ def _add(tx: Transaction, batch: Batch, leaves: list[bytes], contracts: list[str
         for place, (contract, leaf) in enumerate(zip(contracts, leaves, strict=True))
     ]
     record_store.add_batch(tx, values, parts)
+
+
+def _submitted(connection: Connection) -> list[Batch]:
+    return batches_in(connection, BatchState.SUBMITTED, limit=_MANY)
 
 
 def _queue(tx: Transaction, raw: bytes, address: str, deadline: UtcTime) -> None:
