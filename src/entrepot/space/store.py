@@ -233,17 +233,17 @@ _OVER: Final = (
 
 _LIST_PRODUCT: Final = insert(_product)
 _PRODUCT: Final = select(_product).where(
-    _product.c.id == bindparam("of"), _product.c.digest == bindparam("digest")
+    _product.c.id == bindparam("of"), _product.c.digest == bindparam("described")
 )
 _OWNER: Final = select(_product.c.owner).where(_product.c.id == bindparam("of")).limit(1)
 _REGISTER: Final = (
     update(_product)
-    .where(_product.c.id == bindparam("of"), _product.c.digest == bindparam("digest"))
+    .where(_product.c.id == bindparam("of"), _product.c.digest == bindparam("described"))
     .values(registered=True)
 )
 _UNLIST_PRODUCT: Final = delete(_product).where(
     _product.c.id == bindparam("of"),
-    _product.c.digest == bindparam("digest"),
+    _product.c.digest == bindparam("described"),
     _product.c.registered.is_(False),
 )
 
@@ -477,7 +477,7 @@ def list_product(tx: Transaction, product: RegisteredProduct) -> None:
 
 
 def read_product(connection: Connection, product_id: ProductId, digest: Digest) -> RegisteredProduct | None:
-    row = connection.execute(_PRODUCT, {"of": product_id, "digest": digest}).first()
+    row = connection.execute(_PRODUCT, {"of": product_id, "described": digest}).first()
     if row is None:
         return None
     return RegisteredProduct(
@@ -491,12 +491,12 @@ def owner_of(connection: Connection, product_id: ProductId) -> Did | None:
 
 
 def register_product(tx: Transaction, product_id: ProductId, digest: Digest) -> bool:
-    return tx.connection.execute(_REGISTER, {"of": product_id, "digest": digest}).rowcount == 1
+    return tx.connection.execute(_REGISTER, {"of": product_id, "described": digest}).rowcount == 1
 
 
 def unlist_product(tx: Transaction, product_id: ProductId, digest: Digest) -> None:
     """Drop a version that the ledger did not take."""
-    tx.connection.execute(_UNLIST_PRODUCT, {"of": product_id, "digest": digest})
+    tx.connection.execute(_UNLIST_PRODUCT, {"of": product_id, "described": digest})
 
 
 def want(tx: Transaction, operation: Operation) -> None:
