@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -274,7 +275,10 @@ def _prune(view: View, height: int) -> None:
 
 def _names_a_person(payload: bytes) -> bool:
     """Whether an identity or mobile number stands in the text by itself; digests and codes are longer."""
-    return any(_is_personal(match[0].decode().upper()) for match in _PERSONAL.finditer(payload))
+    texts = (payload, unquote_to_bytes(payload)) if b"%" in payload else (payload,)
+    return any(
+        _is_personal(match[0].decode().upper()) for text in texts for match in _PERSONAL.finditer(text)
+    )
 
 
 def _is_personal(text: str) -> bool:

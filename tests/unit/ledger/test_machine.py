@@ -226,6 +226,14 @@ def test_what_looks_like_a_person_never_reaches_a_ledger(space: Any, text: str) 
     assert space.refused(space.peopled(), space.alpha.register(f"urn:uuid:{text}")) == "personal-data"
 
 
+def test_percent_encoding_hides_nobody(space: Any) -> None:
+    """A DID may hold percent escapes; a number behind one, or written in them, is still a number."""
+    for text in ("x.example%3A13812345678", "x.example:%31%33%38%31%32%33%34%35%36%37%38"):
+        raw = space.operator.admit(space.stranger)
+        raw = raw.replace(space.stranger.did.encode(), f"did:web:{text}".encode())
+        assert space.refused(space.peopled(), raw) == "personal-data"
+
+
 @pytest.mark.parametrize(
     "text",
     ["110105194912310021", "013812345678", "d0c9a8e8-59ab-4c5e-9d3a-013812345678", "20261125080000123"],
