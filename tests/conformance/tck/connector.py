@@ -197,10 +197,6 @@ async def any_callback(_address: str, _sender: Did) -> None:
     """The suite has no DID document that could name its origins."""
 
 
-async def any_callback(_address: str, _sender: Did) -> None:
-    """The suite names whatever address it listens at."""
-
-
 def seed(tx: Transaction) -> None:
     """The agreements that the suite's transfers stand on."""
     for name in AGREEMENTS:
