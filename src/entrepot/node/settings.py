@@ -4,6 +4,7 @@ Times are seconds. Paths are relative to the settings file. Nothing secret is wr
 """
 
 import ipaddress
+import json
 import tomllib
 from enum import StrEnum
 from pathlib import Path
@@ -114,6 +115,8 @@ class SpaceRules(_Section, frozen=True):
     """Highest grade for which a one-sided contract is allowed; empty refuses all."""
     contract_type: str = "1"
     place: str = "0000"
+    """Four digits: a region of GB/T 2260, or `00` and two digits of an industry of GB/T 4754."""
+    membership_days: int = 365
 
 
 class LedgerSettings(_Section, frozen=True):
@@ -190,3 +193,29 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def write_settings(settings: Settings, path: Path) -> None:
+    """Write a settings file that `Settings.read` reads again, in place of an older one."""
+    document = msgspec.to_builtins(settings)
+    plain = {k: v for k, v in document.items() if not isinstance(v, dict)}
+    lines = ["# Settings of an Entrepot node; docs/reference/settings.md explains every key.", ""]
+    lines += [f"{k} = {_toml(v)}" for k, v in plain.items()]
+    for name, table in document.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in table.items())]
+    fresh = path.with_suffix(".new")
+    fresh.write_text("\n".join(lines) + "\n", "utf-8")
+    fresh.replace(path)
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case list():
+            return "[" + ", ".join(_toml(v) for v in value) + "]"
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,148 @@
+"""Running a node: one process, two ports, its loops, and an orderly end."""
+
+import asyncio
+import contextlib
+import fcntl
+import hmac
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+
+from entrepot.identity import Vault
+from entrepot.journal import Journal, SchemaState, schema_state
+from entrepot.node.anchor import LedgerSender
+from entrepot.node.http import Application, Gatekeeper
+from entrepot.node.logs import set_up_logs
+from entrepot.node.loops import Loops, OutboxLoop, audit_loop
+from entrepot.node.making import SETTINGS, database_url, passphrase_of
+from entrepot.node.node import OWNER_TOKEN, VAULT, Loop, Node, Part, open_node
+from entrepot.node.parts import parts_of
+from entrepot.node.settings import Settings, SettingsError, host_of, port_of
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.values import UnavailableError, system_clock
+
+_log: Final = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the node."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(folder: Path) -> None:
+    """Run the node in `folder` until it is told to stop."""
+    set_up_logs()
+    settings = Settings.read(folder / SETTINGS)
+    with locked(folder):
+        asyncio.run(_run(settings, folder))
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone; a second node in it is refused."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UnavailableError(f"another process runs the node in {folder}") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+async def _run(settings: Settings, folder: Path) -> None:
+    url = database_url(settings, folder)
+    state = await asyncio.to_thread(schema_state, url)
+    if state is not SchemaState.CURRENT:
+        raise SettingsError(f"the database is {state}; run `entrepot doctor` in the folder of the node")
+    vault = await asyncio.to_thread(Vault.open, folder / VAULT, passphrase_of(settings, folder))
+    if vault.did != settings.did:
+        raise SettingsError(f"the keys are those of {vault.did}, the settings those of {settings.did}")
+    journal = Journal.open(url)
+    node = open_node(settings, folder, vault, journal, system_clock)
+    parts = parts_of(node)
+    try:
+        await _serve(node, parts)
+    finally:
+        for part in parts:
+            part.close()
+        await node.outgoing.close()
+        journal.close()
+
+
+async def _serve(node: Node, parts: Sequence[Part]) -> None:
+    settled = {op: tell for part in parts for op, tell in part.settled.items()}
+    senders = {kind: send for part in parts for kind, send in part.senders.items()}
+    senders["ledger"] = LedgerSender(node, settled).send
+    outbox = OutboxLoop(node.journal, senders, node.boot, node.clock)
+    loops = Loops(
+        node.journal,
+        [
+            *(loop for part in parts for loop in part.loops),
+            Loop("outbox", 1.0, outbox.run, wakes=True),
+            audit_loop(node.journal, node.boot),
+        ],
+    )
+    token = (node.folder / OWNER_TOKEN).read_bytes()
+    gatekeeper = Gatekeeper(
+        node.acquaintance.authenticate,
+        lambda authorization: hmac.compare_digest(authorization.encode(), b"Bearer " + token),
+    )
+    listen = node.settings.listen
+    public = Application([*_health(node), *(r for part in parts for r in part.public)], gatekeeper)
+    owner = Application([*_health(node), *(r for part in parts for r in part.owner)], gatekeeper)
+    servers = [
+        _server(public, listen.public, listen.tls_certificate, listen.tls_key),
+        _server(owner, listen.owner, "", ""),
+    ]
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    serving = [asyncio.create_task(s.serve()) for s in servers]
+    while not all(s.started for s in servers):
+        if any(task.done() for task in serving):
+            raise UnavailableError(f"cannot listen on {listen.public} and {listen.owner}; are they taken?")
+        await asyncio.sleep(0.01)
+    loops.start()
+    _log.info("node started", did=node.me, public=listen.public, owner=listen.owner, boot=node.boot)
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([waiting, *serving], return_when=asyncio.FIRST_COMPLETED)
+    _log.info("node stops", did=node.me)
+    await loops.stop()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
+def _server(application: Application, address: str, certificate: str, key: str) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            application,
+            host=host_of(address),
+            port=port_of(address),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            ssl_certfile=certificate or None,
+            ssl_keyfile=key or None,
+        )
+    )
+
+
+def _health(node: Node) -> list[Route]:
+    async def health(_call: Call) -> Response:
+        return Response(200, b'{"status":"up"}')
+
+    del node
+    return [Route("GET", "/health", Proof.NONE, health)]
