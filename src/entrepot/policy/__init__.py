@@ -36,7 +36,7 @@ from entrepot.policy.model import (
     Source,
     Window,
 )
-from entrepot.policy.sentences import sentences
+from entrepot.policy.sentences import explain, sentences
 from entrepot.policy.service import counted, release, reserve
 from entrepot.policy.wire import parse_policy, render_policy
 
@@ -75,6 +75,7 @@ __all__ = [
     "contradictions",
     "counted",
     "decide",
+    "explain",
     "parse_policy",
     "release",
     "render_policy",

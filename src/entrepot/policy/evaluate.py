@@ -192,6 +192,12 @@ class Plan:
         """Every rule, group and comparison in the policy's order, with what it came to."""
         return tuple([node.line(found, verdicts) for node in self._nodes])
 
+    def is_settled(self, verdicts: _Verdicts) -> bool:
+        """Say whether a denial must stay one whatever becomes known: no verdict but unknown can change."""
+        return any(holds(verdicts) is _SAT for _, holds in self._prohibitions) or all(
+            holds(verdicts) is _UNSAT for _, holds in self._permissions
+        )
+
     def refusals(self, found: _Found, verdicts: _Verdicts) -> tuple[str, ...]:
         """Why these verdicts give a denial. What the caller claimed is not repeated: it may be personal."""
         for i, holds in self._prohibitions:

@@ -1,4 +1,7 @@
-"""Counters: how much of a permission was used. One row a counter and window, changed by guarded updates."""
+"""Counters: how much of a permission was used. One row a counter and window, changed by guarded updates.
+
+Nothing is read before it is written: two callers who both saw room would both take it.
+"""
 
 from typing import Final
 
@@ -63,7 +66,7 @@ def take(connection: Connection, key: Key, amount: int, limit: int) -> bool:
                 {"agreement_id": of, "permission": at, "counter": kind, "window_start": start, "used": 0},
             )
     except IntegrityError:
-        return False  # the row is there, so the guard said no
+        pass  # the row was there, or somebody else has just made it: the guard decides
     return bool(connection.execute(_TAKE, where).rowcount)
 
 

@@ -1,14 +1,15 @@
 """Policies on the wire: the compact form of the Dataspace Protocol, read strictly and written in one way.
 
 Read: the short, prefixed and full name of every known term; a list of one as its member. Refused, with
-every fault listed: unknown keys, terms and operators, values of the wrong type, a time without a zone.
-Written: a form that survives another connector (no unit, data type or remedy; no bare operand names).
+every fault listed: unknown keys, terms and operators, values of the wrong type, a time without a zone,
+JSON null and JSON numbers, more than the bounds below. Written: a form that survives another connector
+(no unit, data type or remedy; no bare operand names).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import time, timedelta
-from typing import Final
+from typing import Final, TypeGuard
 
 from entrepot.policy.model import (
     ACTIONS,
@@ -32,26 +33,47 @@ from entrepot.policy.model import (
     Value,
     Window,
 )
+from entrepot.policy.region import short_region
 from entrepot.values import KindOfUse, MalformedError, UtcTime, parse_time, render_time
 from entrepot.values.canonical import Json
+
+_DEFAULT_ZONE: Final = timedelta(hours=8)
 
 MAX_RULES: Final = 64
 MAX_MEMBERS: Final = 64
 MAX_DEPTH: Final = 8
 MAX_TEXT: Final = 500
+MAX_PARTS: Final = 512
+"""Rules, duties and constraints of the whole policy together."""
 
 _OUTER: Final = frozenset({"permission", "prohibition", "obligation"})
-_NOT_POLICY: Final = frozenset(
-    {"@id", "@type", "@context", "target", "assigner", "assignee", "timestamp", "profile"}
-)
+_NOT_POLICY: Final = frozenset({"@id", "@type", "@context", "target", "assigner", "assignee", "timestamp"})
+_INSTEAD: Final[Mapping[str, str]] = {
+    "profile": "no profile is known here; what a policy may say is what is read without one",
+    "unit": "the operand fixes the unit; leave it out",
+    "dataType": "the operand fixes the data type; leave it out",
+    "remedy": "write a remedy as an obligation",
+    "consequence": "write a consequence as an obligation",
+    "refinement": "write a refinement as a constraint of the rule",
+    "conflict": "a prohibition always beats a permission; leave it out",
+    "target": "a rule is about the target of its offer; leave it out",
+    "rightOperandReference": "write the value itself as rightOperand",
+}
 _OPERANDS_BY_IRI: Final = {o.iri: o for o in OPERANDS.values()}
 _ACTIONS_BY_IRI: Final = {iri: name for name, iri in ACTIONS.items()}
 _MOMENTS: Final = {"lt": Moment.BEFORE, "eq": Moment.ALONGSIDE, "gt": Moment.AFTER}
-_WINDOW: Final = re.compile(r"(\d\d):(\d\d)/(\d\d):(\d\d)(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_WINDOW: Final = re.compile(r"(\d\d):(\d\d)/(\d\d):(\d\d)(?:Z|([+-])(\d\d):([0-5]\d))?", re.ASCII)
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/(minute|hour|day)", re.ASCII)
 _USES: Final = re.compile(r"[1-9]\d{0,14}", re.ASCII)
-_REGION: Final = re.compile(r"\d{2}(\d{2}(\d{2})?)?", re.ASCII)
+_DID: Final = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]*[A-Za-z0-9._%-]", re.ASCII)
+_JUNCTIONS: Final = frozenset({"and", "or", "xone", "andSequence"})
 _LIMITS: Final = frozenset({OperandType.USES, OperandType.RATE})
+_XSD: Final = "http://www.w3.org/2001/XMLSchema#"
+_DATA_TYPES: Final[Mapping[OperandType, tuple[str, ...]]] = {
+    OperandType.TIME: ("dateTime", "dateTimeStamp"),
+    OperandType.USES: ("integer", "positiveInteger", "nonNegativeInteger", "long", "int"),
+}
+"""The XML Schema types that a value may carry beside `string` and `anyURI`; any other is refused."""
 _MANY: Final = frozenset({Operator.IS_ANY_OF, Operator.IS_NONE_OF, Operator.IS_ALL_OF})
 
 
@@ -86,11 +108,17 @@ def _full(term: str) -> str:
     return term if ":" in term else ODRL + term
 
 
+def _short(term: str) -> str:
+    """The short name of a term of ODRL; any other name as it is."""
+    return _full(term).removeprefix(ODRL)
+
+
 class _Reading:
     """One reading of one document; collects faults instead of stopping at the first."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
+        self.parts = 0
 
     def policy(self, document: Json) -> Policy:
         if not isinstance(document, dict):
@@ -98,23 +126,23 @@ class _Reading:
             return Policy()
         keys = self._keys(document, "$", _OUTER, ignored=_NOT_POLICY)
         return Policy(
-            permissions=self._rules(keys.get("permission"), "$.permission", with_duties=True),
-            prohibitions=self._rules(keys.get("prohibition"), "$.prohibition", with_duties=False),
+            permissions=self._rules(keys, "permission", "$", with_duties=True),
+            prohibitions=self._rules(keys, "prohibition", "$", with_duties=False),
             obligations=tuple(
-                self._duty(d, f"$.obligation[{i}]")
-                for i, d in enumerate(self._list(keys.get("obligation"), "$.obligation"))
+                self._duty(d, f"$.obligation[{i}]") for i, d in enumerate(self._list(keys, "obligation", "$"))
             ),
         )
 
-    def _rules(self, value: Json, path: str, *, with_duties: bool) -> tuple[Rule, ...]:
+    def _rules(
+        self, keys: Mapping[str, Json], name: str, path: str, *, with_duties: bool
+    ) -> tuple[Rule, ...]:
         return tuple(
-            self._rule(r, f"{path}[{i}]", with_duties=with_duties)
-            for i, r in enumerate(self._list(value, path))
+            self._rule(r, f"{path}.{name}[{i}]", with_duties=with_duties)
+            for i, r in enumerate(self._list(keys, name, path))
         )
 
     def _rule(self, value: Json, path: str, *, with_duties: bool) -> Rule:
-        if not isinstance(value, dict):
-            self._fault(path, "expected a rule")
+        if not self._is_part(value, path, "a rule"):
             return Rule("use")
         known = frozenset({"action", "constraint"} | ({"duty"} if with_duties else set()))
         keys = self._keys(value, path, known)
@@ -122,26 +150,26 @@ class _Reading:
             action=self._action(keys.get("action"), f"{path}.action"),
             constraints=tuple(
                 self._constraint(c, f"{path}.constraint[{i}]", MAX_DEPTH, limits=with_duties)
-                for i, c in enumerate(self._list(keys.get("constraint"), f"{path}.constraint"))
+                for i, c in enumerate(self._list(keys, "constraint", path))
             ),
             duties=tuple(
-                self._duty(d, f"{path}.duty[{i}]")
-                for i, d in enumerate(self._list(keys.get("duty"), f"{path}.duty"))
+                self._duty(d, f"{path}.duty[{i}]") for i, d in enumerate(self._list(keys, "duty", path))
             ),
         )
 
     def _duty(self, value: Json, path: str) -> Duty:
-        if not isinstance(value, dict):
-            self._fault(path, "expected a duty")
+        if not self._is_part(value, path, "a duty"):
             return Duty("inform")
         keys = self._keys(value, path, frozenset({"action", "constraint"}))
         action = self._action(keys.get("action"), f"{path}.action")
-        moment = Moment.BEFORE
-        for i, constraint in enumerate(self._list(keys.get("constraint"), f"{path}.constraint")):
-            moment = self._moment(constraint, f"{path}.constraint[{i}]")
-        if moment is not Moment.BEFORE:
-            self._fault(path, f"a duty {moment} a use cannot be watched over until the next release")
-        return Duty(action, moment)
+        moments = [
+            self._moment(constraint, f"{path}.constraint[{i}]")
+            for i, constraint in enumerate(self._list(keys, "constraint", path))
+        ]
+        for moment in moments:
+            if moment is not Moment.BEFORE:
+                self._fault(path, f"a duty {moment} a use cannot be watched over until the next release")
+        return Duty(action)
 
     def _moment(self, value: Json, path: str) -> Moment:
         """Read `event lt|eq|gt policyUsage`, ODRL's way to say before, alongside and after."""
@@ -154,7 +182,7 @@ class _Reading:
                 and isinstance(right, str)
                 and _full(left) == ODRL + "event"
                 and _full(right) == ODRL + "policyUsage"
-                and (moment := _MOMENTS.get(_full(operator).removeprefix(ODRL)))
+                and (moment := _MOMENTS.get(_short(operator)))
             ):
                 return moment
         self._fault(path, "expected on a duty: odrl:event lt, eq or gt odrl:policyUsage")
@@ -176,23 +204,10 @@ class _Reading:
         if depth == 0:
             self._fault(path, f"nested deeper than {MAX_DEPTH} levels")
             return nothing
-        if not isinstance(value, dict):
-            self._fault(path, "expected a constraint")
+        if not self._is_part(value, path, "a constraint"):
             return nothing
-        junctions = [k for k in value if _full(k).removeprefix(ODRL) in {"and", "or", "xone", "andSequence"}]
-        if junctions:
-            name = _full(junctions[0]).removeprefix(ODRL)
-            if len(value) != 1 or name == "andSequence":
-                self._fault(path, "expected exactly one of and, or, xone (andSequence is not understood)")
-                return nothing
-            members = tuple(
-                self._constraint(c, f"{path}.{name}[{i}]", depth - 1, limits=limits and name == "and")
-                for i, c in enumerate(self._list(value[junctions[0]], f"{path}.{name}"))
-            )
-            if not members:
-                self._fault(f"{path}.{name}", "expected at least one constraint")
-                return nothing
-            return Group(Junction(name), members)
+        if any(_short(k) in _JUNCTIONS for k in value):
+            return self._group(value, path, depth, limits=limits) or nothing
         atom = self._atom(value, path) or nothing
         if atom.operand.type in _LIMITS and not limits:
             # A counter is charged when its permission is relied on; under `or` nobody could say whether.
@@ -201,17 +216,33 @@ class _Reading:
             )
         return atom
 
+    def _group(self, value: Mapping[str, Json], path: str, depth: int, *, limits: bool) -> Group | None:
+        keys = self._keys(value, path, _JUNCTIONS)
+        if len(keys) != 1 or "andSequence" in keys:
+            self._fault(path, "expected exactly one of and, or, xone (andSequence is not understood)")
+            return None
+        (name,) = keys
+        members = tuple(
+            self._constraint(c, f"{path}.{name}[{i}]", depth - 1, limits=limits and name == "and")
+            for i, c in enumerate(self._list(keys, name, path))
+        )
+        if not members:
+            self._fault(f"{path}.{name}", "expected at least one constraint")
+            return None
+        return Group(Junction(name), members)
+
     def _atom(self, value: Mapping[str, Json], path: str) -> Atom | None:
         keys = self._keys(value, path, frozenset({"leftOperand", "operator", "rightOperand"}))
         operand = self._operand(keys.get("leftOperand"), f"{path}.leftOperand")
         operator = self._operator(keys.get("operator"), f"{path}.operator")
+        texts = self._texts(keys.get("rightOperand"), operand, f"{path}.rightOperand")
         if operand is None or operator is None:
             return None
         if operator not in operand.operators:
             allowed = ", ".join(sorted(operand.operators))
             self._fault(f"{path}.operator", f"{operand.name} is compared by {allowed}, not by {operator}")
             return None
-        right = self._right(keys.get("rightOperand"), operator, operand, f"{path}.rightOperand")
+        right = self._right(texts, operator, operand, f"{path}.rightOperand") if texts else None
         return None if right is None else Atom(operand, operator, right)
 
     def _operand(self, value: Json, path: str) -> Operand | None:
@@ -228,7 +259,7 @@ class _Reading:
     def _operator(self, value: Json, path: str) -> Operator | None:
         if isinstance(value, dict) and set(value) == {"@id"}:
             value = value["@id"]
-        name = _full(value).removeprefix(ODRL) if isinstance(value, str) else ""
+        name = _short(value) if isinstance(value, str) else ""
         if name.startswith("term-"):
             self._fault(path, f"write {name.removeprefix('term-')} instead of {name}")
             return None
@@ -237,32 +268,63 @@ class _Reading:
             return None
         return Operator(name)
 
-    def _right(self, value: Json, operator: Operator, operand: Operand, path: str) -> Value | None:
-        if isinstance(value, dict):
-            if set(value) == {"@id"}:
-                value = value["@id"]
-            elif set(value) == {"@value"}:
-                value = value["@value"]
-        if isinstance(value, int) and not isinstance(value, bool):
-            self._fault(path, f'a number is written as text: "{value}"')
-            return None
+    def _texts(self, value: Json, operand: Operand | None, path: str) -> list[str]:
+        """The value or values asked for, still as text; none where one of them is no text."""
         items = value if isinstance(value, list) else [value]
-        if not items or len(items) > MAX_MEMBERS or (len(items) > 1 and operator not in _MANY):
-            self._fault(path, f"expected one value for {operator}, got {len(items)}")
+        if not 0 < len(items) <= MAX_MEMBERS:
+            self._fault(path, f"expected one to {MAX_MEMBERS} values, got {len(items)}")
+            return []
+        texts = [self._text(item, operand, path) for item in items]
+        return [t for t in texts if t is not None] if None not in texts else []
+
+    def _text(self, item: Json, operand: Operand | None, path: str) -> str | None:
+        if isinstance(item, dict):
+            item = self._wrapped(item, operand, path)
+        match item:
+            case int() | float() if not isinstance(item, bool):
+                self._fault(path, f'a number is written as text: "{item}"'[:80])
+            case str() if 0 < len(item) <= MAX_TEXT and item.isprintable() and item == item.strip():
+                return item
+            case _:
+                self._fault(path, f"expected text of at most {MAX_TEXT} printable characters")
+        return None
+
+    def _wrapped(self, item: dict[str, Json], operand: Operand | None, path: str) -> Json:
+        """Open `{"@id": …}` and `{"@value": …, "@type": …}`, the forms that JSON-LD gives a value."""
+        if set(item) == {"@id"}:
+            return item["@id"]
+        if not {"@value"} <= set(item) <= {"@value", "@type"}:
+            self._fault(path, "expected text, @id or @value")
+            return "-"
+        kind = item.get("@type", _XSD + "string")
+        name = kind.replace("xsd:", _XSD).removeprefix(_XSD) if isinstance(kind, str) else ""
+        known = ("string", "anyURI") + (_DATA_TYPES.get(operand.type, ()) if operand else ())
+        if operand is not None and name not in known:
+            self._fault(path, f"unknown data type {_shown(kind)}; known here are {', '.join(known)}")
+        return item["@value"]
+
+    def _right(self, texts: Sequence[str], operator: Operator, operand: Operand, path: str) -> Value | None:
+        if len(texts) > 1 and operator not in _MANY:
+            self._fault(path, f"expected one value for {operator}, got {len(texts)}")
             return None
         read: list[Value] = []
-        for item in items:
-            if not isinstance(item, str) or not item or len(item) > MAX_TEXT:
-                self._fault(path, f"expected text of at most {MAX_TEXT} characters, got {_shown(item)}")
-                return None
+        for text in texts:
             try:
-                read.append(_READERS[operand.type](item))
+                read.append(_READERS[operand.type](text))
             except MalformedError as error:
                 self._fault(path, str(error))
-                return None
-        if operator in _MANY:
-            return frozenset(str(v) for v in read)
-        return read[0]
+        if len(read) != len(texts):
+            return None
+        return frozenset(str(v) for v in read) if operator in _MANY else read[0]
+
+    def _is_part(self, value: Json, path: str, what: str) -> TypeGuard[dict[str, Json]]:
+        """Say whether there is something to read here, and room for it."""
+        self.parts += 1
+        if self.parts == MAX_PARTS + 1:
+            self._fault(path, f"more than {MAX_PARTS} rules, duties and constraints in one policy")
+        elif self.parts <= MAX_PARTS and not isinstance(value, dict):
+            self._fault(path, f"expected {what}")
+        return self.parts <= MAX_PARTS and isinstance(value, dict)
 
     def _keys(
         self,
@@ -273,21 +335,23 @@ class _Reading:
     ) -> dict[str, Json]:
         keys: dict[str, Json] = {}
         for key, item in value.items():
-            name = _full(key).removeprefix(ODRL) if not key.startswith("@") else key
+            name = key if key.startswith("@") else _short(key)
             if name in keys:
                 self._fault(path, f"{name} is there twice")
             elif name in known:
                 keys[name] = item
             elif name not in ignored:
-                self._fault(path, f"unknown key {_shown(key)}")
+                self._fault(path, _INSTEAD.get(name, f"unknown key {_shown(key)}"))
         return keys
 
-    def _list(self, value: Json, path: str) -> list[Json]:
-        if value is None:
+    def _list(self, keys: Mapping[str, Json], name: str, path: str) -> list[Json]:
+        """What stands under a key: nothing where it is missing, one where it is no list."""
+        if name not in keys:
             return []
+        value = keys[name]
         items: list[Json] = value if isinstance(value, list) else [value]
         if len(items) > MAX_RULES:
-            self._fault(path, f"more than {MAX_RULES} entries")
+            self._fault(f"{path}.{name}", f"more than {MAX_RULES} entries")
             return []
         return items
 
@@ -296,8 +360,16 @@ class _Reading:
 
 
 def _shown(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    # An object or list is named, not written out: it may be as deep as the decoder allowed.
+    match value:
+        case str():
+            return repr(value if len(value) <= 80 else value[:77] + "...")
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return str(value)[:80]
 
 
 def _read_uses(text: str) -> int:
@@ -314,8 +386,15 @@ def _read_rate(text: str) -> Rate:
 
 
 def _read_region(text: str) -> str:
-    if not _REGION.fullmatch(text):
-        raise MalformedError(f"expected a region of 2, 4 or 6 digits, got {text!r}")
+    code = short_region(text)
+    if code is None:
+        raise MalformedError(f"expected a region of GB/T 2260 of two, four or six digits, got {text!r}")
+    return code
+
+
+def _read_party(text: str) -> str:
+    if not _DID.fullmatch(text):
+        raise MalformedError(f"expected a DID such as did:web:example.org, got {text!r}")
     return text
 
 
@@ -329,11 +408,11 @@ def _read_kind(text: str) -> str:
 def _read_window(text: str) -> Window:
     match = _WINDOW.fullmatch(text)
     if match is None:
-        raise MalformedError(
-            f"expected a daily window with its zone, such as 08:00/18:00+08:00, got {text!r}"
-        )
-    sign = -1 if match[5] == "-" else 1
-    offset = timedelta(hours=int(match[6] or 0), minutes=int(match[7] or 0)) * sign
+        raise MalformedError(f"expected a daily window such as 08:00/18:00+08:00, got {text!r}")
+    if match[5]:
+        offset = timedelta(hours=int(match[6]), minutes=int(match[7])) * (-1 if match[5] == "-" else 1)
+    else:
+        offset = timedelta(0) if text.endswith("Z") else _DEFAULT_ZONE
     try:
         window = Window(time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4])), offset)
     except ValueError as error:
@@ -345,7 +424,7 @@ def _read_window(text: str) -> Window:
 
 _READERS: Final[Mapping[OperandType, Callable[[str], Value]]] = {
     OperandType.TERM: str,
-    OperandType.PARTY: str,
+    OperandType.PARTY: _read_party,
     OperandType.TIME: parse_time,
     OperandType.WINDOW: _read_window,
     OperandType.USES: _read_uses,
