@@ -133,8 +133,15 @@ def suspend(tx: Transaction, did: Did, why: str) -> None:
 
 
 def resume(tx: Transaction, did: Did) -> None:
-    """Take a suspension back."""
-    _move(tx, existing(tx.connection, did), Step.RESUME, problem="")
+    """Take a suspension back: with a new place on the status list, and a new credential to be signed.
+
+    Whoever saw the old place shut keeps it shut (design: Reach), so it is never used again.
+    """
+    member = existing(tx.connection, did)
+    index = _next_index(tx)
+    _move(tx, member, Step.RESUME, status_index=index, credential="", problem="")
+    if member.status_index is not None:
+        store.retire_index(tx, did, member.status_index)
 
 
 def revoke(tx: Transaction, did: Did, reason: RevocationReason) -> None:
@@ -146,10 +153,7 @@ def revoke(tx: Transaction, did: Did, reason: RevocationReason) -> None:
 def admitted(tx: Transaction, did: Did) -> None:
     """The ledger has the member: it gets its place on the status list, and a credential to be signed."""
     member = existing(tx.connection, did)
-    index = store.top_index(tx.connection) + 1
-    if index >= ENTRIES:
-        raise RefusedError(f"the status list is full; it holds {ENTRIES} members")
-    _move(tx, member, Step.COMMIT, status_index=index, admitted_at=tx.now)
+    _move(tx, member, Step.COMMIT, status_index=_next_index(tx), admitted_at=tx.now)
 
 
 def revoked(tx: Transaction, did: Did) -> None:
@@ -252,6 +256,13 @@ def random_characters(fresh_id: str) -> str:
     """Eight characters of 0-9A-Z out of a fresh random id."""
     number = int.from_bytes(sha256(fresh_id.encode()))
     return "".join(_ALPHABET[number // 36**i % 36] for i in range(8))
+
+
+def _next_index(tx: Transaction) -> int:
+    index = store.top_index(tx.connection) + 1
+    if index >= ENTRIES:
+        raise RefusedError(f"the status list is full; it holds {ENTRIES} members")
+    return index
 
 
 def _move(tx: Transaction, before: Member, step: Step, **values: str | int | UtcTime) -> None:

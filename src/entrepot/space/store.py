@@ -79,6 +79,12 @@ _member: Final = Table(
     Column("credential", Text, nullable=False),
     Column("problem", String(1000), nullable=False),
 )
+_retired: Final = Table(
+    "space_retired_index",
+    metadata,
+    Column("status_index", Integer, primary_key=True, autoincrement=False),
+    Column("did", String(500), nullable=False),
+)
 _status_list: Final = Table(
     "space_status_list",
     metadata,
@@ -169,10 +175,11 @@ _LEAVE: Final = delete(_member).where(
     _member.c.did == bindparam("of"), _member.c.state == str(MemberState.DECLINED)
 )
 _TOP_INDEX: Final = select(func.max(_member.c.status_index))
-_SHUT: Final = (
-    select(_member.c.status_index)
-    .where(_member.c.state.in_([str(s) for s in SHUT]), _member.c.status_index.is_not(None))
-    .order_by(_member.c.status_index)
+_TOP_RETIRED: Final = select(func.max(_retired.c.status_index))
+_RETIRE: Final = insert(_retired)
+_RETIRED: Final = select(_retired.c.status_index)
+_SHUT: Final = select(_member.c.status_index).where(
+    _member.c.state.in_([str(s) for s in SHUT]), _member.c.status_index.is_not(None)
 )
 _UNSIGNED: Final = (
     select(_member)
@@ -369,12 +376,17 @@ def replace_key(tx: Transaction, did: Did, epoch: int, key_id: KeyId, key: Publi
 
 def top_index(connection: Connection) -> int:
     """The highest status index given so far; -1 before the first."""
-    top: int | None = connection.execute(_TOP_INDEX).scalar_one()
-    return -1 if top is None else top
+    tops = (connection.execute(q).scalar_one() for q in (_TOP_INDEX, _TOP_RETIRED))
+    return max((top for top in tops if top is not None), default=-1)
+
+
+def retire_index(tx: Transaction, did: Did, index: int) -> None:
+    """Keep a place on the status list shut for ever."""
+    tx.connection.execute(_RETIRE, {"status_index": index, "did": did})
 
 
 def shut_indexes(connection: Connection) -> list[int]:
-    return [r.status_index for r in connection.execute(_SHUT)]
+    return sorted(r.status_index for q in (_SHUT, _RETIRED) for r in connection.execute(q))
 
 
 def without_credential(connection: Connection, most: int) -> list[Member]:

@@ -269,9 +269,21 @@ def test_a_member_that_is_shut_out_is_on_the_next_status_list(world: World, shut
     if shut == "revoke":
         world.settle()
         assert status(world).is_revoked(index)
-    else:
-        world.journal.write_now(lambda tx: space.resume(tx, ALICE.did))
-        assert not status(world).is_revoked(index)
+
+
+def test_a_member_that_comes_back_has_a_new_place_on_the_status_list(world: World) -> None:
+    """Nodes that saw its old place shut would keep it out for ever, as they must."""
+    before = world.join(ALICE)
+    world.journal.write_now(lambda tx: space.suspend(tx, ALICE.did, "asked for papers"))
+
+    world.journal.write_now(lambda tx: space.resume(tx, ALICE.did))
+    world.settle()
+
+    after = world.member(ALICE)
+    found = verify_membership(after.credential, ALICE.did, OPERATOR.did, OPERATOR.identity.public, START)
+    assert (before.status_index, found.status_index) == (0, 1)
+    assert [status(world).is_revoked(i) for i in (0, 1)] == [True, False]
+    assert world.join(BOB).status_index == 2
 
 
 def status(world: World) -> object:
