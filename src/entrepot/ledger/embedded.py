@@ -20,7 +20,7 @@ import structlog
 
 from entrepot.identity import Signer
 from entrepot.ledger.chronicle import Chronicle
-from entrepot.ledger.errors import InconsistentError, RefusedTransactionError
+from entrepot.ledger.errors import CorruptError, InconsistentError, RefusedTransactionError
 from entrepot.ledger.machine import Block, Call, Genesis, apply_block, check, read_call, replay
 from entrepot.ledger.note import (
     Checkpoint,
@@ -30,12 +30,13 @@ from entrepot.ledger.note import (
     SignatureType,
     decode_note,
     encode_note,
+    parse_checkpoint,
     sign_checkpoint,
     verify_checkpoint,
 )
 from entrepot.ledger.operation import Context, Reason, Refusal, View
 from entrepot.ledger.quorum import Witnesses
-from entrepot.values import Clock, TransactionId, UnavailableError
+from entrepot.values import Clock, EntrepotError, TransactionId, UnavailableError
 
 BLOCK_TRANSACTIONS: Final = 1_000
 BLOCK_SECONDS: Final = 0.004
@@ -107,7 +108,7 @@ class EmbeddedLedger:
         self._block_seconds = block_seconds
         quorum = len(witnesses) if quorum is None else quorum
         self._witnesses = Witnesses(witnesses, quorum, int(clock().timestamp()) - _SKEW_SECONDS)
-        self._witnesses.recall(self._chronicle.newest_note(), self.key)
+        self._recall(self._chronicle.newest_note())
         self._view = View(self._chronicle.head.state)
         self._lock = threading.Condition()
         self._queue: deque[tuple[TransactionId, Call]] = deque()
@@ -247,8 +248,18 @@ class EmbeddedLedger:
             self._witnesses.require_quorum(cosigned)
             self._chronicle.extend(replay(self._chronicle.head, entries), checkpoint)
             self._chronicle.add_note(checkpoint.size, note)
-            self._witnesses.recall(note, self.key)
+            self._recall(note)
             self._view = View(self._chronicle.head.state)
+
+    def _recall(self, note: bytes | None) -> None:
+        """Take up the newest witnessed checkpoint: of this file's own history, or the file was changed."""
+        self._witnesses.recall(note, self.key)
+        if self._witnesses.note is not None:
+            checkpoint = parse_checkpoint(decode_note(self._witnesses.note).text)
+            size = checkpoint.size
+            if size > self._chronicle.size or self._chronicle.root(size) != checkpoint.root:
+                self._chronicle.close()
+                raise CorruptError(f"the witnessed checkpoint of {size} leaves is not of this log")
 
     def _require_ordering(self) -> None:
         if self._failure is not None:
@@ -265,9 +276,9 @@ class EmbeddedLedger:
         while waiting := self._gather():
             try:
                 block = self._order([call for _, call in waiting])
-            except UnavailableError as error:
+            except EntrepotError as error:
                 # What the disk holds now is unknown; a new start reads it and goes on from there.
-                self._fail(error)
+                self._fail(UnavailableError(str(error)))
                 return
             except Exception:  # noqa: BLE001  a loop of the process: nobody may wait for ever
                 _log.exception("ledger:block:fail", chain=self.chain)

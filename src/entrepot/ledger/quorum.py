@@ -5,6 +5,7 @@ checkpoint *witnessed*, is the log's setting here and the verifier's policy else
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from entrepot.ledger.errors import SignatureError
 from entrepot.ledger.note import (
@@ -18,6 +19,8 @@ from entrepot.ledger.note import (
     verify_checkpoint,
     verify_cosignature,
 )
+
+_ROUNDS: Final = 16
 
 
 class Witnesses:
@@ -53,6 +56,8 @@ class Witnesses:
     def add(self, note: Note, checkpoint: Checkpoint, signatures: Sequence[NoteSignature]) -> Note | None:
         """Take in cosignatures; the note with all of them, when they make a larger tree *witnessed*."""
         known = self._cosignatures.setdefault(checkpoint.size, {})
+        while len(self._cosignatures) > _ROUNDS:  # a witness that never answers must not fill the memory
+            del self._cosignatures[min(self._cosignatures)]
         for signature, cosignature in self._holding(note.text, signatures):
             known[cosignature.name] = signature
             self.sizes[cosignature.name] = max(self.sizes.get(cosignature.name, 0), checkpoint.size)
@@ -63,7 +68,6 @@ class Witnesses:
         if not self.keys or len(known) < self._quorum or checkpoint.size < self.witnessed:
             return None
         full = Note(note.text, (*note.signatures, *(known[name] for name in sorted(known))))
-        self._cosignatures = {size: c for size, c in self._cosignatures.items() if size >= checkpoint.size}
         self.note, self.witnessed = encode_note(full), checkpoint.size
         return full
 

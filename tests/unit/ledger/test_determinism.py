@@ -16,20 +16,18 @@ PURE = [
     *(PACKAGE / f"{name}.py" for name in ("machine", "operation", "state", "merkle", "transaction")),
 ]
 # `datetime` serves one check of a date's digits; nothing reads a clock.
-ALLOWED = set(
-    [
-        "__future__",
-        "collections.abc",
-        "dataclasses",
-        "datetime",
-        "enum",
-        "hashlib",
-        "msgspec",
-        "re",
-        "typing",
-        "urllib.parse",
-    ]
-)
+ALLOWED = {
+    "__future__",
+    "collections.abc",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "hashlib",
+    "msgspec",
+    "re",
+    "typing",
+    "urllib.parse",
+}
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: path.stem)

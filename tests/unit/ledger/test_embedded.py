@@ -255,6 +255,43 @@ def test_a_quorum_makes_witnessed(space: Any, start: Open, clock: Any) -> None:
     assert len(decode_note(ledger.published()).signatures) == 3
 
 
+def test_a_witnessed_checkpoint_that_is_not_of_this_log_is_found_at_the_start(
+    space: Any, start: Open, clock: Any, tmp_path: Path
+) -> None:
+    """A file put together from two histories must not serve the one under the other's cosignatures."""
+    ledger = start(witnesses=[space.witness_key])
+    ledger.cosigned(ledger.head(), [cosign(space, clock, ledger)])
+    commit(ledger, *space.admissions)
+    ledger.cosigned(ledger.head(), [cosign(space, clock, ledger)])
+    ledger.close()
+    other = start(tmp_path / "other.db")
+    commit(other, space.admissions[0])
+    other.close()
+    with database(tmp_path / "other.db") as connection:
+        connection.execute("ATTACH ? AS good", (str(tmp_path / "ledger.db"),))
+        connection.execute("INSERT INTO checkpoint SELECT * FROM good.checkpoint")
+
+    with pytest.raises(CorruptError, match="witnessed"):
+        start(tmp_path / "other.db", witnesses=[space.witness_key])
+
+
+def test_a_silent_witness_does_not_fill_the_memory(space: Any, start: Open, clock: Any) -> None:
+    """Of many rounds without a quorum only the last ones are kept."""
+    other = space.Key("second witness")
+    second = type(space.witness_key)("second.example", space.witness_key.type, other.raw)
+    ledger = start(witnesses=[space.witness_key, second])
+    for key, name in ((space.witness, space.witness_key), (other, second)):
+        head = parse_checkpoint(decode_note(ledger.head()).text)
+        ledger.cosigned(ledger.head(), [cosign_checkpoint(head, int(clock().timestamp()), key, name)])
+    commit(ledger, *space.admissions)
+    for number in range(1, 40):
+        commit(ledger, space.alpha.batch(number))
+        ledger.cosigned(ledger.head(), [cosign(space, clock, ledger)])
+
+    assert ledger.standing().witnessed == 0
+    assert len(ledger._witnesses._cosignatures) <= 16
+
+
 # --- crash, disk, tampering
 
 

@@ -36,6 +36,7 @@ from entrepot.protocols.route import Outgoing, Reply
 from entrepot.protocols.tlog import codec
 from entrepot.protocols.tlog.routes import MAX_RANGE
 from entrepot.values import (
+    EntrepotError,
     MalformedError,
     NotFoundError,
     RefusedError,
@@ -140,7 +141,7 @@ async def ask_witnesses(ledger: EmbeddedLedger, call: Outgoing, urls: Mapping[st
     )
     problems: dict[str, str] = {}
     for name, answer in zip(urls, answers, strict=True):
-        if isinstance(answer, (MalformedError, RefusedError, UnavailableError, InconsistentError)):
+        if isinstance(answer, EntrepotError):
             problems[name] = str(answer)
         elif isinstance(answer, BaseException):
             raise answer

@@ -301,6 +301,7 @@ def test_what_no_witness_answers_is_told_and_changes_nothing(world: World) -> No
             Reply(200, b"nonsense", {}),
             Reply(403, b"", {}),
             Reply(409, b"", {}),
+            Reply(404, b"", {}),
         ):
             world.network.change = lambda _url, _reply, given=reply: given
             assert set(await world.round()) == {"observer.example"}
