@@ -1,0 +1,88 @@
+"""What is wrong with a node: each finding says what was looked at, and what to do."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx2
+
+from entrepot.identity import Vault
+from entrepot.journal import SchemaState, schema_state
+from entrepot.node.making import SETTINGS, database_url, passphrase_of
+from entrepot.node.node import VAULT
+from entrepot.node.settings import Settings, host_of, port_of
+from entrepot.values import EntrepotError, system_clock
+
+_SKEW_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Look at everything, whatever else is wrong."""
+    try:
+        settings = Settings.read(folder / SETTINGS)
+    except EntrepotError as error:
+        return [Finding("settings", False, str(error), error.remedy())]
+    looks: dict[str, Callable[[], Finding]] = {
+        "keys": lambda: _keys(settings, folder),
+        "schema": lambda: _schema(settings, folder),
+        "ports": lambda: _ports(settings),
+        "platform": lambda: _peer("platform", settings.space.platform_url + "/health"),
+        "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing"),
+    }
+    findings = [Finding("settings", True, str(folder / SETTINGS))]
+    for what, look in looks.items():
+        try:
+            findings.append(look())
+        except EntrepotError as error:
+            findings.append(Finding(what, False, str(error), error.remedy()))
+    return findings
+
+
+def _keys(settings: Settings, folder: Path) -> Finding:
+    vault = Vault.open(folder / VAULT, passphrase_of(settings, folder))
+    if vault.did != settings.did:
+        return Finding("keys", False, f"they are those of {vault.did}", "Restore the vault of this node.")
+    return Finding("keys", True, ", ".join(str(s.key_id) for s in vault.signers.values()))
+
+
+def _schema(settings: Settings, folder: Path) -> Finding:
+    state = schema_state(database_url(settings, folder))
+    current = state is SchemaState.CURRENT
+    remedy = "" if current else "Run `entrepot migrate` after a backup."
+    return Finding("schema", current, str(state), remedy)
+
+
+def _ports(settings: Settings) -> Finding:
+    """A port that is taken is fine where our own node has it."""
+    for address in (settings.listen.public, settings.listen.owner):
+        with contextlib.closing(socket.socket()) as probe:
+            probe.settimeout(2)
+            if probe.connect_ex((host_of(address), port_of(address))) == 0:
+                return Finding("ports", True, f"something answers at {address}; this node, if it runs")
+    return Finding("ports", True, "free; the node does not run")
+
+
+def _peer(what: str, url: str) -> Finding:
+    try:
+        reply = httpx2.get(url, timeout=5, trust_env=False)
+    except httpx2.HTTPError as error:
+        return Finding(what, False, f"{url} does not answer ({type(error).__name__})", "Ask its operator.")
+    stated = reply.headers.get("date", "")
+    with contextlib.suppress(ValueError, TypeError):
+        skew = abs((parsedate_to_datetime(stated) - system_clock()).total_seconds())
+        if skew > _SKEW_SECONDS:
+            return Finding(what, False, f"its clock and ours differ by {skew:.0f} s", "Set the clock by NTP.")
+    return Finding(what, reply.status_code == 200, f"{url} answers {reply.status_code}")

@@ -1,0 +1,232 @@
+"""The platform role: members, the catalogue of the space, filing, status list."""
+
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from entrepot import catalogue, space
+from entrepot.identity import KeyJob
+from entrepot.journal import Transaction
+from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
+from entrepot.node.api import answer, read_body
+from entrepot.node.making import InvitationFile
+from entrepot.node.node import Loop, Node, Part
+from entrepot.protocols import Call, Proof, Response, Route, dsp
+from entrepot.space import MemberRole
+from entrepot.values import Did, Grade, canonical, render_digest
+
+
+class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    roles: tuple[MemberRole, ...]
+    days: float = 7.0
+
+
+class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: RevocationReason = RevocationReason.BREACH
+
+
+def rules_of(node: Node) -> space.Rules:
+    """The operator's decisions as the space's use cases take them."""
+    settings = node.settings
+    highest = settings.rules.one_sided_up_to
+    return space.Rules(
+        name=settings.space.name,
+        platform=node.me,
+        subject_code=settings.party.subject_code,
+        place=settings.rules.place,
+        status_url=f"{settings.listen.url}/tds/status-list",
+        ledger_url=settings.space.ledger_url,
+        contract_type=settings.rules.contract_type,
+        one_sided_up_to=Grade(highest) if highest else None,
+        membership=timedelta(days=settings.rules.membership_days),
+    )
+
+
+def platform_part(node: Node) -> Part:
+    """Put the role together."""
+    rules = rules_of(node)
+    height = _Height(node)
+    clerk = space.Clerk(
+        node.journal,
+        rules,
+        node.vault.signer(KeyJob.IDENTITY),
+        node.vault.signer(KeyJob.EVIDENCE),
+        node.settings.space.ledger_origin,
+        lambda: height.known,
+        node.clock,
+        timedelta(seconds=node.settings.status.resign),
+    )
+
+    async def clerk_works() -> bool:
+        await height.look()
+        return bool(await clerk.work())
+
+    async def settled(signed: SignedTransaction, status: Status) -> None:
+        await node.journal.write(lambda tx: _settled(tx, signed, status))
+
+    desk = _Catalogue(node)
+    ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")
+    return Part(
+        public=desk.routes(),
+        owner=_owner_routes(node, rules),
+        loops=[
+            Loop("clerk", 1.0, clerk_works, wakes=True),
+            Loop("status list", node.settings.status.resign, clerk.sign_status_list),
+        ],
+        settled=dict.fromkeys(ops, settled),
+        services={"CatalogService": node.settings.listen.url + dsp.PATH},
+    )
+
+
+def _settled(tx: Transaction, signed: SignedTransaction, status: Status) -> None:
+    match status.state:
+        case TransactionState.COMMITTED | TransactionState.WITNESSED:
+            space.ledger_committed(tx, signed.id)
+        case TransactionState.REFUSED if status.reason == "expired":
+            space.ledger_lost(tx, signed.id)
+        case TransactionState.REFUSED:
+            space.ledger_refused(tx, signed.id, str(status.reason))
+        case _:
+            pass
+
+
+class _Height:
+    """The ledger's height as last seen; a transaction names the one it was made at."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.known = 0
+
+    async def look(self) -> None:
+        self.known = (await self._node.ledger.standing()).height
+
+
+class _Catalogue:
+    """The catalogue of the space: what providers have listed, each under its own name."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("POST", dsp.PATH + "/catalog/request", Proof.MEMBERSHIP, self.request),
+            Route("GET", dsp.PATH + "/catalog/datasets/{id:path}", Proof.MEMBERSHIP, self.dataset),
+        ]
+
+    async def request(self, call: Call) -> Response:
+        dsp.codec.decode(call.body)
+        return Response(200, await self._node.journal.read(self._render))
+
+    async def dataset(self, call: Call) -> Response:
+        wanted = call.path["id"]
+
+        def query(connection: Connection) -> bytes | None:
+            found = next((p for p in catalogue.products(connection) if p.id == wanted), None)
+            if found is None:
+                return None
+            document = catalogue.render_dataset(found, f"{self._node.settings.listen.url}/catalog/service")
+            return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+
+        found = await self._node.journal.read(query)
+        if found is None:
+            missing = dsp.codec.render_error("CatalogError", "", "", 404, "there is no such dataset for you")
+            return Response(404, missing)
+        return Response(200, found)
+
+    def _render(self, connection: Connection) -> bytes:
+        """One nested catalogue a provider, so that each keeps its name."""
+        url = self._node.settings.listen.url
+        by_provider: dict[Did, list[catalogue.Product]] = {}
+        for product in catalogue.products(connection):
+            by_provider.setdefault(product.provider, []).append(product)
+        document = catalogue.render_catalog(f"{url}/catalog", self._node.me, url + dsp.PATH, ())
+        nested = [
+            catalogue.render_catalog(f"{url}/catalog/{provider}", provider, url + dsp.PATH, products)
+            for provider, products in by_provider.items()
+        ]
+        if nested:
+            document["catalog"] = [*nested]
+        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+
+
+def _owner_routes(node: Node, rules: space.Rules) -> list[Route]:
+    api = _Api(node, rules)
+    table = {
+        ("POST", "/owner/invitations"): api.invite,
+        ("GET", "/owner/members"): api.members,
+        ("POST", "/owner/members/{did:path}/admit"): api.admit,
+        ("POST", "/owner/members/{did:path}/revoke"): api.revoke,
+        ("GET", "/owner/contracts"): api.contracts,
+    }
+    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+
+
+class _Api:
+    """The operator's routes."""
+
+    def __init__(self, node: Node, rules: space.Rules) -> None:
+        self._node = node
+        self._journal = node.journal
+        self._rules = rules
+
+    async def invite(self, call: Call) -> Response:
+        body = read_body(call, InviteBody)
+        code = space.new_invitation_code()
+        lasts = timedelta(days=body.days)
+        await self._journal.write(lambda tx: space.invite(tx, code, body.roles, lasts))
+        file = InvitationFile(
+            code=code,
+            roles=body.roles,
+            space=self._node.settings.space,
+            origins=self._node.settings.outgoing.allow_private,
+        )
+        return answer(file)
+
+    async def members(self, _call: Call) -> Response:
+        found = await self._journal.read(space.members)
+        return answer(
+            [
+                {
+                    "did": m.did,
+                    "name": m.name,
+                    "state": str(m.state),
+                    "roles": [str(r) for r in m.roles],
+                    "connectorCode": m.connector_code,
+                    "problem": m.problem,
+                }
+                for m in found
+            ]
+        )
+
+    async def admit(self, call: Call) -> Response:
+        did = Did(call.path["did"])
+        await self._journal.write(lambda tx: space.admit(tx, did))
+        return await self._member(did)
+
+    async def revoke(self, call: Call) -> Response:
+        """Revoke, and sign the status list at once: nobody waits for the next turn."""
+        did = Did(call.path["did"])
+        reason = read_body(call, RevokeBody).reason if call.body else RevocationReason.BREACH
+        await self._journal.write(lambda tx: space.revoke(tx, did, reason))
+        return await self._member(did)
+
+    async def contracts(self, _call: Call) -> Response:
+        found = await self._journal.read(space.contracts)
+        return answer(
+            [
+                {
+                    "contract": c.contract_id,
+                    "provider": c.holder,
+                    "consumer": c.counterparty,
+                    "state": str(c.state),
+                    "envelope": None if c.envelope_digest is None else render_digest(c.envelope_digest),
+                    "endReason": c.end_reason,
+                }
+                for c in found
+            ]
+        )
+
+    async def _member(self, did: Did) -> Response:
+        found = await self._journal.read(lambda c: space.member(c, did))
+        return answer({"did": did, "state": "" if found is None else str(found.state)})
