@@ -157,6 +157,46 @@ def test_a_use_case_that_hides_a_full_disk_is_told_all_the_same(journal: Journal
     assert journal.write_now(note(3)) == 3
 
 
+def test_a_use_case_that_renames_a_full_disk_is_told_what_it_was(journal: Journal, file: Path) -> None:
+    """An error of its own does not hide from the others that their transaction has ended."""
+    journal.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count=20"))
+
+    def rename(tx: Transaction) -> None:
+        try:
+            note(2, size=1_000_000)(tx)
+        except sa.exc.OperationalError as error:
+            raise LookupError("no such thing") from error
+
+    held = Held(journal, note(1))
+    (renamed,) = queue_behind(journal, held, rename)
+
+    assert isinstance(renamed, UnavailableError)
+    assert isinstance(held.result.exception(20), UnavailableError)
+    assert notes(file) == []
+
+
+def test_trouble_of_the_database_ends_the_group_even_where_it_could_go_on(
+    journal: Journal, file: Path
+) -> None:
+    """After a disk or memory error nobody relies on the half of a transaction that seems to be left."""
+
+    def interrupted(tx: Transaction) -> None:
+        driver = tx.connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(lambda: 1, 1)
+        try:
+            tx.connection.execute(sa.select(NOTE)).all()
+        finally:
+            driver.set_progress_handler(None, 0)
+
+    held = Held(journal, note(1))
+    (told,) = queue_behind(journal, held, interrupted)
+
+    assert isinstance(told, UnavailableError)
+    assert isinstance(held.result.exception(20), UnavailableError)
+    assert notes(file) == []
+
+
 def test_a_commit_that_fails_is_told_to_all(journal: Journal, file: Path) -> None:
     """An error of the disk at the very end is nobody's success."""
     fail = [True]
