@@ -117,7 +117,9 @@ def read_did_document(raw: bytes, did: Did) -> DidDocument:
 
 
 def _entries(document: Mapping[str, Json], key: str) -> Sequence[Json]:
-    value = document.get(key) or []
+    value = document.get(key)
+    if value is None:
+        return ()
     if not isinstance(value, list) or len(value) > MAX_ENTRIES:
         raise MalformedError(f"{key}: expected a list of at most {MAX_ENTRIES} entries")
     return value

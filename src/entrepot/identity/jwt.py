@@ -58,12 +58,12 @@ def check_token_signature(token: Token, public: PublicKey) -> None:
     verify_signature(public, token.signed, token.signature)
 
 
-def check_times(token: Token, now: UtcTime, *, needs_expiry: bool = True) -> None:
-    """Check `exp`, `nbf` and `iat` with a small leeway."""
+def check_times(token: Token, now: UtcTime) -> None:
+    """Check `exp`, which there must be, `nbf` and `iat` with a small leeway."""
     expires, not_before, issued = (time_claim(token, name) for name in ("exp", "nbf", "iat"))
-    if expires is None and needs_expiry:
+    if expires is None:
         raise TrustError("the token has no expiry")
-    if expires is not None and now > expires + LEEWAY:
+    if now > expires + LEEWAY:
         raise TrustError("the token has expired")
     for time in (not_before, issued):
         if time is not None and now < time - LEEWAY:

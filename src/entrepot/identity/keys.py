@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -182,6 +182,9 @@ class Signer:
 
     def __repr__(self) -> str:
         return f"Signer({self.key_id})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signer is neither copied nor pickled: its secret stays where it is")
 
 
 def verify_signature(public: PublicKey, data: bytes, signature: bytes) -> None:

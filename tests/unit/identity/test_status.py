@@ -1,0 +1,180 @@
+"""Status lists: one bit a member, signed with its time, and never larger than a list is."""
+
+import base64
+import gzip
+import time
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from entrepot_identity_world import EVE, PLATFORM, SECOND, START, STATUS_URL, seconds, signer_of, write_token
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrepot.identity import (
+    ENTRIES,
+    StatusList,
+    from_base64url,
+    issue_status_list,
+    parse_token,
+    to_base64url,
+    verify_status_list,
+)
+from entrepot.values import EntrepotError, MalformedError, TooLargeError, TrustError, UtcTime
+
+INDEXES = st.sets(st.integers(0, ENTRIES - 1), max_size=20)
+NO_BITS = bytes(ENTRIES // 8)
+
+
+def verify(raw: str, now: UtcTime = START) -> StatusList:
+    return verify_status_list(raw, PLATFORM.did, PLATFORM.identity.public, now)
+
+
+def issue(revoked: set[int], now: UtcTime = START) -> str:
+    return issue_status_list(PLATFORM.identity, PLATFORM.did, STATUS_URL, revoked, now)
+
+
+def with_list(encoded: object, **claims: Any) -> str:
+    """The platform's own signature over any list."""
+    changed: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parse_token(issue(set())).claims))
+    changed["vc"]["credentialSubject"]["encodedList"] = encoded
+    return write_token(PLATFORM.identity, {**changed, **claims})
+
+
+def packed(bits: bytes) -> str:
+    return "u" + to_base64url(gzip.compress(bits))
+
+
+@given(revoked=INDEXES, asked=INDEXES)
+def test_a_list_says_who_is_revoked_and_nobody_else(revoked: set[int], asked: set[int]) -> None:
+    found = verify(issue(revoked))
+
+    assert {i for i in revoked | asked if found.is_revoked(i)} == revoked
+    assert (found.issuer, found.url) == (PLATFORM.did, STATUS_URL)
+
+
+def test_bits_are_counted_from_the_left() -> None:
+    """Bitstring Status List 1.0: index 0 is the leftmost bit; from the right, neighbours would be revoked."""
+    encoded = parse_token(issue({0, 9})).claims["vc"]["credentialSubject"]["encodedList"]  # type: ignore[index, call-overload]  # as issued
+
+    assert gzip.decompress(base64.urlsafe_b64decode(str(encoded)[1:] + "==="))[:2] == b"\x80\x40"
+
+
+@pytest.mark.parametrize("index", [-1, ENTRIES, 10**9])
+def test_an_index_beyond_the_list_counts_as_revoked(index: int) -> None:
+    """What the list does not speak of is not good."""
+    assert verify(issue(set())).is_revoked(index)
+
+
+@given(micros=st.integers(0, 999_999))
+def test_the_signed_time_is_kept_to_the_microsecond(micros: int) -> None:
+    """Two lists of one second are told apart, so that the newer one wins."""
+    at = START + timedelta(microseconds=micros)
+
+    assert abs(verify(issue(set(), at), at).signed_at - at) <= timedelta(microseconds=1)
+
+
+def test_a_list_signed_in_the_future_is_refused() -> None:
+    """A list dated ahead would stay fresh for longer than it is, and push aside every later one."""
+    verify(issue(set(), START + 5 * SECOND))
+    with pytest.raises(TrustError, match="not come"):
+        verify(issue(set(), START + 7 * SECOND))
+
+
+@pytest.mark.parametrize("micros", [True, "1", -1, 2**60, (seconds(START) + 100) * 1_000_000])
+def test_a_second_time_does_not_move_the_first(micros: object) -> None:
+    """The part below the second adds to `iat` and cannot contradict it."""
+    assert verify(with_list(packed(NO_BITS), signedAtMicros=micros)).signed_at == START
+
+
+@pytest.mark.parametrize("iat", [None, "now", True, 300_000_000_000, -1])
+def test_a_list_without_a_time_is_refused(iat: object) -> None:
+    with pytest.raises((TrustError, MalformedError)):
+        verify(with_list(packed(NO_BITS), iat=iat))
+
+
+def test_a_list_of_another_signer_or_issuer_is_refused() -> None:
+    """Any node may relay a list; none may make one."""
+    eve = signer_of("eve identity", "es256", PLATFORM.identity.key_id)
+    claims = parse_token(issue(set())).claims
+    for raw in (
+        issue_status_list(EVE.identity, EVE.did, STATUS_URL, set(), START),
+        issue_status_list(eve, PLATFORM.did, STATUS_URL, set(), START),
+        issue_status_list(PLATFORM.identity, EVE.did, STATUS_URL, set(), START),
+        write_token(None, claims, {"alg": "none", "kid": PLATFORM.identity.key_id}),
+        write_token(None, claims, {"alg": "ES256", "kid": PLATFORM.identity.key_id}),
+    ):
+        with pytest.raises(TrustError):
+            verify(raw)
+
+
+def test_an_unsigned_list_is_refused() -> None:
+    """A bare JSON credential, as some publish it, proves nothing when relayed."""
+    bare = msgspec.json.encode({"credentialSubject": {"encodedList": packed(NO_BITS)}}).decode()
+
+    with pytest.raises(MalformedError):
+        verify(bare)
+
+
+def test_a_list_that_inflates_beyond_its_size_is_refused() -> None:
+    """A token of 55 kB that unpacks to 30 MB: refused after one list's worth of work."""
+    bomb = packed(bytes(30 << 20))
+    raw = with_list(bomb)
+    assert len(raw) < 64 << 10
+
+    before = time.process_time()
+    with pytest.raises(MalformedError, match="16384 bytes"):
+        verify(raw)
+    assert time.process_time() - before < 0.1
+    with pytest.raises(TooLargeError):
+        verify(with_list(packed(bytes(80 << 20))))
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        None,
+        1,
+        "",
+        "u",
+        "z" + packed(NO_BITS)[1:],
+        packed(NO_BITS)[1:],
+        packed(NO_BITS)[:-4],
+        packed(NO_BITS[:-1]),
+        packed(NO_BITS + b"\0"),
+        "u" + to_base64url(gzip.compress(NO_BITS) + b"more"),
+        "u" + to_base64url(gzip.compress(NO_BITS[:100]) + gzip.compress(NO_BITS[100:])),
+        "u" + to_base64url(NO_BITS[:64]),
+    ],
+)
+def test_lists_of_another_form_are_refused(encoded: object) -> None:
+    with pytest.raises(MalformedError):
+        verify(with_list(encoded))
+
+
+def test_a_list_for_another_purpose_is_refused() -> None:
+    """A list of suspensions, or of messages, says nothing about revocation."""
+    claims: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parse_token(issue(set())).claims))
+    claims["vc"]["credentialSubject"]["statusPurpose"] = "suspension"
+
+    with pytest.raises(MalformedError, match="revocations"):
+        verify(write_token(PLATFORM.identity, claims))
+
+
+@given(raw=st.binary(max_size=80) | st.binary(max_size=40).map(gzip.compress))
+def test_any_packed_bytes_are_a_list_or_refused(raw: bytes) -> None:
+    with pytest.raises(EntrepotError):
+        verify(with_list("u" + to_base64url(raw)))
+
+
+@given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_a_damaged_list_is_the_same_list_or_refused(place: int, bit: int) -> None:
+    """The packing checks its content: a bit lost on the platform's disk revokes nobody and frees nobody."""
+    raw = bytearray(from_base64url(packed(NO_BITS)[1:]))
+    raw[place % len(raw)] ^= 1 << bit
+    try:
+        found = verify(with_list("u" + to_base64url(bytes(raw))))
+    except EntrepotError:
+        return
+    assert found.bits == NO_BITS
