@@ -133,6 +133,11 @@ def named_parties(envelope: bytes) -> tuple[Did, Did]:
     return (agreement.assigner, agreement.assignee)
 
 
+def named_contract(envelope: bytes) -> ContractId:
+    """The contract id that an envelope names. **Believe nothing yet.**"""
+    return read_payload(open_envelope(envelope).raw_payload).contract_id
+
+
 def verify_filing(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Filing:
     """Turn an envelope into a filing, or raise; `keys` are the evidence keys of its parties.
 

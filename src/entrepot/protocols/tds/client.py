@@ -1,0 +1,156 @@
+"""The other end: what a node asks of its platform and of other members under the national names.
+
+What comes back is a stranger's bytes: bounded, decoded strictly, and verified where it is signed. A reply
+that is no success becomes the error it stands for, with the words of the other side.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from entrepot import space
+from entrepot.contracts import Signature
+from entrepot.identity import DidDocument
+from entrepot.protocols.route import Outgoing, Reply
+from entrepot.protocols.tds import codec
+from entrepot.protocols.tds.codec import MemberCard, MembershipStatus
+from entrepot.protocols.tds.party import verify_filing_receipt
+from entrepot.values import (
+    ConflictError,
+    ContractId,
+    Did,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    TrustError,
+    UnavailableError,
+    canonical,
+    sha256,
+)
+
+_AGAIN: Final = frozenset({408, 425, 429})
+_EXPANSION: Final = {"version": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A way to the endpoints of others, found through their DID documents."""
+
+    outgoing: Outgoing
+    document: Callable[[Did], Awaitable[DidDocument]]
+    authorization: Callable[[Did], Awaitable[str]]
+    """Gives the `Authorization` header for a call to this party."""
+    platform: Did
+
+    async def speaks(self, did: Did) -> bool:
+        """Whether a party has these endpoints at all."""
+        return codec.SERVICE in (await self.document(did)).services
+
+    async def contract_id(self, negotiation: str, counterparty: Did) -> ContractId:
+        """Ask the platform for a contract's id; the same negotiation always gets the same one."""
+        body = canonical.encode_struct(
+            codec.ContractCreate(counterpartyId=counterparty, negotiationId=negotiation)
+        )
+        reply = await self.post_to_platform("contractCreate", body)
+        return ContractId(codec.decode(reply.body, codec.ContractCreated).contractId)
+
+    async def file(self, envelope: bytes) -> bytes | None:
+        """File a contract and give its verified receipt; nothing while the ledger is still asked."""
+        body = canonical.encode_struct(
+            codec.ContractRegistrate(contractExpansionItem=_EXPANSION, envelope=codec.text(envelope))
+        )
+        reply = await self.post_to_platform("contractRegistrate", body)
+        answer = codec.decode(reply.body, codec.ContractRegistrated)
+        if answer.contractHash != sha256(envelope).hex():
+            raise TrustError("the platform answers for another contract")
+        if not answer.receipt:
+            return None
+        receipt = codec.raw(answer.receipt)
+        await verify_filing_receipt(self.document, self.platform, receipt, envelope)
+        return receipt
+
+    async def hand_over_signature(self, provider: Did, negotiation: str, signature: Signature) -> None:
+        """As consumer: give the provider our signature, before we verify the agreement."""
+        content = codec.ContractSignature(
+            keyid=signature.keyid, negotiationId=negotiation, sig=codec.text(signature.raw)
+        )
+        await self.post(provider, "contractSignature", canonical.encode_struct(content))
+
+    async def hand_over_filed(self, consumer: Did, negotiation: str, envelope: bytes, receipt: bytes) -> None:
+        """As provider: give the consumer the countersigned contract and its receipt."""
+        content = codec.ContractFiled(
+            envelope=codec.text(envelope), negotiationId=negotiation, receipt=codec.text(receipt)
+        )
+        await self.post(consumer, "contractFiled", canonical.encode_struct(content))
+
+    async def member_card(self, did: Did) -> MemberCard:
+        """Ask the platform for a member's evidence key and roles; the card is signed by the platform."""
+        url = f"{await self._base(self.platform)}{codec.PLATFORM}/members/{quote(did, safe='')}"
+        headers = {"authorization": await self.authorization(self.platform)}
+        reply = _required(await self.outgoing("GET", url, headers=headers, max_bytes=codec.MAX_BODY))
+        statement = space.read_statement(reply.body, MemberCard)
+        key = (await self.document(self.platform)).key(statement.key_id, "assertionMethod")
+        if key is None or statement.signer != self.platform:
+            raise TrustError("the member card is not the platform's")
+        card = space.verify_statement(codec.CARD, statement, statement.key_id, key)
+        if card.did != did:
+            raise TrustError("the platform answers for another member")
+        return card
+
+    async def apply(self, application: bytes) -> MembershipStatus:
+        """Send our application; the same bytes again tell where it stands, and bring the credential."""
+        url = f"{await self._base(self.platform)}{codec.PLATFORM}/membershipApplication"
+        reply = await self.outgoing("POST", url, application, _JSON, codec.MAX_BODY)
+        return codec.decode(_required(reply).body, MembershipStatus)
+
+    async def status_list(self, did: Did) -> str:
+        """The newest status list that a node has. **It is to be verified, whoever relays it.**"""
+        reply = await self.outgoing("GET", f"{await self._base(did)}/statusList", max_bytes=codec.MAX_BODY)
+        try:
+            return _required(reply).body.decode("ascii")
+        except UnicodeDecodeError as error:
+            raise MalformedError("the status list is no token") from error
+
+    async def post(self, did: Did, name: str, body: bytes, media_type: str = "application/json") -> Reply:
+        """Send a message to a party; give its reply where that is a success, else raise."""
+        return await self._post(did, f"{await self._base(did)}/{name}", body, media_type)
+
+    async def post_to_platform(self, name: str, body: bytes) -> Reply:
+        url = f"{await self._base(self.platform)}{codec.PLATFORM}/{name}"
+        return await self._post(self.platform, url, body, "application/json")
+
+    async def _post(self, did: Did, url: str, body: bytes, media_type: str) -> Reply:
+        headers = {"authorization": await self.authorization(did), "content-type": media_type}
+        return _required(await self.outgoing("POST", url, body, headers, codec.MAX_BODY))
+
+    async def _base(self, did: Did) -> str:
+        base = (await self.document(did)).services.get(codec.SERVICE)
+        if base is None:
+            raise NotFoundError(f"{did} does not speak the messages of the trusted data space")
+        return base.rstrip("/")
+
+
+_JSON: Final = {"content-type": "application/json"}
+
+
+def _required(reply: Reply) -> Reply:
+    """Turn a reply that is no success into the error it stands for."""
+    status = reply.status
+    if 200 <= status < 300:
+        return reply
+    if status >= 500 or status in _AGAIN:
+        raise UnavailableError(f"the other side answered {status}")
+    detail, reasons = codec.read_problem(reply.body)
+    said = detail or f"the other side answered {status}"
+    match status:
+        case 401:
+            raise TrustError(said)
+        case 403:
+            raise RefusedError(*(reasons or (said,)))
+        case 404:
+            raise NotFoundError(said)
+        case 409:
+            raise ConflictError(said)
+        case _:
+            raise MalformedError(said)

@@ -1,0 +1,55 @@
+"""What a member of the space says in its own name: listings, ends of contracts, a supervisor's orders.
+
+Each is signed outside of a transaction and queued inside of the one that decides it.
+"""
+
+from entrepot import catalogue, space
+from entrepot.catalogue import Product
+from entrepot.identity import Signer
+from entrepot.journal import Transaction
+from entrepot.protocols.tds import codec
+from entrepot.space import END_NOTICE, STOP_ORDER, EndNotice, Notice, PartyReason, StopOrder
+from entrepot.values import ContractId, Did, MessageId, UtcTime, canonical, render_time
+
+
+def list_with_platform(
+    tx: Transaction, product: Product, registration: bytes, platform: Did, deadline: UtcTime
+) -> None:
+    """List a product with the platform, which passes its registration on to the ledger."""
+    dataset = catalogue.render_dataset(product, product.provider)
+    body = codec.render_listing(canonical.decode(canonical.encode(dataset)), registration)
+    space.tell(tx, platform, Notice.PRODUCT, body, product.id, deadline, platform=True)
+
+
+def sign_end(contract_id: ContractId, reason: PartyReason, now: UtcTime, of: str, signer: Signer) -> bytes:
+    """Sign that we end a contract; `of` is a fresh id."""
+    notice = EndNotice(at=render_time(now), contract=contract_id, id=of, reason=reason)
+    return space.sign_statement(END_NOTICE, notice, signer)
+
+
+def tell_end(
+    tx: Transaction,
+    notice: bytes,
+    contract_id: ContractId,
+    counterparty: Did,
+    platform: Did,
+    deadline: UtcTime,
+) -> tuple[MessageId, MessageId]:
+    """Tell the counterparty and the platform that we have ended a contract."""
+    return (
+        space.tell(tx, counterparty, Notice.CONTRACT_END, notice, contract_id, deadline),
+        space.tell(tx, platform, Notice.CONTRACT_END, notice, contract_id, deadline, platform=True),
+    )
+
+
+def sign_stop(contract_id: ContractId, reason: str, now: UtcTime, of: str, signer: Signer) -> bytes:
+    """Sign a supervisor's order to stop what is done under a contract; `of` is a fresh id."""
+    order = StopOrder(at=render_time(now), contract=contract_id, id=of, reason=reason)
+    return space.sign_statement(STOP_ORDER, order, signer)
+
+
+def tell_stop(
+    tx: Transaction, order: bytes, contract_id: ContractId, platform: Did, deadline: UtcTime
+) -> MessageId:
+    """Send an order to the platform, which records it and passes it on to both parties."""
+    return space.tell(tx, platform, Notice.STOP, order, contract_id, deadline, platform=True)

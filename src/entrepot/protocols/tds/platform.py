@@ -1,0 +1,159 @@
+"""What a platform does for the members of its space: admission, contract ids, filing, ends, stop orders."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from entrepot import catalogue, space
+from entrepot.identity import DidDocument, Signer
+from entrepot.journal import Journal
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.protocols.tds import codec
+from entrepot.space import EndNotice, FiledContract, Member, MemberState, Rules, StopOrder
+from entrepot.values import Clock, Did, NotFoundError, RefusedError, TrustError, render_time, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformServices:
+    """What the endpoints stand on."""
+
+    journal: Journal
+    rules: Rules
+    document: Callable[[Did], Awaitable[DidDocument]]
+    """The DID document of an applicant; called only for those with an invitation."""
+    evidence: Signer
+    """Signs member cards."""
+    clock: Clock
+
+
+def platform_routes(services: PlatformServices) -> list[Route]:
+    """Every endpoint of a platform, with the proof it asks for."""
+    desk = _Desk(services)
+    base = codec.PATH + codec.PLATFORM
+
+    def post(name: str, handle: Handler, proof: Proof = Proof.MEMBERSHIP) -> Route:
+        return Route("POST", f"{base}/{name}", proof, handle, max_bytes=codec.MAX_BODY)
+
+    return [
+        post("membershipApplication", desk.apply, Proof.INVITATION),
+        post("contractCreate", desk.create),
+        post("contractRegistrate", desk.register_contract),
+        post(space.Notice.CONTRACT_END, desk.end),
+        post(space.Notice.STOP, desk.stop),
+        post(space.Notice.PRODUCT, desk.list_product),
+        Route("GET", f"{base}/members/{{did}}", Proof.MEMBERSHIP, desk.member),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    services: PlatformServices
+
+    async def apply(self, call: Call) -> Response:
+        """Take in an application, or say where it stands: the same bytes pick the credential up."""
+        services = self.services
+        application = space.read_application(call.body)
+        now = services.clock()
+        # Nothing is fetched for a stranger that has no invitation.
+        await services.journal.read(lambda c: space.check_invitation(c, application, now))
+        known = await services.journal.read(lambda c: space.member(c, application.did))
+        if known is None or known.application_digest != application.digest:
+            space.verify_application(application, await services.document(application.did))
+            known = await services.journal.write(lambda tx: space.apply_for_membership(tx, application))
+        return codec.answer(_status(known), 200 if known.credential else 202)
+
+    async def create(self, call: Call) -> Response:
+        caller, wanted = _caller(call), codec.decode(call.body, codec.ContractCreate)
+        rules, other = self.services.rules, Did(wanted.counterpartyId)
+        contract_id = await self.services.journal.write(
+            lambda tx: space.give_contract_id(tx, rules, caller, wanted.negotiationId, other)
+        )
+        return codec.answer(codec.ContractCreated(contract_id))
+
+    async def register_contract(self, call: Call) -> Response:
+        """File a contract; answers 202 until the ledger has it and the receipt is signed."""
+        caller = _caller(call)
+        envelope = codec.raw(codec.decode(call.body, codec.ContractRegistrate).envelope)
+        parties = space.named_parties(envelope)
+        if caller not in parties:
+            raise RefusedError("only a party files its contract")
+        known = await self._filed_before(envelope, caller)
+        if known is None:
+            journal, rules = self.services.journal, self.services.rules
+            keys = await journal.read(lambda c: space.keys_of(c, parties))
+            filing = space.verify_filing(envelope, keys)
+            known = await journal.write(lambda tx: space.file_contract(tx, rules, filing, caller))
+        answer = codec.ContractRegistrated(
+            contractHash=sha256(envelope).hex(),
+            receipt=codec.text(known.receipt),
+            status="0" if known.receipt else "",
+        )
+        return codec.answer(answer, 200 if known.receipt else 202)
+
+    async def end(self, call: Call) -> Response:
+        caller = _caller(call)
+        statement = space.read_statement(call.body, EndNotice)
+        space.verify_end_notice(statement, await self._member(caller))
+        rules = self.services.rules
+        await self.services.journal.write(lambda tx: space.end_contract(tx, rules, statement, caller))
+        return Response(200, codec.OK)
+
+    async def stop(self, call: Call) -> Response:
+        caller = _caller(call)
+        statement = space.read_statement(call.body, StopOrder)
+        space.verify_stop_order(statement, await self._member(caller))
+        rules = self.services.rules
+        await self.services.journal.write(lambda tx: space.order_stop(tx, rules, statement, caller))
+        return Response(200, codec.OK)
+
+    async def list_product(self, call: Call) -> Response:
+        caller = _caller(call)
+        dataset, registration = codec.parse_listing(call.body)
+        product, _ = catalogue.parse_dataset(dataset)
+        listing = space.ProductListing(product, registration)
+        member = await self._member(caller)
+        space.verify_listing(listing, caller, member.evidence_key_id, member.evidence_key)
+        rules = self.services.rules
+        await self.services.journal.write(lambda tx: space.list_product(tx, rules, listing, caller))
+        return Response(200, codec.OK)
+
+    async def member(self, call: Call) -> Response:
+        found = await self._member(Did(call.path["did"]))
+        if found.state in {MemberState.APPLIED, MemberState.ADMITTING, MemberState.DECLINED}:
+            raise NotFoundError("there is no such member")
+        card = codec.member_card(found, render_time(self.services.clock()))
+        return Response(200, space.sign_statement(codec.CARD, card, self.services.evidence))
+
+    async def _member(self, did: Did) -> Member:
+        found = await self.services.journal.read(lambda c: space.member(c, did))
+        if found is None:
+            raise NotFoundError("there is no such member")
+        return found
+
+    async def _filed_before(self, envelope: bytes, caller: Did) -> FiledContract | None:
+        """The filing of these very bytes, which may come again after its signers have changed keys."""
+        contract_id = space.named_contract(envelope)
+
+        def query(connection: Connection) -> FiledContract | None:
+            found = space.contract(connection, contract_id)
+            same = found is not None and found.holder == caller and found.envelope == envelope
+            return found if same else None
+
+        return await self.services.journal.read(query)
+
+
+def _status(member: Member) -> codec.MembershipStatus:
+    # The code is handed out with the membership, not with the decision (design: the ledger decides).
+    return codec.MembershipStatus(
+        connectorCode=member.connector_code if member.credential else "",
+        credential=member.credential,
+        problem=member.problem,
+        state=str(member.state),
+    )
+
+
+def _caller(call: Call) -> Did:
+    if call.caller is None:
+        raise TrustError("the caller is not known")
+    return call.caller
