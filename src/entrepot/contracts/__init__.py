@@ -61,6 +61,7 @@ from entrepot.contracts.service import (
     refused,
     request_contract,
     respond,
+    step_failed,
     versions_of,
     waiting_for_a_person,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "request_contract",
     "respond",
     "seal_envelope",
+    "step_failed",
     "text",
     "versions_of",
     "waiting_for_a_person",

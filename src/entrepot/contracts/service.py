@@ -36,10 +36,13 @@ from entrepot.journal import (
     Transaction,
     audit,
     enqueue,
+    holds_lane,
+    withdraw_lane,
     withdraw_unsent,
 )
 from entrepot.values import (
     AgreementId,
+    ConflictError,
     ContractId,
     Did,
     Digest,
@@ -116,17 +119,30 @@ class Desk:
 def respond(negotiation: Negotiation, now: UtcTime) -> Next | Step | None:
     """The product's responder: agree by rule to what we asked for or offer, else wait for a person."""
     state, party = negotiation.exchange.state, negotiation.exchange.party
-    equal = negotiation.offer.policy == negotiation.asked.policy
-    wanted = negotiation.approved or (equal and not negotiation.needs_person)
+    wanted = negotiation.approved or (is_ours(negotiation) and not negotiation.needs_person)
     if party is Party.PROVIDER:
         return _respond_as_provider(negotiation, state, now, wanted=wanted)
     if state is State.OFFERED and wanted:
         return Next(Move.ACCEPT)
     if state is State.AGREED:
-        if negotiation.agreement is None or negotiation.agreement.policy != negotiation.offer.policy:
+        if not _is_what_was_offered(negotiation):
             return Next(Move.TERMINATE, Reason("terms", ("the agreement is not what was offered",)))
         return Next(Move.VERIFY) if negotiation.signing.handed_over else Step.SIGN_AND_HAND_OVER
     return None
+
+
+def is_ours(negotiation: Negotiation) -> bool:
+    """Say whether the terms on the table are those that we asked for or offer, for the same product."""
+    offer, asked = negotiation.offer, negotiation.asked
+    return offer.policy == asked.policy and offer.target == asked.target
+
+
+def _is_what_was_offered(n: Negotiation) -> bool:
+    offered, agreement = n.offer, n.agreement
+    return agreement is not None and (
+        (agreement.policy, agreement.target, agreement.assigner, agreement.assignee)
+        == (offered.policy, offered.target, offered.assigner, offered.assignee)
+    )
 
 
 def _respond_as_provider(n: Negotiation, state: State, now: UtcTime, *, wanted: bool) -> Next | Step | None:
@@ -153,6 +169,7 @@ def request_contract(
     tx: Transaction, desk: Desk, provider: Did, address: str, offer: Offer, product_digest: Digest | None
 ) -> Negotiation:
     """Ask a provider for a contract on `offer`; the negotiation then goes by itself."""
+    offer = replace(offer, assigner=provider, assignee=desk.me)
     negotiation = Negotiation(
         exchange=Exchange(ProcessId(tx.new_id()), Party.CONSUMER),
         counterparty=provider,
@@ -169,16 +186,15 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
     """Take in one message: one state change, one audit event, the next move queued."""
     if message.move in {Move.REQUEST, Move.OFFER} and message.callback:
         return _receive_first(tx, desk, message, sender, published)
-    ours = message.consumer_pid if _is_from_provider(message) else message.provider_pid
-    negotiation = None if ours is None else store.read(tx.connection, ours)
-    if negotiation is None and message.move is Move.TERMINATE:  # both sides may send it
-        ours = message.provider_pid if ours is message.consumer_pid else message.consumer_pid
-        negotiation = None if ours is None else store.read(tx.connection, ours)
-    if negotiation is None or negotiation.counterparty != sender:
-        raise NotFoundError("there is no such negotiation with you")
+    negotiation = _meant(tx.connection, message, sender)
     exchange = _identified(negotiation.exchange, message)
-    after = moves.receive(NEGOTIATION, exchange, message.move, exchange.party.other)
+    _check_content(desk, negotiation, message)
+    sent = exchange.pending is None or withdraw_unsent(tx, exchange.id) == 0
+    after = moves.receive(NEGOTIATION, exchange, message.move, exchange.party.other, sent=sent)
+    if exchange.pending is not None:
+        withdraw_lane(tx, exchange.id)  # it has arrived, or comes too late
     negotiation = _taken_in(tx, replace(negotiation, exchange=after), message, exchange.party.other)
+    _audit_move(tx, exchange, after, message.move, exchange.party.other)
     return _proceed(tx, desk, negotiation, before=exchange)
 
 
@@ -197,8 +213,8 @@ def _receive_first(
     listing = published(tx.connection, offer)
     if listing is None:
         raise NotFoundError("there is no such offer for you")
-    if party is Party.PROVIDER:
-        offer = replace(offer, assigner=desk.me, assignee=sender)
+    assigner, assignee = (desk.me, sender) if party is Party.PROVIDER else (sender, desk.me)
+    offer = replace(offer, assigner=assigner, assignee=assignee)
     new = Exchange(ProcessId(tx.new_id()), party, peer_pid=peer_pid)
     after = moves.receive(NEGOTIATION, new, message.move, party.other)
     negotiation = Negotiation(
@@ -224,6 +240,8 @@ def move(tx: Transaction, desk: Desk, negotiation_id: ProcessId, next_move: Next
 def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiation:
     """A person of ours agrees to the offer on the table."""
     before = _existing(tx.connection, negotiation_id)
+    if not waits_for_a_person(before):
+        raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's approval")
     return _proceed(tx, desk, replace(before, approved=True), before=before.exchange)
 
 
@@ -236,28 +254,38 @@ def delivered(
         return None
     if after.peer_pid is None:
         after = replace(after, peer_pid=peer_pid)
-    _audit_move(tx, before.exchange, after, None, after.party)
-    return _proceed(tx, desk, replace(before, exchange=after), before=before.exchange)
+    return _learnt(tx, desk, replace(before, exchange=after), before.exchange)
 
 
 def refused(
     tx: Transaction, desk: Desk, message_id: MessageId, peer_state: State | None, why: str
 ) -> Negotiation | None:
-    """The peer refused our message for good, or it could not be brought to it before its deadline."""
+    """The peer refused our message for good, or it could not be brought to it before its deadline.
+
+    A negotiation in which one of our messages was refused is ended: its terms could not be settled.
+    """
     before = store.find_by_message(tx.connection, message_id)
     if before is None or before.exchange.pending is None:
         return None
-    gave_up_ending = before.exchange.pending.move is Move.TERMINATE
     after = moves.refused(NEGOTIATION, before.exchange, message_id, peer_state)
+    gave_up_ending = after.pending is None and before.exchange.pending.move is Move.TERMINATE
     if gave_up_ending and not NEGOTIATION.is_final(after.state):
-        after = replace(after, state=State.TERMINATED, version=after.version + 1)
+        after = replace(after, state=State.TERMINATED)
     negotiation = replace(before, exchange=after, problem=why)
-    moved = after.state is not before.exchange.state
-    if moved:
-        _audit_move(tx, before.exchange, after, None, after.party)
-        return _proceed(tx, desk, negotiation, before=before.exchange)
+    if after.state is not before.exchange.state or after.pending is not None:
+        return _learnt(tx, desk, negotiation, before.exchange)
     _save(tx, negotiation, before.exchange)
     return _move(tx, desk, negotiation, Next(Move.TERMINATE, Reason("refused")))
+
+
+def _learnt(tx: Transaction, desk: Desk, negotiation: Negotiation, before: Exchange) -> Negotiation:
+    """Go on from what an answer told of our own move."""
+    after = negotiation.exchange
+    if after.pending is None and before.pending is not None and before.pending.behind is not None:
+        withdraw_unsent(tx, after.id)  # the move that waited behind it has nothing left to do
+    if after.state is not before.state:
+        _audit_move(tx, before, after, None, after.party)
+    return _proceed(tx, desk, negotiation, before=before)
 
 
 def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) -> None:
@@ -267,6 +295,7 @@ def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) 
     if after is not before.exchange:
         _audit_move(tx, before.exchange, after, None, after.party.other)
         _save(tx, replace(before, exchange=after), before.exchange)
+        _settle_contract(tx, replace(before, exchange=after))
 
 
 def contract_id_given(
@@ -296,6 +325,8 @@ def counterparty_signed(
     before = _existing(tx.connection, negotiation_id)
     if before.counterparty != sender or before.exchange.party is not Party.PROVIDER:
         raise NotFoundError("there is no such negotiation with you")
+    if before.exchange.state is State.TERMINATED:
+        raise ConflictError("the negotiation was terminated")
     if not before.signing.envelope:
         payload = payload_of(before)
         envelope = seal_envelope(payload, [signature])
@@ -313,7 +344,19 @@ def contract_filed(
     signing = replace(before.signing, envelope=envelope, receipt=receipt)
     filed = replace(before, signing=signing)
     _keep_contract(tx, filed)
+    _settle_contract(tx, filed)
     _proceed(tx, desk, filed, before=before.exchange)
+
+
+def step_failed(tx: Transaction, desk: Desk, negotiation_id: ProcessId, why: str) -> None:
+    """A step of signing was refused, or not possible before its deadline: the negotiation is ended."""
+    before = _existing(tx.connection, negotiation_id)
+    pending = before.exchange.pending
+    if not NEGOTIATION.is_final(before.exchange.state) and (
+        pending is None or pending.move is not Move.TERMINATE
+    ):
+        failed = replace(before, problem=why[:1000])
+        _move(tx, desk, failed, Next(Move.TERMINATE, Reason("signing", (why[:500],))))
 
 
 def payload_of(negotiation: Negotiation) -> bytes:
@@ -396,15 +439,18 @@ def negotiations(connection: Connection, most: int = 200) -> list[Negotiation]:
 
 def waiting_for_a_person(connection: Connection) -> list[Negotiation]:
     """Negotiations in which an offer of the other side is neither ours nor approved."""
-    return [
-        n
-        for n in store.every(connection, 1000)
-        if n.exchange.pending is None
+    return [n for n in store.every(connection, 1000) if waits_for_a_person(n)]
+
+
+def waits_for_a_person(n: Negotiation) -> bool:
+    """Say whether only a person of ours can agree to what is on the table."""
+    at = (n.exchange.state, n.exchange.party)
+    return (
+        n.exchange.pending is None
         and not n.approved
-        and (n.needs_person or n.offer.policy != n.asked.policy)
-        and (n.exchange.state, n.exchange.party)
-        in {(State.REQUESTED, Party.PROVIDER), (State.OFFERED, Party.CONSUMER)}
-    ]
+        and (n.needs_person or not is_ours(n))
+        and at in {(State.REQUESTED, Party.PROVIDER), (State.OFFERED, Party.CONSUMER)}
+    )
 
 
 def versions_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
@@ -435,18 +481,40 @@ def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, 
     store.keep_contract(tx, values)
 
 
-def _is_from_provider(message: Message) -> bool:
-    return message.move in {Move.OFFER, Move.AGREE, Move.FINALIZE}
+def _meant(connection: Connection, message: Message, sender: Did) -> Negotiation:
+    """Find the negotiation that a message is about: the one it is addressed to, or one of those it names."""
+    named = (message.provider_pid, message.consumer_pid)
+    for pid in named if message.addressed_to is None else (message.addressed_to,):
+        found = None if pid is None else store.read(connection, pid)
+        if found is not None and found.counterparty == sender:
+            return found
+    raise NotFoundError("there is no such negotiation with you")
 
 
 def _identified(exchange: Exchange, message: Message) -> Exchange:
-    """Check the peer's process id against the one known, or learn it."""
-    theirs = message.consumer_pid if exchange.party is Party.PROVIDER else message.provider_pid
+    """Check both process ids against those known, or learn the peer's."""
+    consumer, provider = message.consumer_pid, message.provider_pid
+    ours, theirs = (provider, consumer) if exchange.party is Party.PROVIDER else (consumer, provider)
+    if ours not in {None, exchange.id}:
+        raise NotFoundError("there is no such negotiation with you")
     if exchange.peer_pid is None:
         return replace(exchange, peer_pid=theirs)
-    if theirs is not None and theirs != exchange.peer_pid:
+    if theirs not in {None, exchange.peer_pid}:
         raise NotFoundError("there is no such negotiation with you")
     return exchange
+
+
+def _check_content(desk: Desk, n: Negotiation, message: Message) -> None:
+    """Refuse terms for another product or between other parties than the negotiation is about."""
+    content = message.content
+    if message.move in {Move.REQUEST, Move.OFFER} and not isinstance(content, Offer):
+        raise ProtocolError(f"a message to {message.move} carries an offer")
+    if message.move is Move.AGREE and not isinstance(content, Agreement):
+        raise ProtocolError("an agreement message carries an agreement")
+    if isinstance(content, Offer | Agreement) and content.target != n.offer.target:
+        raise ProtocolError(f"this negotiation is about {n.offer.target}, not about {content.target}")
+    if isinstance(content, Agreement) and (content.assigner, content.assignee) != (n.counterparty, desk.me):
+        raise ProtocolError(f"an agreement here has assigner {n.counterparty} and assignee {desk.me}")
 
 
 def _taken_in(tx: Transaction, negotiation: Negotiation, message: Message, sender: Party) -> Negotiation:
@@ -478,8 +546,8 @@ def _proceed(
         if negotiation.exchange.version == before.version:
             negotiation = replace(negotiation, exchange=_touched(negotiation.exchange))
         _save(tx, negotiation, before)
-    if negotiation.exchange.state is State.FINALIZED and before.state is not State.FINALIZED:
-        _perform(tx, negotiation)
+    if negotiation.exchange.state is not before.state:
+        _settle_contract(tx, negotiation)
     if negotiation.exchange.pending is not None:
         return negotiation
     wanted = desk.respond(negotiation, tx.now)
@@ -496,7 +564,8 @@ def _proceed(
 def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -> Negotiation:
     before = negotiation.exchange
     message_id = MessageId(tx.new_id())
-    after = moves.propose(NEGOTIATION, before, wanted.move, message_id)
+    sent = before.pending is not None and withdraw_unsent(tx, before.id) == 0
+    after = moves.propose(NEGOTIATION, before, wanted.move, message_id, sent=sent)
     match wanted.content:
         case Agreement() as agreement:
             signing = replace(negotiation.signing, contract_id=ContractId(agreement.id))
@@ -520,8 +589,6 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
         callback=desk.callback if first else "",
         addressed_to=before.peer_pid,
     )
-    if before.pending is not None:
-        withdraw_unsent(tx, before.id)
     address, body = desk.render(message, negotiation.address)
     enqueue(
         tx,
@@ -541,7 +608,8 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
 def _queue_step(tx: Transaction, desk: Desk, negotiation: Negotiation, step: Step) -> None:
     """Queue a step of signing once; it is repeated until it is done or the deadline is over."""
     lane = f"{negotiation.exchange.id}#{step}"
-    withdraw_unsent(tx, lane)
+    if holds_lane(tx, lane):
+        return
     enqueue(
         tx,
         OutboxMessage(
@@ -598,11 +666,18 @@ def _keep_contract(tx: Transaction, n: Negotiation) -> None:
     audit(tx, AuditEvent(Event.FILED, {"contract": n.signing.contract_id or n.agreement.id}))
 
 
-def _perform(tx: Transaction, negotiation: Negotiation) -> None:
-    """A finalized negotiation puts its contract into performance."""
-    if negotiation.agreement is not None:
+def _settle_contract(tx: Transaction, n: Negotiation) -> None:
+    """A finalized negotiation puts its contract into performance, a terminated one ends it.
+
+    The filing may come to us before or after that; whichever is later does it.
+    """
+    if n.agreement is None or not NEGOTIATION.is_final(n.exchange.state):
+        return
+    if n.exchange.state is State.FINALIZED:
         after = advance(Status.SIGNED, Status.PERFORMING)
-        store.move_contract(tx, negotiation.agreement.id, Status.SIGNED, after, None, None)
+        store.move_contract(tx, n.agreement.id, Status.SIGNED, after, None, None)
+    elif store.contract_row(tx.connection, n.agreement.id) is not None:
+        end_contract(tx, n.agreement.id, EndReason.AGREEMENT)
 
 
 def _contract_of(row: "Row[Any]") -> Contract:

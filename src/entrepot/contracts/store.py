@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -42,7 +43,9 @@ _negotiation: Final = Table(
     Column("party", String(20), nullable=False),
     Column("state", String(20), nullable=False, index=True),
     Column("pending_move", String(20)),
-    Column("pending_message", String(200)),
+    Column("pending_message", String(200), index=True),
+    Column("behind_move", String(20)),
+    Column("behind_message", String(200), index=True),
     Column("peer_pid", String(500)),
     Column("version", Integer, nullable=False),
     Column("counterparty", String(500), nullable=False),
@@ -100,7 +103,12 @@ _BY_PEER: Final = select(_negotiation).where(
     _negotiation.c.party == bindparam("party"),
     _negotiation.c.peer_pid == bindparam("peer_pid"),
 )
-_BY_MESSAGE: Final = select(_negotiation).where(_negotiation.c.pending_message == bindparam("message"))
+_BY_MESSAGE: Final = select(_negotiation).where(
+    or_(
+        _negotiation.c.pending_message == bindparam("message"),
+        _negotiation.c.behind_message == bindparam("message"),
+    )
+)
 _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
 _UPDATE: Final = update(_negotiation).where(
     _negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected")
@@ -199,13 +207,16 @@ def move_contract(
 
 
 def _row(n: Negotiation) -> dict[str, Any]:
-    exchange, signing = n.exchange, n.signing
+    exchange, signing, pending = n.exchange, n.signing, n.exchange.pending
+    behind = None if pending is None else pending.behind
     return {
         "id": exchange.id,
         "party": str(exchange.party),
         "state": str(exchange.state),
-        "pending_move": None if exchange.pending is None else str(exchange.pending.move),
-        "pending_message": None if exchange.pending is None else exchange.pending.message_id,
+        "pending_move": None if pending is None else str(pending.move),
+        "pending_message": None if pending is None else pending.message_id,
+        "behind_move": None if behind is None else str(behind.move),
+        "behind_message": None if behind is None else behind.message_id,
         "peer_pid": exchange.peer_pid,
         "version": exchange.version,
         "counterparty": n.counterparty,
@@ -228,8 +239,13 @@ def _row(n: Negotiation) -> dict[str, Any]:
 
 
 def _negotiation_of(row: "Row[Any]") -> Negotiation:
+    behind = (
+        None if row.behind_move is None else Pending(Move(row.behind_move), MessageId(row.behind_message))
+    )
     pending = (
-        None if row.pending_move is None else Pending(Move(row.pending_move), MessageId(row.pending_message))
+        None
+        if row.pending_move is None
+        else Pending(Move(row.pending_move), MessageId(row.pending_message), behind)
     )
     return Negotiation(
         exchange=Exchange(

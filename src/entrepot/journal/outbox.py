@@ -96,6 +96,7 @@ _POSTPONE: Final = (
 )
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
 _DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
+_IN_LANE: Final = select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1)
 _DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
 
 
@@ -151,6 +152,11 @@ def withdraw_lane(tx: Transaction, lane: str) -> int:
 def withdraw_unsent(tx: Transaction, lane: str) -> int:
     """Take out what is queued in a lane and was never tried; what may have been sent stays until answered."""
     return tx.connection.execute(_DELETE_UNSENT, {"of": lane}).rowcount
+
+
+def holds_lane(tx: Transaction, lane: str) -> bool:
+    """Say whether anything is queued in a lane."""
+    return tx.connection.execute(_IN_LANE, {"of": lane}).first() is not None
 
 
 def postpone(tx: Transaction, message_id: MessageId, until: UtcTime) -> None:

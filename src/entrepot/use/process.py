@@ -32,7 +32,15 @@ from entrepot.contracts import (
     agreement_of,
     exchange,
 )
-from entrepot.journal import AuditEvent, OutboxMessage, Transaction, audit, enqueue, withdraw_unsent
+from entrepot.journal import (
+    AuditEvent,
+    OutboxMessage,
+    Transaction,
+    audit,
+    enqueue,
+    withdraw_lane,
+    withdraw_unsent,
+)
 from entrepot.use import store
 from entrepot.use.model import Door, TransferProcess
 from entrepot.values import (
@@ -56,6 +64,8 @@ TRANSFER: Final = Machine(
             (State.REQUESTED, Move.START, Party.PROVIDER): State.STARTED,
             (State.REQUESTED, Move.TERMINATE, Party.CONSUMER): State.TERMINATED,
             (State.REQUESTED, Move.TERMINATE, Party.PROVIDER): State.TERMINATED,
+            # A consumer's start carries no door, so the provider answers it with a start of its own.
+            (State.STARTED, Move.START, Party.PROVIDER): State.STARTED,
             (State.STARTED, Move.SUSPEND, Party.CONSUMER): State.SUSPENDED,
             (State.STARTED, Move.SUSPEND, Party.PROVIDER): State.SUSPENDED,
             (State.STARTED, Move.COMPLETE, Party.CONSUMER): State.COMPLETED,
@@ -127,18 +137,17 @@ def receive(
     """Take in one message. `may_open` says why a requested use may not be opened, nothing if it may."""
     if message.move is Move.REQUEST:
         return _receive_request(tx, rail, message, sender, may_open)
-    process = None
-    for pid in (message.provider_pid, message.consumer_pid):
-        process = process or (None if pid is None else store.read(tx.connection, pid))
-    if process is None or process.counterparty != sender:
-        raise NotFoundError("there is no such transfer process with you")
+    process = _meant(tx.connection, message, sender)
     before = _identified(process.exchange, message)
     if message.move is Move.START and before.party is Party.PROVIDER:
         contract = agreement_of(tx.connection, process.agreement_id)
         why = ("no such agreement",) if contract is None else may_open(tx, contract, process.format)
         if why:
             raise ProtocolError("; ".join(why))
-    after = exchange.receive(TRANSFER, before, message.move, before.party.other)
+    sent = before.pending is None or withdraw_unsent(tx, before.id) == 0
+    after = exchange.receive(TRANSFER, before, message.move, before.party.other, sent=sent)
+    if before.pending is not None:
+        withdraw_lane(tx, before.id)  # it has arrived, or comes too late
     process = replace(process, exchange=after)
     match message.content:
         case DoorAddress() as door if before.party is Party.CONSUMER:
@@ -147,7 +156,10 @@ def receive(
             process = replace(process, problem=", ".join((reason.code, *reason.texts))[:1000])
         case _:
             pass
-    return _proceed(tx, rail, process, process.exchange, before, by=before.party.other)
+    process = _proceed(tx, rail, process, process.exchange, before, by=before.party.other)
+    if message.move is Move.START and before.party is Party.PROVIDER and process.exchange.pending is None:
+        return _move(tx, rail, process, Next(Move.START))  # the consumer resumes, and needs a new door
+    return process
 
 
 def _receive_request(
@@ -177,14 +189,8 @@ def _receive_request(
 
 
 def move(tx: Transaction, rail: Rail, process_id: ProcessId, wanted: Next) -> TransferProcess:
-    """Make a move that our owner or a rule of ours wants: suspend, start again, complete, terminate.
-
-    Our own door shuts at once when a process is suspended or ended, whether the peer has heard or not.
-    """
-    process = existing(tx.connection, process_id)
-    if wanted.move in {Move.SUSPEND, Move.COMPLETE, Move.TERMINATE}:
-        store.shut_door(tx, process_id)
-    return _move(tx, rail, process, wanted)
+    """Make a move that our owner or a rule of ours wants: suspend, start again, complete, terminate."""
+    return _move(tx, rail, existing(tx.connection, process_id), wanted)
 
 
 def delivered(
@@ -206,15 +212,17 @@ def refused(
     process = store.find_by_message(tx.connection, message_id)
     if process is None or process.exchange.pending is None:
         return None
-    ours = process.exchange.pending.move
-    after = exchange.refused(TRANSFER, process.exchange, message_id, peer_state)
-    if ours is Move.TERMINATE and not TRANSFER.is_final(after.state):
-        after = replace(after, state=State.TERMINATED, version=after.version + 1)
+    before, ours = process.exchange, process.exchange.pending.move
+    after = exchange.refused(TRANSFER, before, message_id, peer_state)
     process = replace(process, problem=why[:1000])
-    before = process.exchange
-    if after.state is State.REQUESTED:  # our start was refused: nothing can come of this process
-        process = _saved(tx, replace(process, exchange=after), before)
-        return _move(tx, rail, process, Next(Move.TERMINATE, Reason("refused")))
+    if after.pending is None and not TRANSFER.is_final(after.state):
+        if ours is Move.TERMINATE or (ours is Move.COMPLETE and peer_state is None):
+            # We are through with it, whether the peer has heard or not.
+            after = replace(after, state=State.COMPLETED if ours is Move.COMPLETE else State.TERMINATED)
+        elif peer_state is None or after.state is State.REQUESTED:
+            # The peer knows nothing of it, or refused its start: nothing can come of this process.
+            process = _saved(tx, replace(process, exchange=after), before)
+            return _move(tx, rail, process, Next(Move.TERMINATE, Reason("refused")))
     return _proceed(tx, rail, process, after, before, by=after.party)
 
 
@@ -258,13 +266,23 @@ def open_processes_of(connection: Connection, agreement_id: AgreementId) -> list
     ]
 
 
+def _meant(connection: Connection, message: Message, sender: Did) -> TransferProcess:
+    """Find the process that a message is about: the one it is addressed to, or one of those it names."""
+    named = (message.provider_pid, message.consumer_pid)
+    for pid in named if message.addressed_to is None else (message.addressed_to,):
+        found = None if pid is None else store.read(connection, pid)
+        if found is not None and found.counterparty == sender:
+            return found
+    raise NotFoundError("there is no such transfer process with you")
+
+
 def _identified(known: Exchange, message: Message) -> Exchange:
-    theirs = message.consumer_pid if known.party is Party.PROVIDER else message.provider_pid
-    if known.peer_pid is None:
-        return replace(known, peer_pid=theirs)
-    if theirs is not None and theirs != known.peer_pid:
+    """Check both process ids against those known, or learn the peer's."""
+    consumer, provider = message.consumer_pid, message.provider_pid
+    ours, theirs = (provider, consumer) if known.party is Party.PROVIDER else (consumer, provider)
+    if ours not in {None, known.id} or (known.peer_pid is not None and theirs not in {None, known.peer_pid}):
         raise NotFoundError("there is no such transfer process with you")
-    return known
+    return replace(known, peer_pid=theirs) if known.peer_pid is None else known
 
 
 def _proceed(
@@ -278,7 +296,10 @@ def _proceed(
     saved: bool = False,
 ) -> TransferProcess:
     """Save, open or shut the door, then do what the responder wants next."""
-    process = replace(process, exchange=after)
+    process = _without_old_token(replace(process, exchange=after))
+    overtaken = before.pending is not None and before.pending.behind is not None
+    if overtaken and after.pending is None:
+        withdraw_unsent(tx, after.id)  # the move that waited behind has nothing left to do
     if not saved:
         if after.version == before.version:
             process = replace(process, exchange=replace(after, version=after.version + 1))
@@ -293,8 +314,6 @@ def _proceed(
         }
         audit(tx, AuditEvent(Event.MOVED, facts))
     _shut_if_closed(tx, after)
-    if after.state is State.STARTED and after.party is Party.PROVIDER and before.state is not State.STARTED:
-        process = _opened(tx, rail, process)
     if process.exchange.pending is None:
         wanted = rail.respond(tx.connection, process, tx.now)
         if wanted is not None:
@@ -305,8 +324,11 @@ def _proceed(
 def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -> TransferProcess:
     before = process.exchange
     message_id = MessageId(tx.new_id())
-    after = exchange.propose(TRANSFER, before, wanted.move, message_id)
+    sent = before.pending is not None and withdraw_unsent(tx, before.id) == 0
+    after = exchange.propose(TRANSFER, before, wanted.move, message_id, sent=sent)
     content = wanted.content
+    if wanted.move in {Move.SUSPEND, Move.COMPLETE, Move.TERMINATE}:
+        store.shut_door(tx, before.id)  # at once, whether the peer has heard or not
     if wanted.move is Move.START and before.party is Party.PROVIDER:
         process = replace(process, epoch=process.epoch + 1)
         process = _with_door(tx, rail, process)
@@ -324,8 +346,6 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
         callback=rail.callback if first else "",
         addressed_to=before.peer_pid,
     )
-    if before.pending is not None:
-        withdraw_unsent(tx, before.id)
     address, body = rail.render(message, process.address)
     enqueue(
         tx,
@@ -342,11 +362,11 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
     return process
 
 
-def _opened(tx: Transaction, rail: Rail, process: TransferProcess) -> TransferProcess:
-    """A process became started without a start of ours on its way (the consumer resumed it)."""
-    if store.has_door(tx.connection, process.exchange.id):
+def _without_old_token(process: TransferProcess) -> TransferProcess:
+    """A token lives as long as its process is started; a new one comes with the next start."""
+    if process.exchange.party is Party.PROVIDER or process.exchange.state is State.STARTED:
         return process
-    return _with_door(tx, rail, replace(process, epoch=process.epoch + 1))
+    return replace(process, sealed_token=b"")
 
 
 def _with_door(tx: Transaction, rail: Rail, process: TransferProcess) -> TransferProcess:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    or_,
     select,
     update,
 )
@@ -41,7 +42,9 @@ _process: Final = Table(
     Column("party", String(20), nullable=False),
     Column("state", String(20), nullable=False, index=True),
     Column("pending_move", String(20)),
-    Column("pending_message", String(200)),
+    Column("pending_message", String(200), index=True),
+    Column("behind_move", String(20)),
+    Column("behind_message", String(200), index=True),
     Column("peer_pid", String(500)),
     Column("version", Integer, nullable=False),
     Column("counterparty", String(500), nullable=False),
@@ -104,7 +107,9 @@ _BY_PEER: Final = select(_process).where(
     _process.c.party == bindparam("party"),
     _process.c.peer_pid == bindparam("peer_pid"),
 )
-_BY_MESSAGE: Final = select(_process).where(_process.c.pending_message == bindparam("message"))
+_BY_MESSAGE: Final = select(_process).where(
+    or_(_process.c.pending_message == bindparam("message"), _process.c.behind_message == bindparam("message"))
+)
 _BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
 _ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
 _UPDATE: Final = update(_process).where(
@@ -285,13 +290,16 @@ def uses(connection: Connection, most: int) -> list[Use]:
 
 
 def _row(p: TransferProcess) -> dict[str, Any]:
-    exchange = p.exchange
+    exchange, pending = p.exchange, p.exchange.pending
+    behind = None if pending is None else pending.behind
     return {
         "id": exchange.id,
         "party": str(exchange.party),
         "state": str(exchange.state),
-        "pending_move": None if exchange.pending is None else str(exchange.pending.move),
-        "pending_message": None if exchange.pending is None else exchange.pending.message_id,
+        "pending_move": None if pending is None else str(pending.move),
+        "pending_message": None if pending is None else pending.message_id,
+        "behind_move": None if behind is None else str(behind.move),
+        "behind_message": None if behind is None else behind.message_id,
         "peer_pid": exchange.peer_pid,
         "version": exchange.version,
         "counterparty": p.counterparty,
@@ -306,8 +314,13 @@ def _row(p: TransferProcess) -> dict[str, Any]:
 
 
 def _process_of(row: Row[Any]) -> TransferProcess:
+    behind = (
+        None if row.behind_move is None else Pending(Move(row.behind_move), MessageId(row.behind_message))
+    )
     pending = (
-        None if row.pending_move is None else Pending(Move(row.pending_move), MessageId(row.pending_message))
+        None
+        if row.pending_move is None
+        else Pending(Move(row.pending_move), MessageId(row.pending_message), behind)
     )
     return TransferProcess(
         exchange=Exchange(
