@@ -71,6 +71,6 @@ def optional_text(document: dict[str, Json], key: str) -> str | None:
         value = value.get("@id")
     if value is None:
         return None
-    if not isinstance(value, str) or not value or len(value) > MAX_ID:
-        raise MalformedError(f"{key}: expected text of at most {MAX_ID} characters")
+    if not isinstance(value, str) or not value or len(value) > MAX_ID or not value.isprintable():
+        raise MalformedError(f"{key}: expected printable text of at most {MAX_ID} characters")
     return value

@@ -19,7 +19,7 @@ from entrepot.journal import Journal, OutboxMessage, Transaction, postpone, sett
 from entrepot.protocols.dsp import codec
 from entrepot.protocols.route import Outgoing, Reply
 from entrepot.use import process as transfers
-from entrepot.values import Did, EntrepotError, ProcessId, UnavailableError, UtcTime
+from entrepot.values import Did, EntrepotError, ProcessId, UtcTime
 
 FIRST_PAUSE: Final = timedelta(milliseconds=100)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -89,7 +89,7 @@ class Correspondence:
         """Ask the peer where its side of the process stands."""
         if peer.pid is None:
             return None
-        url = f"{peer.address.rstrip('/')}/{peer.kind}/{peer.pid}"
+        url = f"{peer.address.rstrip('/')}/{peer.kind}/{codec.path_step(peer.pid)}"
         try:
             headers = {"authorization": await self.authorization(peer.did)}
             reply = await self.outgoing("GET", url, headers=headers)
@@ -101,7 +101,9 @@ class Correspondence:
         try:
             headers = {"authorization": await self.authorization(did), "content-type": "application/json"}
             return await self.outgoing("POST", message.address, message.body, headers)
-        except UnavailableError:
+        except EntrepotError:
+            # Whatever stands between us and the peer today (no answer, an address that may not be called,
+            # a DID document that does not resolve) may be mended before the message's deadline.
             return None
 
     async def _delivered(self, message: OutboxMessage, peer: "Peer", reply: Reply) -> None:

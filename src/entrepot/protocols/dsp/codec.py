@@ -5,9 +5,10 @@ every time. Lenient in what is read: short, prefixed and full names of the known
 known context are passed over; a context outside the list is refused by name and none is ever fetched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -46,7 +47,27 @@ KNOWN_CONTEXTS: Final = frozenset({CONTEXT, "https://w3id.org/edc/dspace/v0.0.1"
 VERSION: Final = "2025-1"
 PATH: Final = "/dsp/2025-1"
 ENDPOINT_TYPE: Final = "https://w3id.org/idsa/v4.1/HTTP"
+EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
+"""Eclipse connectors keep a door's properties only under these full names."""
+MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
+MAX_TOKEN: Final = 8192
+MAX_PAGE: Final = 1_000
+
+_TERMS: Final = (
+    (
+        ("dspace:", DSPACE),
+        (
+            "agreement agreementId callbackAddress code consumerPid dataAddress dataset endpoint "
+            "endpointProperties endpointType eventType filter name offer participantId providerPid reason "
+            "state timestamp value"
+        ),
+    ),
+    (("odrl:", "http://www.w3.org/ns/odrl/2/"), "assignee assigner target"),
+    (("dct:", "http://purl.org/dc/terms/"), "format"),
+)
+_NAMES: Final = {prefix + t: t for prefixes, terms in _TERMS for prefix in prefixes for t in terms.split()}
+"""The prefixed and the full name of every term of an envelope, and its short one."""
 
 _NEGOTIATION_TYPES: Final[Mapping[str, Move | None]] = MappingProxyType(
     {
@@ -68,12 +89,15 @@ _TRANSFER_TYPES: Final = MappingProxyType(
         "TransferTerminationMessage": Move.TERMINATE,
     }
 )
+_QUERIES: Final = frozenset({"QuerySpec", EDC + "QuerySpec", "edc:QuerySpec"})
 _NEGOTIATION_NAMES: Final = {move: name for name, move in _NEGOTIATION_TYPES.items() if move}
 _TRANSFER_NAMES: Final = {move: name for name, move in _TRANSFER_TYPES.items()}
 
 
-def decode(raw: bytes) -> dict[str, Json]:
+def decode(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> dict[str, Json]:
     """Read a body into an object whose keys of the protocol are in their short form."""
+    if len(raw) > MAX_BYTES:
+        raise MalformedError(f"{len(raw)} bytes where at most {MAX_BYTES} are allowed")
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -83,17 +107,17 @@ def decode(raw: bytes) -> dict[str, Json]:
     short = _short(document, MAX_DEPTH)
     if not isinstance(short, dict):
         raise MalformedError("expected an object")
-    check_context(short.get("@context"))
+    check_context(short.get("@context"), contexts)
     return short
 
 
-def check_context(context: Json) -> None:
+def check_context(context: Json, contexts: Collection[str] = KNOWN_CONTEXTS) -> None:
     """Refuse a context that is not known, and a message without the protocol's."""
     names = context if isinstance(context, list) else [context]
     if CONTEXT not in names:
         raise MalformedError(f"@context must name {CONTEXT}")
     for name in names:
-        if not isinstance(name, str) or name not in KNOWN_CONTEXTS:
+        if not isinstance(name, str) or name not in contexts:
             raise MalformedError(f"the context {str(name)[:200]!r} is not known here, and none is fetched")
 
 
@@ -101,20 +125,42 @@ def type_of(document: Mapping[str, Json]) -> str:
     value = document.get("@type")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return value.removeprefix(DSPACE).removeprefix("dspace:") if isinstance(value, str) else ""
+    return _value(value) if isinstance(value, str) else ""
 
 
-def parse_negotiation(raw: bytes) -> Message:
+def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> tuple[int, int | None]:
+    """Read a request for the catalogue: from which dataset on, and how many of them.
+
+    Eclipse connectors always send a filter of this kind; what else it asks for is passed over, so they
+    get more than they asked for, never less. Filters of another kind are refused.
+    """
+    document = decode(raw, contexts)
+    if type_of(document) != "CatalogRequestMessage":
+        raise ProtocolError("expected a CatalogRequestMessage")
+    wanted = document.get("filter")
+    filters = wanted if isinstance(wanted, list) else [] if wanted is None else [wanted]
+    if not filters:
+        return 0, None
+    query = filters[0]
+    if len(filters) > 1 or not isinstance(query, dict) or type_of(query) not in _QUERIES:
+        raise ProtocolError("this kind of filter is not supported here; ask without one")
+    offset, limit = query.get("offset"), query.get("limit")
+    return (
+        max(offset, 0) if isinstance(offset, int) else 0,
+        min(limit, MAX_PAGE) if isinstance(limit, int) and limit > 0 else None,
+    )
+
+
+def parse_negotiation(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Message:
     """Read a message of a contract negotiation."""
-    document = decode(raw)
+    document = decode(raw, contexts)
     kind = type_of(document)
     if kind not in _NEGOTIATION_TYPES:
         raise ProtocolError(f"expected a message of a contract negotiation, got @type {kind!r}")
     move = _NEGOTIATION_TYPES[kind]
     content: Content = None
     if move is None:
-        event = optional_text(document, "eventType") or ""
-        event = event.removeprefix(DSPACE).removeprefix("dspace:")
+        event = _value(optional_text(document, "eventType") or "")
         if event not in _EVENTS:
             raise ProtocolError(f"expected eventType ACCEPTED or FINALIZED, got {event!r}")
         move = _EVENTS[event]
@@ -127,16 +173,16 @@ def parse_negotiation(raw: bytes) -> Message:
     return _message(raw, document, move, content)
 
 
-def parse_transfer(raw: bytes) -> Message:
+def parse_transfer(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Message:
     """Read a message of a transfer process."""
-    document = decode(raw)
+    document = decode(raw, contexts)
     kind = type_of(document)
     if kind not in _TRANSFER_TYPES:
         raise ProtocolError(f"expected a message of a transfer process, got @type {kind!r}")
     move = _TRANSFER_TYPES[kind]
     content: Content = None
     if move is Move.REQUEST:
-        content = TransferRequest(AgreementId(text(document, "agreementId")), text(document, "format"))
+        content = TransferRequest(AgreementId(text(document, "agreementId")), _format(document))
     elif move is Move.START:
         content = _door_address(document.get("dataAddress"))
     elif move in {Move.SUSPEND, Move.TERMINATE}:
@@ -174,15 +220,7 @@ def render_transfer(message: Message, base: str) -> tuple[str, bytes]:
             document["agreementId"] = agreement_id
             document["format"] = format_name
         case DoorAddress(endpoint, token):
-            document["dataAddress"] = {
-                "@type": "DataAddress",
-                "endpointType": ENDPOINT_TYPE,
-                "endpoint": endpoint,
-                "endpointProperties": [
-                    {"@type": "EndpointProperty", "name": "authorization", "value": token},
-                    {"@type": "EndpointProperty", "name": "authType", "value": "bearer"},
-                ],
-            }
+            document["dataAddress"] = _render_door(endpoint, token)
         case Reason() as reason:
             document |= _render_reason(reason)
         case _:
@@ -208,47 +246,73 @@ def render_state(kind: str, consumer_pid: str, provider_pid: str, state: State) 
     )
 
 
+def page(catalog: bytes, offset: int, limit: int | None) -> bytes:
+    """Cut a catalogue down to the datasets asked for; an empty list is left out, as the schema wants."""
+    document = canonical.decode(catalog, max_bytes=len(catalog))
+    datasets = document.get("dataset") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(datasets, list):
+        return catalog
+    left = {key: item for key, item in document.items() if key != "dataset"}
+    cut = datasets[offset:] if limit is None else datasets[offset : offset + limit]
+    return canonical.encode(left | ({"dataset": cut} if cut else {}))
+
+
 def render_error(kind: str, consumer_pid: str, provider_pid: str, code: int, reason: str) -> bytes:
     """Write an error body; `kind` is ContractNegotiationError, TransferError or CatalogError."""
     document: dict[str, Json] = {"@context": [CONTEXT], "@type": kind, "code": str(code)}
     if kind != "CatalogError":
         document |= {"consumerPid": consumer_pid or "unknown", "providerPid": provider_pid or "unknown"}
     if reason:
-        document["reason"] = [reason[:500]]
+        document["reason"] = [_plain(reason)]
     return canonical.encode(document)
 
 
 def read_state(raw: bytes) -> tuple[State | None, ProcessId | None, ProcessId | None]:
-    """Read state, consumerPid and providerPid of an answer, as far as it has them."""
+    """Read state, consumerPid and providerPid of an answer, as far as it has them.
+
+    A party may answer 2xx with anything or nothing: what cannot be read is not there.
+    """
     try:
         document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        short = _short(document, MAX_DEPTH) if isinstance(document, dict) else {}
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, MalformedError):
         return None, None, None
-    short = _short(document, MAX_DEPTH) if isinstance(document, dict) else {}
     if not isinstance(short, dict):
         return None, None, None
     state = short.get("state")
-    name = state.removeprefix(DSPACE).removeprefix("dspace:") if isinstance(state, str) else ""
+    name = _value(state) if isinstance(state, str) else ""
     known = name in tuple(State) and name != State.INITIAL
-    consumer, provider = short.get("consumerPid"), short.get("providerPid")
-    return (
-        State(name) if known else None,
-        ProcessId(consumer) if isinstance(consumer, str) else None,
-        ProcessId(provider) if isinstance(provider, str) else None,
-    )
+    return State(name) if known else None, _pid(short, "consumerPid"), _pid(short, "providerPid")
+
+
+def _pid(document: dict[str, Json], key: str) -> ProcessId | None:
+    try:
+        found = optional_text(document, key)
+    except MalformedError:
+        return None
+    return None if found is None else ProcessId(found)
+
+
+def _value(term: str) -> str:
+    """The short name of a term that stands as a value."""
+    return term.removeprefix(DSPACE).removeprefix("dspace:")
 
 
 def _short(value: Json, depth: int) -> Json:
-    """Take the protocol's own prefix off every key; the values of a policy keep theirs."""
+    """Give every key of an envelope its short name; what else there is keeps its own."""
     if depth == 0:
         raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        return {
-            k.removeprefix(DSPACE).removeprefix("dspace:"): _short(v, depth - 1) for k, v in value.items()
-        }
     if isinstance(value, list):
         return [_short(v, depth - 1) for v in value]
-    return value
+    if not isinstance(value, dict):
+        return value
+    short: dict[str, Json] = {}
+    for key, item in value.items():
+        name = _NAMES.get(key, key)
+        if name in short:  # two readers might take a different one of them
+            raise MalformedError(f"{name} is there twice")
+        short[name] = _short(item, depth - 1)
+    return short
 
 
 def _message(raw: bytes, document: dict[str, Json], move: Move, content: Content) -> Message:
@@ -294,8 +358,13 @@ def _negotiation_path(message: Message) -> str:
 
 
 def _peer(message: Message) -> str:
-    """The receiver's process id. `addressed_to` was put there by the sender's exchange."""
-    return message.addressed_to or ""
+    """The receiver's process id, which it chose itself and which must stay one step of the path."""
+    return path_step(message.addressed_to or "")
+
+
+def path_step(pid: str) -> str:
+    """Write a process id as one step of a path."""
+    return "%2E" * len(pid) if pid in {".", ".."} else quote(pid, safe=":@!$&'()*+,;=")
 
 
 def _reason(document: dict[str, Json]) -> Reason:
@@ -303,9 +372,21 @@ def _reason(document: dict[str, Json]) -> Reason:
     reasons = document.get("reason")
     items = reasons if isinstance(reasons, list) else [reasons]
     return Reason(
-        code[:100] if isinstance(code, str) else "",
-        tuple(r[:500] for r in items[:10] if isinstance(r, str)),
+        _plain(code)[:100] if isinstance(code, str) else "",
+        tuple(_plain(r) for r in items[:10] if isinstance(r, str) and r),
     )
+
+
+def _plain(words: str) -> str:
+    """A stranger's words, short and without control characters: they are stored and shown to people."""
+    return "".join(c if c.isprintable() else " " for c in words[:500])
+
+
+def _format(document: dict[str, Json]) -> str:
+    name = text(document, "format")
+    if len(name) > 100:
+        raise MalformedError("format: expected at most 100 characters")
+    return name
 
 
 def _render_reason(reason: Reason) -> dict[str, Json]:
@@ -317,16 +398,39 @@ def _render_reason(reason: Reason) -> dict[str, Json]:
     return document
 
 
+def _render_door(endpoint: str, token: str) -> Json:
+    """Write a door's address, each property under its short and its full name."""
+    properties = {
+        "authorization": token,
+        "authType": "bearer",
+        "endpoint": endpoint,
+        "endpointType": ENDPOINT_TYPE,
+    }
+    return {
+        "@type": "DataAddress",
+        "endpointType": ENDPOINT_TYPE,
+        "endpoint": endpoint,
+        "endpointProperties": [
+            {"@type": "EndpointProperty", "name": prefix + name, "value": value}
+            for prefix in ("", EDC)
+            for name, value in properties.items()
+        ],
+    }
+
+
 def _door_address(document: Json) -> DoorAddress | None:
     if document is None:
         return None
     if not isinstance(document, dict):
         raise MalformedError("dataAddress: expected an object")
-    endpoint = optional_text(document, "endpoint") or ""
+    found: dict[str, str] = {}
     properties = document.get("endpointProperties") or []
-    token = ""
     for entry in properties if isinstance(properties, list) else [properties]:
-        if isinstance(entry, dict) and entry.get("name") == "authorization":
-            value = entry.get("value")
-            token = value if isinstance(value, str) else ""
+        name, value = (entry.get("name"), entry.get("value")) if isinstance(entry, dict) else (None, None)
+        if isinstance(name, str) and isinstance(value, str):
+            found.setdefault(_value(name.removeprefix(EDC)), value)
+    endpoint = optional_text(document, "endpoint") or found.get("endpoint", "")
+    token = found.get("authorization", "")
+    if len(endpoint) > 2000 or len(token) > MAX_TOKEN or not (endpoint + token).isprintable():
+        raise MalformedError("dataAddress: no such endpoint or token")
     return DoorAddress(endpoint, token)

@@ -2,11 +2,11 @@
 
 Both roles are served under one base address, so a consumer's callback address is its own base. An
 unauthorised party gets 404 (negotiation and transfer bindings): it learns nothing, not even that
-something is there.
+something is there. The first answer to a message of a process, 200 or 400, is the answer to its repeats.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -20,8 +20,10 @@ from entrepot.use import process as transfers
 from entrepot.values import (
     ConflictError,
     Did,
+    Digest,
     EntrepotError,
     MalformedError,
+    MessageId,
     NotFoundError,
     ProcessId,
     ProtocolError,
@@ -29,6 +31,7 @@ from entrepot.values import (
     TrustError,
     UnavailableError,
     canonical,
+    render_digest,
     sha256,
 )
 
@@ -58,6 +61,8 @@ class Services:
     check_callback: Callable[[str, Did], Awaitable[None]]
     """Refuses a callback address that the sender may not name."""
     base_path: str = codec.PATH
+    contexts: Collection[str] = codec.KNOWN_CONTEXTS
+    """The contexts that a message may name; none is ever fetched."""
 
 
 def routes(services: Services) -> list[Route]:
@@ -75,13 +80,16 @@ def routes(services: Services) -> list[Route]:
 
         return member("POST", path, handle)
 
-    async def version(_call: Call) -> Response:
-        return Response(200, _versions(base))
+    def versions(root: str) -> Route:
+        async def handle(_call: Call) -> Response:
+            return Response(200, _versions(base.removeprefix(root)))
+
+        return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle)
 
     catalogue = _Catalogue(services)
     return [
-        Route("GET", "/.well-known/dspace-version", Proof.NONE, version),
-        Route("GET", "/dsp/.well-known/dspace-version", Proof.NONE, version),
+        versions(""),
+        versions(base.rpartition("/")[0]),
         member("POST", "/catalog/request", catalogue.request),
         member("GET", "/catalog/datasets/{id:path}", catalogue.dataset),
         post("/negotiations/request", negotiation, Move.REQUEST),
@@ -118,15 +126,11 @@ class _Catalogue:
 
     async def request(self, call: Call) -> Response:
         try:
-            document = codec.decode(call.body)
-            if codec.type_of(document) != "CatalogRequestMessage":
-                raise ProtocolError("expected a CatalogRequestMessage")
-            if document.get("filter"):
-                raise ProtocolError("filters are not supported here; ask without one")
+            offset, limit = codec.parse_catalog_request(call.body, self.services.contexts)
         except EntrepotError as error:
             return _failed("CatalogError", error)
         body = await self.services.journal.read(lambda c: self.services.catalog(c, call.caller))
-        return Response(200, body)
+        return Response(200, body if (offset, limit) == (0, None) else codec.page(body, offset, limit))
 
     async def dataset(self, call: Call) -> Response:
         wanted = call.path["id"]
@@ -141,7 +145,7 @@ class _Endpoint:
     """The endpoints of one machine: take a message in, or show where a process stands."""
 
     services: Services
-    parse: Callable[[bytes], Message]
+    parse: Callable[[bytes, Collection[str]], Message]
     receive: Callable[[Services, Transaction, Message, Did], Exchange]
     kind: str
 
@@ -149,18 +153,26 @@ class _Endpoint:
         message: Message | None = None
         try:
             sender = _known(call)
-            message = self.parse(call.body)
+            message = self.parse(call.body, self.services.contexts)
+            if "pid" in call.path:
+                message = replace(message, addressed_to=ProcessId(call.path["pid"]))
             await self._check(call, message, sender, allowed)
-            found = message
+        except EntrepotError as error:
+            return self._refused(error, message)
+        found = message
+        try:
             return await self.services.journal.write(lambda tx: self._take_in(tx, call, found, sender))
         except EntrepotError as error:
-            return _failed(f"{self.kind.removesuffix('Process')}Error", error, message)
+            refusal = self._refused(error, message)
+        if refusal.status != 400:  # the same message may be welcome later
+            return refusal
+        heard = self._heard(call, message, sender)
+        return await self.services.journal.write(lambda tx: _remembered(tx, heard, refusal))
 
     async def get(self, call: Call) -> Response:
         found = await self.services.journal.read(lambda c: self._find(c, ProcessId(call.path["pid"])))
         if found is None or found[1] != call.caller or found[0].state is State.INITIAL:
-            kind = f"{self.kind.removesuffix('Process')}Error"
-            return _failed(kind, NotFoundError("there is no such process with you"))
+            return self._refused(NotFoundError("there is no such process with you"))
         return Response(200, self._shown(found[0]))
 
     async def _check(self, call: Call, message: Message, sender: Did, allowed: frozenset[Move]) -> None:
@@ -168,25 +180,38 @@ class _Endpoint:
             raise ProtocolError(f"a message to {message.move} does not belong here")
         pid = call.path.get("pid")
         if pid is None:
-            if not message.callback:
-                raise ProtocolError("a first message names a callbackAddress")
+            first_from_provider = message.move is Move.OFFER
+            known = message.consumer_pid if first_from_provider else message.provider_pid
+            if not message.callback or known is not None:
+                raise ProtocolError("a first message names a callbackAddress, and no process id of ours")
             await self.services.check_callback(message.callback, sender)
         elif message.callback or pid not in {message.consumer_pid, message.provider_pid}:
             raise ProtocolError("the process of the path is not that of the message")
 
     def _take_in(self, tx: Transaction, call: Call, message: Message, sender: Did) -> Response:
         """Answer a repeat as before; else take the message in and remember the answer."""
-        digest = sha256(call.body)
-        scope = ProcessId(call.path.get("pid") or f"{sender} {self.kind}")
-        before = recall_answer(tx, scope, message.id)
+        heard = self._heard(call, message, sender)
+        before = recall_answer(tx, heard.scope, heard.message_id)
         if before is not None:
-            if before.digest != digest:
+            if before.digest != heard.digest:
                 raise ProtocolError("another message came under the same @id")
             return Response(before.status, before.body)
         exchange = self.receive(self.services, tx, message, sender)
         response = Response(200 if "pid" in call.path else 201, self._shown(exchange))
-        remember_answer(tx, scope, message.id, digest, response.status, response.body)
+        remember_answer(tx, heard.scope, heard.message_id, heard.digest, response.status, response.body)
         return response
+
+    def _heard(self, call: Call, message: Message, sender: Did) -> "_Heard":
+        # Ids are the sender's to choose: their digest has one length, and nobody meets another's.
+        scope = canonical.encode([sender, self.kind, call.path.get("pid", "")])
+        return _Heard(
+            ProcessId(render_digest(sha256(scope))),
+            MessageId(render_digest(sha256(message.id.encode()))),
+            sha256(call.body),
+        )
+
+    def _refused(self, error: EntrepotError, message: Message | None = None) -> Response:
+        return _failed(f"{self.kind.removesuffix('Process')}Error", error, message)
 
     def _find(self, connection: Connection, pid: ProcessId) -> tuple[Exchange, Did] | None:
         if self.kind == "TransferProcess":
@@ -201,10 +226,29 @@ class _Endpoint:
         return codec.render_state(self.kind, consumer, provider, exchange.state)
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What is remembered of a message, whatever came of it."""
+
+    scope: ProcessId
+    message_id: MessageId
+    digest: Digest
+
+
 def _known(call: Call) -> Did:
     if call.caller is None:
         raise TrustError("the caller is not known")
     return call.caller
+
+
+def _remembered(tx: Transaction, heard: _Heard, refusal: Response) -> Response:
+    """Remember a refusal. Where a repeat of the message was taken in meanwhile, that answer stands."""
+    before = recall_answer(tx, heard.scope, heard.message_id)
+    if before is None:
+        remember_answer(tx, heard.scope, heard.message_id, heard.digest, refusal.status, refusal.body)
+    elif before.digest == heard.digest:
+        return Response(before.status, before.body)
+    return refusal
 
 
 def _failed(kind: str, error: EntrepotError, message: Message | None = None) -> Response:
