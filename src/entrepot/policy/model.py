@@ -150,7 +150,7 @@ DATE_TIME: Final = Operand(
     ODRL + "dateTime",
     OperandType.TIME,
     Source.OBSERVED,
-    _ORDER,
+    _ORDER | {Operator.EQ, Operator.NEQ},
     "time",
     "the time of use",
     "使用时间",
