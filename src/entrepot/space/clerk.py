@@ -5,7 +5,7 @@ so a pass of the clerk can be repeated at any time, by any number of clerks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from entrepot.identity import Signer
@@ -15,7 +15,7 @@ from entrepot.space.model import FiledContract, Member, Operation, Rules
 from entrepot.values import Clock, UtcTime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Clerk:
     """What it takes to sign for the platform."""
 
@@ -30,6 +30,8 @@ class Clerk:
     """The ledger's height: a transaction names the one it was made at."""
     clock: Clock
     resign: timedelta = timedelta(seconds=30)
+    _listed: list[int] = field(default_factory=list, init=False)
+    """Who was shut out on the list that this clerk has signed last."""
 
     async def work(self) -> int:
         """Do once all that waits to be signed; say how much that was."""
@@ -43,15 +45,20 @@ class Clerk:
         for contract in await self.journal.read(filing.contracts_without_receipt):
             await self._receipt(contract)
             done += 1
+        if await self.journal.read(membership.shut_out) != self._listed:
+            await self.sign_status_list()
+            done += 1
         done += await self.journal.write(endings.end_expired) if await self._any_expired() else 0
         return done
 
     async def sign_status_list(self) -> str:
         """Sign the status list anew and publish it: every `resign`, and after a member was shut out."""
         now = self.clock()
+        listed = await self.journal.read(membership.shut_out)
         signed_at, raw = await self.journal.read(
             lambda c: membership.sign_status_list(c, self.rules, self.identity, now)
         )
+        self._listed = listed
         await self.journal.write(lambda tx: membership.keep_status_list(tx, self.rules, signed_at, raw))
         return raw
 

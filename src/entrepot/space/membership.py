@@ -216,6 +216,11 @@ def keep_credential(tx: Transaction, member: Member, credential: str) -> None:
         audit(tx, AuditEvent(Event.CREDENTIAL, {"member": member.did, "epoch": member.epoch}))
 
 
+def shut_out(connection: Connection) -> list[int]:
+    """The places on the status list that are shut; it only grows."""
+    return store.shut_indexes(connection)
+
+
 def sign_status_list(
     connection: Connection, rules: Rules, signer: Signer, now: UtcTime
 ) -> tuple[UtcTime, str]:

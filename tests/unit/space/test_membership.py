@@ -252,6 +252,19 @@ def claimed(tx: object) -> str:
     return claim(tx, "test", (space.LEDGER,), 0)[0].id
 
 
+def test_the_clerk_signs_the_list_as_soon_as_somebody_is_shut_out(world: World) -> None:
+    """A revocation would wait for the list's next turn."""
+    index = world.join(ALICE).status_index
+    world.journal.write_now(lambda tx: space.suspend(tx, ALICE.did, ""))
+
+    world.clerk_works()
+
+    raw = world.journal.read_now(lambda c: space.published_status_list(c, world.rules))
+    later = world.now + timedelta(seconds=1)
+    assert verify_status_list(raw, OPERATOR.did, OPERATOR.identity.public, later).is_revoked(index)
+    assert world.clerk_works() == 0
+
+
 @pytest.mark.parametrize("shut", ["suspend", "revoke"])
 def test_a_member_that_is_shut_out_is_on_the_next_status_list(world: World, shut: str) -> None:
     """A member would go on using data while the ledger is being asked."""

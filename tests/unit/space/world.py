@@ -130,7 +130,7 @@ class World:
             platform=OPERATOR.did,
             subject_code=CODE,
             place="3502",
-            status_url="https://operator.example/tds/statusList",
+            status_url="https://operator.example/tds/status-list",
             ledger_url="https://operator.example/ledger",
             one_sided_up_to=self.one_sided_up_to,
         )

@@ -106,7 +106,9 @@ class Client:
 
     async def status_list(self, did: Did) -> str:
         """The newest status list that a node has. **It is to be verified, whoever relays it.**"""
-        reply = await self.outgoing("GET", f"{await self._base(did)}/statusList", max_bytes=codec.MAX_BODY)
+        reply = await self.outgoing(
+            "GET", await self._base(did) + codec.STATUS_LIST, max_bytes=codec.MAX_BODY
+        )
         try:
             return _required(reply).body.decode("ascii")
         except UnicodeDecodeError as error:

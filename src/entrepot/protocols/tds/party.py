@@ -81,7 +81,7 @@ def status_list_route(newest: Callable[[], Awaitable[str | None]]) -> Route:
             raise NotFoundError("no status list is known here yet")
         return Response(200, found.encode(), codec.CREDENTIAL)
 
-    return Route("GET", f"{codec.PATH}/statusList", Proof.NONE, relay)
+    return Route("GET", codec.PATH + codec.STATUS_LIST, Proof.NONE, relay)
 
 
 @dataclass(frozen=True, slots=True)
