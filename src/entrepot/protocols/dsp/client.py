@@ -19,7 +19,7 @@ from entrepot.journal import Journal, OutboxMessage, Transaction, postpone, sett
 from entrepot.protocols.dsp import codec
 from entrepot.protocols.route import Outgoing, Reply
 from entrepot.use import process as transfers
-from entrepot.values import Did, EntrepotError, ProcessId, UtcTime
+from entrepot.values import Did, EntrepotError, ProcessId, UnavailableError, UtcTime
 
 FIRST_PAUSE: Final = timedelta(milliseconds=100)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -72,29 +72,37 @@ class Correspondence:
             return Meaning.DELIVERED
         reply = await self._post(message, peer.did)
         age = now - message.not_before + pause(message.attempts)
-        status = None if reply is None else reply.status
-        meaning = judge(status, age, self.too_early, expired=now >= message.deadline)
+        status, expired = None if reply is None else reply.status, now >= message.deadline
+        meaning = judge(status, age, self.too_early, expired=expired)
+        state = None
+        if meaning is Meaning.REFUSED:
+            try:
+                state = await self.read_state(peer)
+            except UnavailableError:
+                # What the refusal means is not known before the peer's state is; a repeat is refused again.
+                meaning = meaning if expired else Meaning.AGAIN
         if meaning is Meaning.DELIVERED and reply is not None:
             await self._delivered(message, peer, reply)
         elif meaning is Meaning.AGAIN:
             until = now + pause(message.attempts)
             await self.journal.write(lambda tx: postpone(tx, message.id, until))
         else:
-            state = await self.read_state(peer)
             why = f"the peer answered {status}" if status else "no answer before the deadline"
             await self.journal.write(lambda tx: self._refused(tx, message, state, why))
         return meaning
 
     async def read_state(self, peer: "Peer") -> State | None:
-        """Ask the peer where its side of the process stands."""
+        """Ask the peer where its side of the process stands; None where it shows us none."""
         if peer.pid is None:
             return None
         url = f"{peer.address.rstrip('/')}/{peer.kind}/{codec.path_step(peer.pid)}"
         try:
             headers = {"authorization": await self.authorization(peer.did)}
             reply = await self.outgoing("GET", url, headers=headers)
-        except EntrepotError:
-            return None
+        except EntrepotError as error:
+            raise UnavailableError(f"the peer's state cannot be read now: {error}") from error
+        if judge(reply.status, timedelta(0), timedelta(0), expired=False) is Meaning.AGAIN:
+            raise UnavailableError(f"the peer's state cannot be read now: it answered {reply.status}")
         return codec.read_state(reply.body)[0] if reply.status == 200 else None
 
     async def _post(self, message: OutboxMessage, did: Did) -> Reply | None:
@@ -118,7 +126,10 @@ class Correspondence:
 
         if not await self.journal.write(take_in):
             # The peer took in a move that we had dropped: its state may have gone another way.
-            state = await self.read_state(peer)
+            try:
+                state = await self.read_state(peer)
+            except UnavailableError:
+                return  # its next message, or our next one, will show it
             await self.journal.write(lambda tx: _adopt(tx, peer, state))
 
     def _refused(self, tx: Transaction, message: OutboxMessage, state: State | None, why: str) -> None:

@@ -11,18 +11,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-import structlog
-
 from entrepot import contracts, space
 from entrepot.contracts import (
     NEGOTIATION,
     SIGNED_AS,
     Desk,
-    Move,
     Negotiation,
-    Next,
     Party,
-    Reason,
     Signatory,
     Signature,
     Step,
@@ -41,13 +36,11 @@ from entrepot.values import (
     ProcessId,
     ProtocolError,
     RefusedError,
-    TransitionError,
     TrustError,
     UnavailableError,
     UtcTime,
 )
 
-_log: Final = structlog.get_logger()
 _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (NotFoundError, 404),
     (ConflictError, 409),
@@ -189,10 +182,7 @@ class Signing:
         def end(tx: Transaction) -> None:
             settle(tx, message.id)
             audit(tx, AuditEvent(Event.FAILED, {"negotiation": negotiation_id, "why": why}))
-            try:
-                contracts.move(tx, self.desk, negotiation_id, Next(Move.TERMINATE, Reason("signing", (why,))))
-            except TransitionError:
-                _log.info("signing failed after the end", negotiation=negotiation_id)
+            contracts.step_failed(tx, self.desk, negotiation_id, why)
 
         await self.journal.write(end)
         return Meaning.REFUSED
