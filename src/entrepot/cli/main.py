@@ -164,6 +164,7 @@ def use(
     target: Path,
     *,
     purpose: str | None = None,
+    agreement: str | None = None,
     wait: Annotated[bool, Parameter(negative="")] = False,
     patience: float = 60.0,
     node: Node = HERE,
@@ -180,11 +181,17 @@ def use(
         product_id: The product's code, as the catalogue shows it.
         target: File to be written.
         purpose: What it is used for; the agreement's purpose if not given.
+        agreement: Use this contract and no other; else one in force is found, or a new one is made.
         wait: Wait for a person as long as it takes.
         patience: Seconds after which one who must approve is taken to be a person.
     """
     client = _client(node)
-    body = {"product": product_id, "target": str(target.resolve()), "purpose": purpose}
+    body = {
+        "product": product_id,
+        "target": str(target.resolve()),
+        "purpose": purpose,
+        "agreement": agreement,
+    }
     begun = client.post("/owner/uses", body)
     return _follow(client, begun, wait=wait, patience=patience, as_json=json)
 

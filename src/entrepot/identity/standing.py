@@ -98,3 +98,8 @@ def standing(connection: Connection, membership: Membership, now: UtcTime) -> St
     if not membership.valid_from - LEEWAY <= now <= membership.valid_until:
         return Standing(StandingState.OUT_OF_TIME, age)
     return Standing(StandingState.GOOD, age)
+
+
+def known_dids(connection: Connection, most: int) -> list[Did]:
+    """Members known here, the latest first: any of them may relay a status list."""
+    return store.dids(connection, most)

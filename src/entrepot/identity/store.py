@@ -87,3 +87,9 @@ def keep_list(tx: Transaction, found: StatusList, raw: str) -> None:
         "issuer": found.issuer,
     }
     tx.connection.execute(_KEEP_LIST, values)
+
+
+def dids(connection: Connection, most: int) -> list[Did]:
+    """Members known here, the latest first."""
+    rows = connection.execute(select(_known.c.did).order_by(_known.c.verified_at.desc()).limit(most))
+    return [Did(r.did) for r in rows]

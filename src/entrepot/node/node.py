@@ -84,6 +84,11 @@ class Node:
     def ledger(self) -> LedgerClient:
         return LedgerClient(self.outgoing, self.settings.space.ledger_url, self.log_key)
 
+    @property
+    def status_url(self) -> str:
+        """Where the space's status list lies."""
+        return self.settings.space.platform_url + "/tds/statusList"
+
     def access_token(self, peer: Did) -> str:
         """The token with which this party, and no other, may ask for our credentials."""
         return access_token(self.vault, peer)

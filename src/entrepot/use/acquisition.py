@@ -18,6 +18,7 @@ from entrepot.contracts import (
     Party,
     State,
     Status,
+    agreement_of,
     contracts_held,
     in_force,
     read_negotiation,
@@ -28,6 +29,7 @@ from entrepot.use import acquisition_store as store
 from entrepot.use.model import Acquisition, AcquisitionState
 from entrepot.use.process import Rail, read_process, request_transfer
 from entrepot.values import (
+    AgreementId,
     Digest,
     NotFoundError,
     ProductId,
@@ -42,9 +44,15 @@ class Event(StrEnum):
     ENDED = "use:acquisition:end"
 
 
-def begin(tx: Transaction, product_id: ProductId, purpose: str | None, target: Path) -> Acquisition:
-    """Write down what is wanted."""
-    acquisition = Acquisition(tx.new_id(), product_id, purpose, target)
+def begin(
+    tx: Transaction,
+    product_id: ProductId,
+    purpose: str | None,
+    target: Path,
+    agreement_id: AgreementId | None = None,
+) -> Acquisition:
+    """Write down what is wanted; under this agreement and no other, where one is named."""
+    acquisition = Acquisition(tx.new_id(), product_id, purpose, target, agreement_id=agreement_id)
     store.create(tx, acquisition)
     audit(tx, AuditEvent(Event.BEGUN, {"acquisition": acquisition.id, "product": product_id}))
     return acquisition
@@ -63,7 +71,12 @@ def found(
         artefact=product.artefact,
         size=product.size,
     )
-    contract = usable_contract(tx.connection, product.id, digest, tx.now)
+    if acquisition.agreement_id is None:
+        contract = usable_contract(tx.connection, product.id, digest, tx.now)
+    else:
+        contract = agreement_of(tx.connection, acquisition.agreement_id)
+        if contract is None:
+            raise NotFoundError("there is no such agreement here")
     if contract is not None:
         return _open(tx, rail, known, contract)
     offer = Offer(product.offer_id, product.id, product.policy, product.provider, desk.me)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from entrepot import catalogue, contracts, regulation, space, use
 from entrepot.contracts import Contract, Desk, EndReason, Listing, Offer
 from entrepot.identity import KeyJob, known_member, standing
-from entrepot.journal import Transaction
+from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
 from entrepot.node.http import RawRoute, origin_of
@@ -16,7 +16,16 @@ from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, House, Streams
 from entrepot.use.process import Rail, start_when_in_force
-from entrepot.values import FORMATS, AgreementId, Did, ProcessId, ProductId, ProtocolError, canonical
+from entrepot.values import (
+    FORMATS,
+    AgreementId,
+    Did,
+    NotFoundError,
+    ProcessId,
+    ProductId,
+    ProtocolError,
+    canonical,
+)
 
 DOOR_PATH = "/door/{process}"
 
@@ -58,6 +67,9 @@ class Connector:
         """Our listing of the product that somebody asks for."""
         product = catalogue.product(connection, offer.target)
         if product is None or product.provider != self.node.me:
+            return None
+        ends = contracts.ends_at(product.policy)
+        if ends is not None and ends <= self.node.clock():
             return None
         needs_person = regulation.needs_person(product.grade, self.node.clock().date())
         listed = Offer(product.offer_id, product.id, product.policy, self.node.me)
@@ -119,7 +131,25 @@ class Connector:
 
     async def end_contract(self, agreement_id: AgreementId, reason: EndReason) -> None:
         """End a contract of ours: nothing begins from now on, and what runs is cut; then tell the others."""
-        await self.node.journal.write(lambda tx: contracts.end_contract(tx, agreement_id, reason))
+        node = self.node
+        contract = await node.journal.read(lambda c: contracts.agreement_of(c, agreement_id))
+        if contract is None:
+            raise NotFoundError("there is no such contract here")
+        signer = node.vault.signer(KeyJob.EVIDENCE)
+        notice = tds.sign_end(
+            contract.contract_id, space.PartyReason(reason), node.clock(), new_uuid(), signer
+        )
+
+        def end(tx: Transaction) -> None:
+            if contracts.end_contract(tx, agreement_id, reason):
+                deadline, platform = tx.now + self.desk.deadline, node.settings.space.platform
+                tds.tell_end(tx, notice, contract.contract_id, contract.counterparty, platform, deadline)
+
+        await node.journal.write(end)
+        self.cut(agreement_id)
+
+    def cut(self, agreement_id: AgreementId) -> None:
+        """Cut every stream that runs under a contract."""
         self.streams.stop_agreement(agreement_id)
 
     def received_bytes(self, acquisition_id: str) -> int:
@@ -140,7 +170,7 @@ class Connector:
         return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
 
 
-def connector_part(connector: Connector) -> Part:
+def connector_part(connector: Connector, client: tds.Client) -> Part:
     """Put the role together."""
     node = connector.node
     services = dsp.Services(
@@ -161,12 +191,23 @@ def connector_part(connector: Connector) -> Part:
         node.acquaintance.authorization,
         timedelta(seconds=node.settings.messages.too_early),
     )
+    party = tds.PartyServices(
+        node.journal,
+        connector.desk,
+        node.settings.space.platform,
+        node.acquaintance.document,
+        client.member_card,
+        lambda tx, sender, signed: use.take_in_receipt(tx, connector.house, sender, signed),
+        connector.cut,
+    )
+    signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
     door = DeliveryDoor(node.journal, connector.house, connector.streams)
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
     base = connector.desk.callback
     return Part(
         public=[
             *dsp.routes(services),
+            *tds.party_routes(party),
             RawRoute("GET", DOOR_PATH, Proof.DOOR_TOKEN, door),
         ],
         owner=owner_routes(connector),
@@ -175,7 +216,11 @@ def connector_part(connector: Connector) -> Part:
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
             Loop("tidy", 5.0, connector.tidy),
         ],
-        senders={contracts.DSP: correspondence.send},
+        senders={
+            contracts.DSP: correspondence.send,
+            contracts.SIGNING: signing.send,
+            space.TDS: tds.Notices(node.journal, client).send,
+        },
         settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
         services={"DataService": base, "CatalogService": base},
     )

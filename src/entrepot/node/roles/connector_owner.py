@@ -59,6 +59,8 @@ class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     product: str
     target: str
     purpose: str | None = None
+    agreement: str | None = None
+    """Use this contract and no other."""
 
 
 class EndBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,7 +150,13 @@ class _Api:
         if not target.is_absolute() or not target.parent.is_dir():
             raise RefusedError(f"{target} does not lie in a folder that exists; give an absolute path")
         begun = await self._journal.write(
-            lambda tx: acquisitions.begin(tx, ProductId(body.product), body.purpose, target)
+            lambda tx: acquisitions.begin(
+                tx,
+                ProductId(body.product),
+                body.purpose,
+                target,
+                None if body.agreement is None else AgreementId(body.agreement),
+            )
         )
         return answer(self._acquisition(begun))
 

@@ -8,10 +8,11 @@ import asyncio
 
 import msgspec
 
+from entrepot import space
 from entrepot.identity import KeyJob
 from entrepot.ledger import Follower, Genesis, Witness
 from entrepot.node.node import WITNESS_PATH, Loop, Node, Part
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Proof, Response, Route, tds
 from entrepot.protocols.tlog import audit, follow, witness_routes
 from entrepot.values import UnavailableError, canonical, render_digest
 
@@ -21,7 +22,7 @@ def witness_name(node: Node) -> str:
     return node.me.removeprefix("did:web:")
 
 
-def observer_part(node: Node) -> Part:
+def observer_part(node: Node, client: tds.Client) -> Part:
     """Open the witness of this node; its follower opens when the ledger has been reached once."""
     witness = Witness(
         node.folder / "witness.db",
@@ -58,6 +59,7 @@ def observer_part(node: Node) -> Part:
             Route("POST", "/owner/observer/audit", Proof.OWNER, check),
         ],
         loops=[Loop("follow", 0.5, watch.follow)],
+        senders={space.TDS: tds.Notices(node.journal, client).send},
         close=watch.close,
     )
 

@@ -12,7 +12,7 @@ from entrepot.ledger import RevocationReason, SignedTransaction, Status, Transac
 from entrepot.node.api import answer, read_body
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
-from entrepot.protocols import Call, Proof, Response, Route, dsp
+from entrepot.protocols import Call, Proof, Response, Route, dsp, tds
 from entrepot.space import MemberRole
 from entrepot.values import Did, Grade, canonical, render_digest
 
@@ -35,7 +35,7 @@ def rules_of(node: Node) -> space.Rules:
         platform=node.me,
         subject_code=settings.party.subject_code,
         place=settings.rules.place,
-        status_url=f"{settings.listen.url}/tds/status-list",
+        status_url=f"{settings.listen.url}/tds/statusList",
         ledger_url=settings.space.ledger_url,
         contract_type=settings.rules.contract_type,
         one_sided_up_to=Grade(highest) if highest else None,
@@ -43,7 +43,7 @@ def rules_of(node: Node) -> space.Rules:
     )
 
 
-def platform_part(node: Node) -> Part:
+def platform_part(node: Node, client: tds.Client) -> Part:
     """Put the role together."""
     rules = rules_of(node)
     height = _Height(node)
@@ -65,16 +65,27 @@ def platform_part(node: Node) -> Part:
     async def settled(signed: SignedTransaction, status: Status) -> None:
         await node.journal.write(lambda tx: _settled(tx, signed, status))
 
+    async def sign_list() -> None:
+        await node.acquaintance.take_in_status_list(await clerk.sign_status_list())
+
+    services = tds.PlatformServices(
+        node.journal,
+        rules,
+        node.acquaintance.document,
+        node.vault.signer(KeyJob.EVIDENCE),
+        node.clock,
+    )
     desk = _Catalogue(node)
     ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")
     return Part(
-        public=desk.routes(),
+        public=[*desk.routes(), *tds.platform_routes(services)],
         owner=_owner_routes(node, rules),
         loops=[
             Loop("clerk", 1.0, clerk_works, wakes=True),
-            Loop("status list", node.settings.status.resign, clerk.sign_status_list),
+            Loop("sign status list", node.settings.status.resign, sign_list),
         ],
         settled=dict.fromkeys(ops, settled),
+        senders={space.TDS: tds.Notices(node.journal, client).send},
         services={"CatalogService": node.settings.listen.url + dsp.PATH},
     )
 

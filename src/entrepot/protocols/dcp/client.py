@@ -133,6 +133,7 @@ class Acquaintance:
         self._signer = signer
         self._clock = clock
         self._access_token = access_token
+        self._own: DidDocument | None = None
         self._documents: _Shelf[DidDocument] = _Shelf(clock)
         self._members: _Shelf[Membership] = _Shelf(clock)
 
@@ -184,7 +185,19 @@ class Acquaintance:
 
     async def document(self, did: Did) -> DidDocument:
         """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
+        if self._own is not None and did == self._own.id:
+            return self._own
         return await self._document(did, KEPT)
+
+    def introduce(self, document: DidDocument) -> None:
+        """Make a document known that need not be fetched: our own."""
+        self._own = document
+
+    async def take_in_own_credential(self, credential: str) -> None:
+        """Verify and keep the credential that the platform made out to us."""
+        issuer = await self.document(self._trust.platform)
+        _, membership = self._first_membership([credential], self._trust.me, issuer)
+        await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
 
     async def take_in_status_list(self, raw: str) -> bool:
         """Verify a status list, from whoever relays it, and keep it if it is newer than ours."""
