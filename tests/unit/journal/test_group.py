@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -220,7 +221,7 @@ def test_a_commit_that_fails_is_told_to_all(journal: Journal, file: Path) -> Non
 def test_a_locked_file_is_told_and_not_waited_for_by_each(tmp_path: Path) -> None:
     """Where another process holds the file for too long, those who queue are told together."""
     file = tmp_path / "node.db"
-    with Journal.open(f"sqlite:///{file}?timeout=0.2") as journal:
+    with Journal.open(f"sqlite:///{file}?timeout=0.5") as journal:
         journal.write_now(lambda tx: NOTE.create(tx.connection))
         other = sqlite3.connect(file, isolation_level=None)
         held = Held(journal, note(0))
@@ -232,11 +233,14 @@ def test_a_locked_file_is_told_and_not_waited_for_by_each(tmp_path: Path) -> Non
             calls = [asyncio.create_task(journal.write(note(n))) for n in range(1, 6)]
             return await asyncio.gather(*calls, return_exceptions=True)
 
+        began = time.monotonic()
         results = asyncio.run(while_locked())
+        waited = time.monotonic() - began
         other.execute("ROLLBACK")
         other.close()
 
         assert [type(r) for r in results] == [UnavailableError] * 5
+        assert waited < 3 * 0.5
         assert journal.write_now(note(9)) == 9
     assert notes(file) == [0, 9]
 
@@ -280,7 +284,9 @@ def test_a_savepoint_left_open_is_a_fault(journal: Journal, file: Path) -> None:
         journal.write_now(leave_open)
     with pytest.raises(LookupError):
         journal.write_now(leave_open_and_fail)
-    assert journal.write_now(note(2)) == 2
+    held = Held(journal, leave_open_and_fail)
+    assert queue_behind(journal, held, note(2)) == [2]
+    assert isinstance(held.result.exception(20), LookupError)
     assert notes(file) == [2]
 
 
@@ -332,6 +338,7 @@ def test_closing_finishes_what_is_queued(file: Path) -> None:
         calls = [asyncio.create_task(journal.write(note(n))) for n in range(1, 31)]
         await asyncio.sleep(0)
         closing = asyncio.create_task(asyncio.to_thread(journal.close))
+        await asyncio.sleep(0.05)  # the end of the queue lies behind the thirty by now
         held.go_on.set()
         await closing
         return await asyncio.gather(*calls)
