@@ -98,11 +98,13 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="entrepot-demo-"))
     story = Story()
     organisations = cast_of(root)
+    kept = False
     try:
         walk(story, organisations, root, cars)
         print(f"\n{story.kept} promises kept in {time.monotonic() - story.started:.0f} seconds.")
         if options.keep:
             keep(organisations, root)
+        kept = True
         return 0
     except BrokenPromiseError as error:
         print(f"\nNOT AS PROMISED: {error}\nLogs are in {root}", file=sys.stderr)
@@ -110,7 +112,7 @@ def main() -> int:
     finally:
         for organisation in reversed(list(organisations.values())):
             organisation.stop()
-        if sys.exc_info()[0] is None and not options.keep:
+        if kept:
             shutil.rmtree(root, ignore_errors=True)
 
 
