@@ -46,7 +46,7 @@ def credential(value: object) -> Fact:
     return Fact(value, Source.CREDENTIAL)  # type: ignore[arg-type]  # wrong values are tested too
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(policy=POLICIES, facts=any_facts(), action=ASKED, done=st.sampled_from([(), ("inform",)]))
 def test_the_plan_decides_as_a_plain_reading_of_the_policy_does(
     policy: Policy, facts: dict[str, Fact], action: str, done: tuple[str, ...]
@@ -65,7 +65,6 @@ def test_the_plan_decides_as_a_plain_reading_of_the_policy_does(
     ]
 
 
-@settings(max_examples=200)
 @given(policy=POLICIES, facts=any_facts(), action=ASKED, more=any_facts())
 def test_a_known_verdict_never_changes_when_more_becomes_known(
     policy: Policy, facts: dict[str, Fact], action: str, more: dict[str, Fact]
