@@ -57,7 +57,12 @@ class Organisation:
         self.process = subprocess.Popen(
             [BIN, "run", "--node", self.folder], env=environment(), stdout=log, stderr=log
         )
-        wait_until(f"{self.name} listens", lambda: connects(self.public) and connects(self.owner))
+        wait_until(f"{self.name} listens", self.listens)
+
+    def listens(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise BrokenPromiseError(f"{self.name} ended at its start; see {self.folder / 'log.jsonl'}")
+        return connects(self.public) and connects(self.owner)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

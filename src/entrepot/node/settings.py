@@ -215,7 +215,7 @@ def _toml(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
-        case list():
+        case list() | tuple():
             return "[" + ", ".join(_toml(v) for v in value) + "]"
         case _:
             return json.dumps(str(value), ensure_ascii=False)
