@@ -243,6 +243,12 @@ def test_other_numbers_are_no_persons(space: Any, text: str) -> None:
     assert read_call(space.alpha.register(f"urn:uuid:{text}"))
 
 
+def test_an_operation_that_no_module_has_is_refused(space: Any) -> None:
+    """Well-formed and signed, but nothing that this ledger can do."""
+    body = read_call(space.alpha.batch(1)).body
+    assert space.refused(space.peopled(), space.alpha.make("usage.erase", body)) == "malformed"
+
+
 @pytest.mark.parametrize(
     "product", ["a free text", "数据", "urn:uuid:" + "x" * 200, "urn:uuid:a b", "urn:uuid:a\n", "<script>"]
 )

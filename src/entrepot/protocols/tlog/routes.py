@@ -9,7 +9,7 @@ blocks, meant for every auditor; what is written is signed by a member or by the
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -65,27 +65,33 @@ class Copy:
     """The checkpoint for strangers."""
 
 
+Find: TypeAlias = Callable[[], Copy]
+
+
 def ledger_routes(ledger: EmbeddedLedger, genesis: Genesis, base: str) -> list[Route]:
     """All of a ledger: submitting, following a transaction, and reading, under the path `base`."""
     return [
         Route("POST", f"{base}/transactions", Proof.LOG_SIGNATURE, _submit(ledger), max_bytes=32 << 10),
         Route("GET", f"{base}/transactions/{{id}}", Proof.NONE, _status(ledger)),
         Route("GET", f"{base}/standing", Proof.NONE, _standing(ledger)),
-        *reading_routes(Copy(genesis, ledger.log, ledger.published), base),
+        *reading_routes(lambda: Copy(genesis, ledger.log, ledger.published), base),
     ]
 
 
-def reading_routes(copy: Copy, base: str) -> list[Route]:
-    """What a ledger and a follower serve alike, so that either can be read, audited or refilled from."""
+def reading_routes(find: Find, base: str) -> list[Route]:
+    """What a ledger and a follower serve alike, so that either can be read, audited or refilled from.
+
+    `find` gives the copy, or raises `UnavailableError` while there is none.
+    """
     paths: dict[str, Handler] = {
-        "genesis": _genesis(copy),
-        "checkpoint": _checkpoint(copy),
-        "entries": _entries(copy),
-        "tile/entries/{tile:path}": _entry_tile(copy),
-        "tile/{level}/{tile:path}": _tile(copy),
-        "proof/inclusion": _inclusion(copy),
-        "proof/consistency": _consistency(copy),
-        "proof/transaction/{id}": _transaction_proof(copy),
+        "genesis": _genesis(find),
+        "checkpoint": _checkpoint(find),
+        "entries": _entries(find),
+        "tile/entries/{tile:path}": _entry_tile(find),
+        "tile/{level}/{tile:path}": _tile(find),
+        "proof/inclusion": _inclusion(find),
+        "proof/consistency": _consistency(find),
+        "proof/transaction/{id}": _transaction_proof(find),
     }
     return [Route("GET", f"{base}/{path}", Proof.NONE, handle) for path, handle in paths.items()]
 
@@ -117,69 +123,70 @@ def _standing(ledger: EmbeddedLedger) -> Handler:
     return standing
 
 
-def _genesis(copy: Copy) -> Handler:
+def _genesis(find: Find) -> Handler:
     async def genesis(_call: Call) -> Response:
-        return Response(200, canonical.encode_struct(copy.genesis))
+        return Response(200, canonical.encode_struct(find().genesis))
 
     return genesis
 
 
-def _checkpoint(copy: Copy) -> Handler:
+def _checkpoint(find: Find) -> Handler:
     async def checkpoint(_call: Call) -> Response:
-        return Response(200, _note(copy), _TEXT)
+        return Response(200, _note(find()), _TEXT)
 
     return checkpoint
 
 
-def _entries(copy: Copy) -> Handler:
+def _entries(find: Find) -> Handler:
     async def entries(call: Call) -> Response:
         start, end = _number(call, "start"), _number(call, "end")
         if end - start > MAX_RANGE:
             raise TooLargeError(f"at most {MAX_RANGE} entries at once")
-        return Response(200, codec.encode_bundle(copy.log.entries(start, end)), _BYTES)
+        return Response(200, codec.encode_bundle(find().log.entries(start, end)), _BYTES)
 
     return entries
 
 
-def _entry_tile(copy: Copy) -> Handler:
+def _entry_tile(find: Find) -> Handler:
     async def entry_tile(call: Call) -> Response:
         tile = codec.parse_tile(call.path["tile"])
         start = tile.index * codec.TILE
-        return Response(200, codec.encode_bundle(copy.log.entries(start, start + tile.width)), _BYTES)
+        return Response(200, codec.encode_bundle(find().log.entries(start, start + tile.width)), _BYTES)
 
     return entry_tile
 
 
-def _tile(copy: Copy) -> Handler:
+def _tile(find: Find) -> Handler:
     async def tile(call: Call) -> Response:
         level, wanted = call.path["level"], codec.parse_tile(call.path["tile"])
         if level not in map(str, range(8)):
             raise NotFoundError("no tile at that level")
         start = wanted.index * codec.TILE
-        hashes = copy.log.hashes(8 * int(level), start, start + wanted.width)
+        hashes = find().log.hashes(8 * int(level), start, start + wanted.width)
         return Response(200, b"".join(hashes), _BYTES)
 
     return tile
 
 
-def _inclusion(copy: Copy) -> Handler:
+def _inclusion(find: Find) -> Handler:
     async def inclusion(call: Call) -> Response:
-        path = copy.log.prove_inclusion(_number(call, "number"), _number(call, "size"))
+        path = find().log.prove_inclusion(_number(call, "number"), _number(call, "size"))
         return Response(200, codec.encode_hashes(path), _TEXT)
 
     return inclusion
 
 
-def _consistency(copy: Copy) -> Handler:
+def _consistency(find: Find) -> Handler:
     async def consistency(call: Call) -> Response:
-        path = copy.log.prove_consistency(_number(call, "old"), _number(call, "size"))
+        path = find().log.prove_consistency(_number(call, "old"), _number(call, "size"))
         return Response(200, codec.encode_hashes(path), _TEXT)
 
     return consistency
 
 
-def _transaction_proof(copy: Copy) -> Handler:
+def _transaction_proof(find: Find) -> Handler:
     async def transaction_proof(call: Call) -> Response:
+        copy = find()
         place, note = copy.log.find(_transaction(call)), _note(copy)
         size = parse_checkpoint(decode_note(note).text).size
         if place is None or place[0] >= size:

@@ -157,7 +157,7 @@ class World:
         self.follower = Follower(folder / "follower.db", GENESIS, LOG_KEY)
         self.network.hosts["observer"] = [
             *witness_routes(self.witness, ""),
-            *reading_routes(Copy(GENESIS, self.follower.log, lambda: self.follower.note), "/copy"),
+            *reading_routes(lambda: Copy(GENESIS, self.follower.log, lambda: self.follower.note), "/copy"),
         ]
         self.client = LedgerClient(self.network, "https://ledger/l", LOG_KEY)
         self.copy = LedgerClient(self.network, "https://observer/copy", LOG_KEY)
