@@ -1,7 +1,7 @@
 """Signed tokens in compact form. The algorithm follows from the key; what a header says only has to agree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,9 +22,9 @@ class Token:
     """A token taken apart. **Nothing in it is to be believed before `check_token_signature`.**"""
 
     header: Mapping[str, Json]
-    claims: Mapping[str, Json]
-    signed: bytes
-    signature: bytes
+    claims: Mapping[str, Json] = field(repr=False)
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
 
     @property
     def key_id(self) -> KeyId:

@@ -1,6 +1,6 @@
 """Who is calling: self-issued tokens and presentations, shaped as DCP 1.0 shapes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -31,7 +31,7 @@ class Caller:
     did: Did
     jti: str
     expires_at: UtcTime
-    access_token: str
+    access_token: str = field(repr=False)
 
 
 def issue_id_token(

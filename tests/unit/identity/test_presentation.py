@@ -57,6 +57,17 @@ def test_a_self_issued_token_names_its_caller(suite: str) -> None:
     assert verify(raw, party) == Caller(party.did, "one", START + timedelta(minutes=5), "access")
 
 
+def test_who_logs_a_caller_logs_no_secret() -> None:
+    """The access token opens the caller's credentials, and the token itself is good for some minutes."""
+    raw = issue_id_token(ALICE.identity, ALICE.did, BOB.did, START, "one", "access")
+    token, _ = claimed_did(raw)
+    shown = f"{token!r} {token} {verify(raw)!r} {verify(raw)}"
+
+    assert "access'" not in shown
+    assert raw.rpartition(".")[2] not in shown
+    assert repr(token.signature) not in shown
+
+
 def test_a_token_without_access_token_still_names_its_caller() -> None:
     raw = issue_id_token(ALICE.identity, ALICE.did, BOB.did, START, "one")
 

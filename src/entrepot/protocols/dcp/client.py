@@ -181,7 +181,12 @@ class Acquaintance:
 
         Raises `UnavailableError` where the holder cannot be reached, and `TrustError` for all else.
         """
-        return await self._members.ask(holder, lambda: self._query(holder, access_token))
+        try:
+            return await self._members.ask(holder, lambda: self._query(holder, access_token))
+        except (TrustError, UnavailableError):
+            raise
+        except EntrepotError as error:
+            raise TrustError(f"{holder} shows no membership: {error}") from error
 
     async def document(self, did: Did) -> DidDocument:
         """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
@@ -250,14 +255,11 @@ class Acquaintance:
         if reply.status != 200:
             raise TrustError(f"{holder} shows no membership ({reply.status})")
         issuer = await self.document(self._trust.platform)
-        try:
-            shown = [
-                credential
-                for raw in parse_presentations(reply.body)
-                for credential in verify_presentation(raw, document, self._trust.me, now)
-            ]
-        except EntrepotError as error:
-            raise TrustError(f"{holder} shows no membership: {error}") from error
+        shown = [
+            credential
+            for raw in parse_presentations(reply.body)
+            for credential in verify_presentation(raw, document, self._trust.me, now)
+        ]
         credential, membership = self._first_membership(shown, holder, issuer)
         await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
         return membership
