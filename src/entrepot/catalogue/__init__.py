@@ -1,6 +1,6 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
-from entrepot.catalogue.dcat import SERVED, parse_dataset, render_catalog, render_dataset
+from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.service import (
     Description,
@@ -22,6 +22,7 @@ __all__ = [
     "Product",
     "Resource",
     "attach_resource",
+    "formats_of",
     "is_unchanged",
     "list_product",
     "measure",

@@ -4,10 +4,21 @@ An offer inside a catalogue has no target; empty lists are left out, for the sch
 of our own are full names, so that they survive another connector's JSON-LD.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
-from entrepot.catalogue.model import Product, product_digest
+from entrepot.catalogue.model import (
+    MAX_ID,
+    MAX_SIZE,
+    MAX_TERMS,
+    MAX_TEXT,
+    MAX_VERSION,
+    Product,
+    faults_of,
+    product_digest,
+)
 from entrepot.policy import ENTREPOT, parse_policy, render_policy
 from entrepot.values import (
     FORMATS,
@@ -29,17 +40,27 @@ DCAT: Final = "http://www.w3.org/ns/dcat#"
 SERVED: Final = frozenset({"HttpData-PULL"})
 """Formats that this release serves."""
 
+_NUMBER: Final = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
+
+
+def formats_of(product: Product) -> tuple[str, ...]:
+    """The formats by which a product is used: those served here, else those that its kinds of use have.
+
+    A product never names a format of a kind that it is not offered for, so one that no release serves yet
+    can be seen in the catalogue and cannot be opened.
+    """
+    named = sorted(f for f, kind in FORMATS.items() if kind in product.kinds)
+    return tuple(f for f in named if f in SERVED) or tuple(named)
+
 
 def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
     """Write a product as a dataset."""
     offer: dict[str, Json] = {"@id": product.offer_id, "@type": "Offer"}
-    formats = sorted(f for f, kind in FORMATS.items() if f in SERVED and kind in product.kinds)
-    return {
+    document: dict[str, Json] = {
         "@id": product.id,
         "@type": "Dataset",
         DCT + "title": product.title,
         DCT + "description": product.description,
-        DCAT + "keyword": [*product.keywords],
         DCT + "rights": product.rights,
         DCT + "issued": render_time(product.published_at),
         DCT + "publisher": product.provider,
@@ -52,16 +73,25 @@ def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
         ENTREPOT + "digest": render_digest(product_digest(product)),
         "hasPolicy": [offer | render_policy(product.policy)],
         "distribution": [
-            {"@type": "Distribution", "format": f, "accessService": service_id}
-            for f in formats or ["HttpData-PULL"]
+            {"@type": "Distribution", "format": f, "accessService": service_id} for f in formats_of(product)
         ],
     }
+    if product.keywords:
+        document[DCAT + "keyword"] = [*product.keywords]
+    return document
 
 
 def render_catalog(
-    catalog_id: str, participant: Did, endpoint: str, products: Sequence[Product]
+    catalog_id: str,
+    participant: Did,
+    endpoint: str,
+    products: Sequence[Product],
+    endpoints: Mapping[Did, str] = MappingProxyType({}),
 ) -> dict[str, Json]:
-    """Write the catalogue of one participant."""
+    """Write the catalogue of one participant; what others provide stands in a catalogue of each of them.
+
+    `endpoints` says where those others serve the protocol. Without it, ask them for their DID document.
+    """
     service_id = f"{catalog_id}/service"
     document: dict[str, Json] = {
         "@id": catalog_id,
@@ -69,8 +99,30 @@ def render_catalog(
         "participantId": participant,
         "service": [{"@id": service_id, "@type": "DataService", "endpointURL": endpoint}],
     }
-    if products:
-        document["dataset"] = [render_dataset(p, service_id) for p in products]
+    own = [p for p in products if p.provider == participant]
+    if own:
+        document["dataset"] = [render_dataset(p, service_id) for p in own]
+    others = dict.fromkeys(p.provider for p in products if p.provider != participant)
+    if others:
+        document["catalog"] = [
+            _render_nested(f"{catalog_id}/of/{other}", other, endpoints.get(other), products)
+            for other in others
+        ]
+    return document
+
+
+def _render_nested(
+    catalog_id: str, provider: Did, endpoint: str | None, products: Sequence[Product]
+) -> dict[str, Json]:
+    service_id = f"{catalog_id}/service"
+    document: dict[str, Json] = {
+        "@id": catalog_id,
+        "@type": "Catalog",
+        "participantId": provider,
+        "dataset": [render_dataset(p, service_id) for p in products if p.provider == provider],
+    }
+    if endpoint is not None:
+        document["service"] = [{"@id": service_id, "@type": "DataService", "endpointURL": endpoint}]
     return document
 
 
@@ -82,35 +134,57 @@ def parse_dataset(document: Json) -> tuple[Product, Digest]:
     if not isinstance(document, dict):
         raise MalformedError("dataset: expected an object")
     offers = document.get("hasPolicy")
-    offer = offers[0] if isinstance(offers, list) and offers else offers
-    keywords, kinds = document.get(DCAT + "keyword"), document.get(ENTREPOT + "kindOfUse")
+    offer = offers[0] if isinstance(offers, list) and len(offers) == 1 else offers
+    if not isinstance(offer, dict):
+        raise MalformedError("hasPolicy: expected one offer")
     try:
         product = Product(
-            id=ProductId(_text(document, "@id")),
-            version=int(_text(document, ENTREPOT + "version")),
+            id=ProductId(_text(document, "@id", MAX_ID)),
+            version=_number(document, ENTREPOT + "version", MAX_VERSION),
             title=_text(document, DCT + "title"),
             description=_text(document, DCT + "description"),
-            keywords=tuple(str(k) for k in keywords) if isinstance(keywords, list) else (),
-            provider=Did(_text(document, DCT + "publisher")),
+            keywords=tuple(_texts(document, DCAT + "keyword")),
+            provider=Did(_text(document, DCT + "publisher", 500)),
             grade=Grade(_text(document, ENTREPOT + "grade")),
             rights=_text(document, DCT + "rights"),
-            kinds=frozenset(KindOfUse(str(k)) for k in kinds) if isinstance(kinds, list) else frozenset(),
+            kinds=frozenset(KindOfUse(k) for k in _texts(document, ENTREPOT + "kindOfUse")),
             policy=parse_policy(offer),
-            media_type=_text(document, ENTREPOT + "mediaType"),
-            size=int(_text(document, ENTREPOT + "byteSize")),
+            media_type=_text(document, ENTREPOT + "mediaType", 200),
+            size=_number(document, ENTREPOT + "byteSize", MAX_SIZE),
             artefact=parse_digest(_text(document, ENTREPOT + "artefact")),
             published_at=parse_time(_text(document, DCT + "issued")),
         )
     except ValueError as error:
         raise MalformedError(f"dataset: {error}") from error
+    if faults := faults_of(product):
+        raise MalformedError("; ".join(faults))
+    if offer.get("@id") != product.offer_id:
+        raise MalformedError(f"hasPolicy: the offer of this version is {product.offer_id}")
     stated = parse_digest(_text(document, ENTREPOT + "digest"))
     if stated != product_digest(product):
         raise MalformedError("dataset: the stated digest is not that of what stands there")
     return product, stated
 
 
-def _text(document: dict[str, Json], key: str) -> str:
+def _text(document: dict[str, Json], key: str, most: int = MAX_TEXT) -> str:
     value = document.get(key)
-    if not isinstance(value, str) or len(value) > 10_000:
-        raise MalformedError(f"{key}: expected text")
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]  # JSON-LD writes a list of one and its member alike
+    if not isinstance(value, str) or len(value) > most or "\x00" in value:
+        raise MalformedError(f"{key}: expected text of at most {most} characters")
     return value
+
+
+def _texts(document: dict[str, Json], key: str) -> list[str]:
+    value = document.get(key)
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    if len(items) > MAX_TERMS:
+        raise MalformedError(f"{key}: more than {MAX_TERMS} entries")
+    return [_text({key: item}, key) for item in items]
+
+
+def _number(document: dict[str, Json], key: str, most: int) -> int:
+    text = _text(document, key)
+    if not _NUMBER.fullmatch(text) or int(text) > most:
+        raise MalformedError(f"{key}: expected a number of at most {most}")
+    return int(text)

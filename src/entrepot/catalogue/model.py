@@ -1,7 +1,9 @@
 """What is on offer: resources and the products made of them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from entrepot.policy import Policy, render_policy
 from entrepot.values import (
@@ -16,6 +18,14 @@ from entrepot.values import (
     render_digest,
     sha256,
 )
+
+MAX_ID: Final = 200
+MAX_TEXT: Final = 10_000
+MAX_VERSION: Final = 2**31 - 1
+MAX_SIZE: Final = 2**53 - 1
+MAX_TERMS: Final = 100
+
+_ID: Final = re.compile(r"[A-Za-z0-9:._~@!$&'()*+,;=/-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,23 @@ class Product:
     @property
     def offer_id(self) -> OfferId:
         return OfferId(f"{self.id}#offer-{self.version}")
+
+
+def faults_of(product: Product) -> list[str]:
+    """What no product may be, whoever offers it: a name that no address can hold, words without end."""
+    faults = []
+    if not _ID.fullmatch(product.id) or {".", ".."} & set(product.id.split("/")):
+        faults.append(f"a product's id is at most {MAX_ID} letters, digits and marks of an address")
+    if not 1 <= product.version <= MAX_VERSION or not 0 <= product.size <= MAX_SIZE:
+        faults.append("a product's version or size is no such number")
+    if not product.title.strip():
+        faults.append("a product has a title")
+    if len(product.keywords) > MAX_TERMS:
+        faults.append(f"a product has at most {MAX_TERMS} keywords")
+    words = (product.title, product.description, product.rights, product.media_type, *product.keywords)
+    if any(len(w) > MAX_TEXT or "\x00" in w for w in words) or len(product.media_type) > MAX_ID:
+        faults.append(f"a text of a product has at most {MAX_TEXT} characters, its media type {MAX_ID}")
+    return faults
 
 
 def product_digest(product: Product) -> Digest:

@@ -1,7 +1,10 @@
 """Use cases of the catalogue: attach a resource, offer a product, list another's, withdraw."""
 
 import hashlib
+import os
+import stat
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -10,7 +13,7 @@ from sqlalchemy import Connection
 
 from entrepot import regulation
 from entrepot.catalogue import store
-from entrepot.catalogue.model import Product, Resource, product_digest
+from entrepot.catalogue.model import Product, Resource, faults_of, product_digest
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.policy import Policy, contradictions, parse_policy, render_policy
 from entrepot.values import (
@@ -49,13 +52,22 @@ class Description:
 
 
 def measure(path: Path, media_type: str, resource_id: str) -> Resource:
-    """Read a file once and say what it is. Outside a transaction: it may be long."""
+    """Read a file once and say what it is. Outside a transaction: it may be long.
+
+    A file that somebody writes meanwhile is refused: its digest would be that of no version of it.
+    """
     try:
-        with path.open("rb") as file:
+        # Without O_NONBLOCK a named pipe would be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise MalformedError(f"{path.name} is not a regular file")
             digest = hashlib.file_digest(file, "sha256").digest()
-            found = path.stat()
+            after = path.stat()
     except OSError as error:
         raise MalformedError(f"{path.name} cannot be read: {error.strerror}") from error
+    if _mark(after) != _mark(found):
+        raise MalformedError(f"{path.name} was written to while it was read; attach it when it is finished")
     return Resource(
         resource_id,
         path.resolve(),
@@ -73,11 +85,11 @@ def is_unchanged(resource: Resource) -> bool:
         found = resource.path.stat()
     except OSError:
         return False
-    return (found.st_size, found.st_mtime_ns, found.st_ino) == (
-        resource.size,
-        resource.modified_ns,
-        resource.inode,
-    )
+    return _mark(found) == (resource.size, resource.modified_ns, resource.inode)
+
+
+def _mark(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def attach_resource(tx: Transaction, resource: Resource) -> Resource:
@@ -92,8 +104,9 @@ def offer_product(
     resource = store.read_resource(tx.connection, resource_id)
     if resource is None:
         raise NotFoundError("there is no such resource here")
-    grade = _graded(tx, described)
-    before = store.current(tx.connection, product_id)
+    before = store.newest(tx.connection, product_id)
+    if before is not None and before.provider != provider:
+        raise RefusedError("this product id is another provider's")
     product = Product(
         id=product_id,
         version=1 if before is None else before.version + 1,
@@ -101,7 +114,7 @@ def offer_product(
         description=described.description,
         keywords=described.keywords,
         provider=provider,
-        grade=grade,
+        grade=_graded(described.grade, tx.now.date()),
         rights=described.rights,
         kinds=described.kinds,
         policy=described.policy,
@@ -111,6 +124,7 @@ def offer_product(
         published_at=tx.now,
         resource_id=resource.id,
     )
+    _judge(product, tx.now.date())
     store.offer(tx, product)
     _audit(tx, Event.OFFERED, product)
     return product
@@ -118,24 +132,17 @@ def offer_product(
 
 def list_product(tx: Transaction, product: Product) -> Product:
     """Take another's product into this catalogue (the platform's); the same rules hold as for our own."""
-    known = store.current(tx.connection, product.id)
+    known = store.newest(tx.connection, product.id)
     if known is not None and known.provider != product.provider:
         raise RefusedError("this product id is another provider's")
     if known is not None and known.version >= product.version:
-        if product_digest(known) == product_digest(product):
-            return known
-        raise RefusedError(f"version {known.version} of this product is listed already")
-    _graded(
-        tx,
-        Description(
-            product.title,
-            product.description,
-            product.rights,
-            product.grade,
-            product.kinds,
-            product.policy,
-        ),
-    )
+        if product_digest(known) != product_digest(product):
+            raise RefusedError(f"version {known.version} of this product is listed already")
+        if store.current(tx.connection, known.id) is None:
+            store.relist(tx, known)
+            _audit(tx, Event.LISTED, known)
+        return known
+    _judge(product, tx.now.date())
     store.offer(tx, product)
     _audit(tx, Event.LISTED, product)
     return product
@@ -167,28 +174,36 @@ def resource(connection: Connection, resource_id: str) -> Resource | None:
     return store.read_resource(connection, resource_id)
 
 
-def _graded(tx: Transaction, described: Description) -> Grade:
-    """Judge what is to be offered; give its grade, or refuse with all the reasons."""
-    today = tx.now.date()
-    reasons = []
-    ruling = regulation.may_list(described.grade, today)
+def _graded(grade: Grade | None, today: date) -> Grade:
+    """What nobody has graded is not offered."""
+    if grade is None:
+        ruling = regulation.may_list(None, today)
+        raise RefusedError(f"{ruling.reason} ({ruling.article})")
+    return grade
+
+
+def _judge(product: Product, today: date) -> None:
+    """Refuse what may not be offered, with every reason that stands against it."""
+    reasons = faults_of(product)
+    ruling = regulation.may_list(product.grade, today)
     if not ruling.allowed:
         reasons.append(f"{ruling.reason} ({ruling.article})")
-    if not described.kinds:
+    if not product.kinds:
         reasons.append("a product names the kinds of use it is offered for")
-    for kind in sorted(described.kinds):
-        if described.grade is not None:
-            use = regulation.may_use(described.grade, kind, today)
-            if not use.allowed:
-                reasons.append(f"{use.reason} ({use.article})")
-    reasons += [f"{c.path}: {c.why}" for c in contradictions(described.policy)]
-    if not described.policy.permissions:
+    for kind in sorted(product.kinds):
+        use = regulation.may_use(product.grade, kind, today)
+        if not use.allowed:
+            reasons.append(f"{use.reason} ({use.article})")
+    reasons += [f"{c.path}: {c.why}" for c in contradictions(product.policy)]
+    if not product.policy.permissions:
         reasons.append("the policy permits nothing")
-    if parse_policy(render_policy(described.policy)) != described.policy:
-        reasons.append("the policy does not survive the wire")
-    if reasons or described.grade is None:
+    try:
+        if parse_policy(render_policy(product.policy)) != product.policy:
+            reasons.append("the policy does not survive the wire")
+    except MalformedError as error:
+        reasons.append(f"the policy does not survive the wire: {error}")
+    if reasons:
         raise RefusedError(*reasons)
-    return described.grade
 
 
 def _audit(tx: Transaction, event: Event, product: Product) -> None:

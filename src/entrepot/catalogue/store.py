@@ -67,11 +67,21 @@ _CURRENT: Final = (
     .order_by(_product.c.version.desc())
     .limit(1)
 )
+_NEWEST: Final = (
+    select(_product).where(_product.c.id == bindparam("of")).order_by(_product.c.version.desc()).limit(1)
+)
 _BY_DIGEST: Final = select(_product).where(
     _product.c.id == bindparam("of"), _product.c.digest == bindparam("is_")
 )
 _LISTED: Final = select(_product).where(_product.c.listed).order_by(_product.c.published_at, _product.c.id)
-_UNLIST: Final = update(_product).where(_product.c.id == bindparam("of")).values(listed=False)
+_UNLIST: Final = (
+    update(_product).where(_product.c.id == bindparam("of"), _product.c.listed).values(listed=False)
+)
+_RELIST: Final = (
+    update(_product)
+    .where(_product.c.id == bindparam("of"), _product.c.version == bindparam("at"))
+    .values(listed=True)
+)
 
 
 def attach(tx: Transaction, resource: Resource) -> None:
@@ -127,6 +137,18 @@ def offer(tx: Transaction, product: Product) -> None:
 
 def unlist(tx: Transaction, product_id: ProductId) -> bool:
     return tx.connection.execute(_UNLIST, {"of": product_id}).rowcount > 0
+
+
+def relist(tx: Transaction, product: Product) -> None:
+    """List a version again that was withdrawn."""
+    unlist(tx, product.id)
+    tx.connection.execute(_RELIST, {"of": product.id, "at": product.version})
+
+
+def newest(connection: Connection, product_id: ProductId) -> Product | None:
+    """The newest version that there ever was, listed or withdrawn: it says whose the product is."""
+    row = connection.execute(_NEWEST, {"of": product_id}).first()
+    return None if row is None else _product_of(row)
 
 
 def current(connection: Connection, product_id: ProductId) -> Product | None:
