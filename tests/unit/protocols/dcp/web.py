@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,16 @@ from entrepot.values import Did, EntrepotError, UnavailableError
 MAX_AGE = timedelta(seconds=60)
 
 
+@cache
+def _empty_journal() -> bytes:
+    """A database with every table, made once: it is what takes longest."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        with Journal.open(f"sqlite:///{path}") as journal:
+            journal.create_schema()
+        return path.read_bytes()
+
+
 class Node:
     """One node: its journal on disk, its acquaintance with others, and the routes that it serves."""
 
@@ -30,9 +42,10 @@ class Node:
         self.start()
 
     def start(self) -> None:
-        url = f"sqlite:///{self.web.folder}/{self.party.name}.db"
-        self.journal = Journal.open(url, clock=lambda: self.web.now)
-        self.journal.create_schema()
+        path = self.web.folder / f"{self.party.name}.db"
+        if not path.exists():
+            path.write_bytes(_empty_journal())
+        self.journal = Journal.open(f"sqlite:///{path}", clock=lambda: self.web.now)
         self.meet()
         services = Services(
             me=self.party.did,
