@@ -58,8 +58,8 @@ class Clerk:
         signed_at, raw = await self.journal.read(
             lambda c: membership.sign_status_list(c, self.rules, self.identity, now)
         )
-        self._listed = listed
         await self.journal.write(lambda tx: membership.keep_status_list(tx, self.rules, signed_at, raw))
+        self._listed = listed
         return raw
 
     async def _send(self, operation: Operation) -> None:

@@ -1,12 +1,15 @@
 """One platform for each test, and the small world it stands in."""
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from entrepot.space import MemberRole
 
 
 def _load(name: str, path: Path) -> ModuleType:
@@ -22,6 +25,27 @@ def _load(name: str, path: Path) -> ModuleType:
 
 
 _world = _load("entrepot_space_world", Path(__file__).parent / "world.py")
+
+
+@pytest.fixture(scope="session")
+def peopled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object]:
+    """The folder of a platform with three members and a supervisor, and where its ledger stands."""
+    made = _world.World(tmp_path_factory.mktemp("peopled"))
+    for party in (_world.ALICE, _world.BOB, _world.EVE):
+        made.join(party)
+    made.join(_world.REGULATOR, MemberRole.REGULATOR)
+    made.close()
+    return made.folder, made.head
+
+
+@pytest.fixture
+def members(peopled: tuple[Path, object], tmp_path: Path) -> Iterator[object]:
+    """A platform with three members and a supervisor."""
+    folder, head = peopled
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    made = _world.World(tmp_path, head=head)
+    yield made
+    made.close()
 
 
 @pytest.fixture

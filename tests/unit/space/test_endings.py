@@ -35,14 +35,6 @@ from entrepot.values import (
 AT = render_time(START)
 
 
-@pytest.fixture
-def members(world: World) -> World:
-    for party in (ALICE, BOB, EVE):
-        world.join(party)
-    world.join(REGULATOR, MemberRole.REGULATOR)
-    return world
-
-
 def notice(
     contract_id: ContractId, party: Party = BOB, reason: PartyReason = PartyReason.AGREEMENT, of: str = "e1"
 ) -> Statement[EndNotice]:

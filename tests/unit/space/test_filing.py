@@ -38,13 +38,6 @@ from entrepot.values import (
 )
 
 
-@pytest.fixture
-def members(world: World) -> World:
-    for party in (ALICE, BOB, EVE):
-        world.join(party)
-    return world
-
-
 def test_a_contract_id_is_the_national_code(members: World) -> None:
     """A contract id would be refused by every other node."""
     contract_id = members.contract_id()

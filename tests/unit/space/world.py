@@ -13,7 +13,7 @@ from entrepot.contracts import SIGNED_AS, Agreement, Signatory, Signature, contr
 from entrepot.identity import SUITES, DidDocument, PublicKey, Signer
 from entrepot.journal import Journal, claim, settle
 from entrepot.ledger import Genesis, Refusal, apply_block, genesis_head
-from entrepot.ledger.machine import read_call
+from entrepot.ledger.machine import Head, read_call
 from entrepot.policy import Policy, Rule
 from entrepot.space import Clerk, Member, MemberRole, Rules
 from entrepot.values import (
@@ -107,6 +107,8 @@ class World:
     now: UtcTime = START
     one_sided_up_to: Grade | None = None
     journal: Journal = field(init=False)
+    head: Head | None = None
+    """Where the ledger stands; nothing is the beginning."""
     refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,13 +120,16 @@ class World:
             public=OPERATOR.evidence.public.raw.hex(),
             time=0,
         )
-        self.head = genesis_head(self.genesis)
+        self.head = self.head or genesis_head(self.genesis)
         self.open()
 
     def open(self) -> None:
         """Start the platform, or start it again after it was killed."""
-        self.journal = Journal.open(f"sqlite:///{self.folder / 'platform.db'}", clock=lambda: self.now)
-        self.journal.create_schema()
+        path = self.folder / "platform.db"
+        is_new = not path.exists()
+        self.journal = Journal.open(f"sqlite:///{path}", clock=lambda: self.now)
+        if is_new:
+            self.journal.create_schema()
         self.rules = Rules(
             name="harbour",
             platform=OPERATOR.did,
