@@ -159,37 +159,30 @@ def found(story: Story, who: dict[str, Organisation], root: Path) -> None:
     """Four organisations, each with keys and a database of its own."""
     story.chapter("1  A space is founded, and three organisations join it")
     operator, regulator = who["operator"], who["regulator"]
+    everybody = list(who.values())
     init(operator, "--space", "harbour")
-    for key, roles in (("regulator", ["regulator"]), ("provider", ["provider"]), ("consumer", ["consumer"])):
-        if key == "regulator":
-            operator.start()
-        invitation = root / f"{key}.json"
-        flags = [f for role in roles for f in ("--role", role)]
-        entrepot("member", "invite", invitation, *flags, node=operator)
-        if key == "regulator":
-            made = init(regulator, "--invitation", invitation)
-            operator.stop()
-            entrepot("ledger", "trust-witness", made["witnessKey"], made["witnessUrl"], node=operator)
-            set_fast_status(operator)
-            operator.start()
-        else:
-            init(who[key], "--invitation", invitation)
-    # The regulator was invited before its witness counted: everybody joins the space as it is now.
-    for key in ("regulator", "provider", "consumer"):
-        share_space(operator, who[key])
-        set_fast_status(who[key])
-        allow_calls(who[key], list(who.values()))
-        who[key].start()
-    operator.stop()
-    allow_calls(operator, list(who.values()))
+    adjust(operator, everybody)
     operator.start()
+    guests = {key: who[key] for key in ("regulator", "provider", "consumer")}
+    for key in guests:
+        entrepot("member", "invite", root / f"{key}.json", "--role", key, node=operator)
+    operator.stop()
+    for key, guest in guests.items():
+        made = init(guest, "--invitation", root / f"{key}.json")
+        if guest is regulator:
+            entrepot("ledger", "trust-witness", made["witnessKey"], made["witnessUrl"], node=operator)
+        share_space(operator, guest)
+        adjust(guest, everybody)
+    regulator.start()
+    for organisation in (operator, who["provider"], who["consumer"]):
+        organisation.start()
     story.tell(f"(status lists are good for {STATUS_MAX_AGE} s here, so that a revocation shows quickly)")
     wait_until(
         "three applications",
         lambda: sum(m["state"] == "applied" for m in entrepot("member", "list", node=operator)) == 3,
     )
-    for key in ("regulator", "provider", "consumer"):
-        entrepot("member", "admit", who[key].did, node=operator)
+    for guest in guests.values():
+        entrepot("member", "admit", guest.did, node=operator)
     wait_until(
         "three members in force",
         lambda: sum(m["state"] == "in-force" for m in entrepot("member", "list", node=operator)) == 3,
@@ -504,21 +497,19 @@ def edited(organisation: Organisation) -> Iterator[dict[str, Any]]:
     write_settings(msgspec.convert(plain, Settings), path)
 
 
-def set_fast_status(organisation: Organisation) -> None:
-    with edited(organisation) as settings:
-        settings["status"] = {"max_age": float(STATUS_MAX_AGE), "resign": 1.0, "poll": 1.0}
-
-
 def share_space(operator: Organisation, member: Organisation) -> None:
+    """The invitations were written before the witness was named: everybody joins the space as it is now."""
     with edited(operator) as theirs:
         space = theirs["space"]
     with edited(member) as settings:
         settings["space"] = space
 
 
-def allow_calls(organisation: Organisation, to: list[Organisation]) -> None:
+def adjust(organisation: Organisation, everybody: list[Organisation]) -> None:
+    """Quick status lists, and calls to the others on loopback, which are refused otherwise."""
     with edited(organisation) as settings:
-        settings["outgoing"]["allow_private"] = [f"http://{o.public}" for o in to]
+        settings["status"] = {"max_age": float(STATUS_MAX_AGE), "resign": 1.0, "poll": 1.0}
+        settings["outgoing"]["allow_private"] = [f"http://{o.public}" for o in everybody]
 
 
 def change_one_byte(database: Path) -> int:

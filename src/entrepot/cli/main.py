@@ -52,6 +52,13 @@ def _client(node: Path) -> Any:  # noqa: ANN401 (imported late, so that help sta
     return OwnerClient(node)
 
 
+def _quoted(name: str) -> str:
+    """A name as one segment of a path: a DID holds percent signs of its own."""
+    from urllib.parse import quote
+
+    return quote(name, safe="")
+
+
 @app.command
 def init(
     folder: Path,
@@ -202,7 +209,7 @@ def _follow(client: Any, begun: dict[str, Any], *, wait: bool, patience: float, 
     shown = ""
     since = time.monotonic()
     while True:
-        found = client.get(f"/owner/acquisitions/{begun['id']}")
+        found = client.get(f"/owner/acquisitions/{_quoted(begun['id'])}")
         state = found["state"]
         line = state + (f", waiting for {found['waitingFor']}" if found["waitingFor"] else "")
         if state == "fetching" and found["size"]:
@@ -274,7 +281,7 @@ def admit(did: str, *, node: Node = HERE, json: Json = False) -> int:
 
     Example: entrepot member admit did:web:clinic.example --node operator
     """
-    found = _client(node).post(f"/owner/members/{did}/admit")
+    found = _client(node).post(f"/owner/members/{_quoted(did)}/admit")
     show(found, as_json=json, text=f"{did}: {found['state']}")
     return Exit.DONE
 
@@ -289,7 +296,7 @@ def revoke(did: str, *, reason: str = "breach", node: Node = HERE, json: Json = 
         did: Whom.
         reason: withdrawal, breach or order.
     """
-    found = _client(node).post(f"/owner/members/{did}/revoke", {"reason": reason})
+    found = _client(node).post(f"/owner/members/{_quoted(did)}/revoke", {"reason": reason})
     show(found, as_json=json, text=f"{did}: {found['state']}")
     return Exit.DONE
 
@@ -339,7 +346,7 @@ def withdraw(product_id: str, *, node: Node = HERE, json: Json = False) -> int:
 
     Example: entrepot product withdraw 6913...X --node clinic
     """
-    found = _client(node).post(f"/owner/products/{product_id}/withdraw")
+    found = _client(node).post(f"/owner/products/{_quoted(product_id)}/withdraw")
     show(found, as_json=json, text=f"{product_id}: not on offer")
     return Exit.DONE
 
@@ -366,7 +373,7 @@ def stop(agreement: str, *, reason: str = "agreement", node: Node = HERE, json: 
         agreement: The agreement's id.
         reason: agreement or breach.
     """
-    found = _client(node).post(f"/owner/contracts/{agreement}/end", {"reason": reason})
+    found = _client(node).post(f"/owner/contracts/{_quoted(agreement)}/end", {"reason": reason})
     show(found, as_json=json, text=f"{agreement}: ended ({found['ended']})")
     return Exit.DONE
 
@@ -389,7 +396,7 @@ def approve(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> in
 
     Example: entrepot negotiation approve urn:uuid:... --node clinic
     """
-    found = _client(node).post(f"/owner/negotiations/{negotiation_id}/approve")
+    found = _client(node).post(f"/owner/negotiations/{_quoted(negotiation_id)}/approve")
     show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
     return Exit.DONE
 
@@ -400,7 +407,7 @@ def reject(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> int
 
     Example: entrepot negotiation reject urn:uuid:... --node clinic
     """
-    found = _client(node).post(f"/owner/negotiations/{negotiation_id}/reject")
+    found = _client(node).post(f"/owner/negotiations/{_quoted(negotiation_id)}/reject")
     show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
     return Exit.DONE
 
@@ -441,7 +448,7 @@ def export(use_id: str, folder: Path, *, node: Node = HERE, json: Json = False) 
     import io
     import zipfile
 
-    raw = _client(node).raw(f"/owner/evidence/{use_id}")
+    raw = _client(node).raw(f"/owner/evidence/{_quoted(use_id)}")
     folder.mkdir(parents=True, exist_ok=False)
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         names = archive.namelist()
