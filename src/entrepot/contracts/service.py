@@ -169,17 +169,37 @@ def request_contract(
     tx: Transaction, desk: Desk, provider: Did, address: str, offer: Offer, product_digest: Digest | None
 ) -> Negotiation:
     """Ask a provider for a contract on `offer`; the negotiation then goes by itself."""
-    offer = replace(offer, assigner=provider, assignee=desk.me)
+    return _begin(tx, desk, Party.CONSUMER, provider, address, offer, product_digest)
+
+
+def offer_contract(
+    tx: Transaction, desk: Desk, consumer: Did, address: str, offer: Offer, product_digest: Digest | None
+) -> Negotiation:
+    """Offer a consumer a contract that it has not asked for."""
+    return _begin(tx, desk, Party.PROVIDER, consumer, address, offer, product_digest)
+
+
+def _begin(
+    tx: Transaction,
+    desk: Desk,
+    party: Party,
+    peer: Did,
+    address: str,
+    offer: Offer,
+    product_digest: Digest | None,
+) -> Negotiation:
+    assigner, assignee = (peer, desk.me) if party is Party.CONSUMER else (desk.me, peer)
+    offer = replace(offer, assigner=assigner, assignee=assignee)
     negotiation = Negotiation(
-        exchange=Exchange(ProcessId(tx.new_id()), Party.CONSUMER),
-        counterparty=provider,
+        exchange=Exchange(ProcessId(tx.new_id()), party),
+        counterparty=peer,
         address=address,
         offer=offer,
         asked=offer,
         signing=Signing(product_digest=product_digest),
     )
     store.create(tx, negotiation)
-    return _move(tx, desk, negotiation, Next(Move.REQUEST, offer))
+    return _move(tx, desk, negotiation, Next(Move.REQUEST if party is Party.CONSUMER else Move.OFFER, offer))
 
 
 def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, published: Published) -> Negotiation:

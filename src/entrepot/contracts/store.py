@@ -1,5 +1,6 @@
 """Tables of negotiations, of every version of their terms, and of contracts."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -110,8 +111,10 @@ _BY_MESSAGE: Final = select(_negotiation).where(
     )
 )
 _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
-_UPDATE: Final = update(_negotiation).where(
-    _negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected")
+_UPDATE: Final = (
+    update(_negotiation)
+    .where(_negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected"))
+    .values({c: bindparam(f"to_{c.name}") for c in _negotiation.c if c.name not in {"id", "created_at"}})
 )
 _LAST_TERMS: Final = select(func.max(_terms.c.number)).where(_terms.c.negotiation_id == bindparam("of"))
 _TERMS_OF: Final = select(_terms).where(_terms.c.negotiation_id == bindparam("of")).order_by(_terms.c.number)
@@ -133,9 +136,10 @@ def create(tx: Transaction, negotiation: Negotiation) -> None:
 
 def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> None:
     """Write a negotiation over the version it was read at; a later writer gets `ConflictError`."""
-    values = _row(negotiation)
-    of = values.pop("id")
-    done = tx.connection.execute(_UPDATE.values(**values), {"of": of, "expected": expected_version})
+    row = _row(negotiation)
+    of = row.pop("id")
+    values = {f"to_{name}": value for name, value in row.items()}
+    done = tx.connection.execute(_UPDATE, values | {"of": of, "expected": expected_version})
     if done.rowcount != 1:
         raise ConflictError(f"negotiation {of} has moved on from version {expected_version}")
 
@@ -258,9 +262,9 @@ def _negotiation_of(row: "Row[Any]") -> Negotiation:
         ),
         counterparty=Did(row.counterparty),
         address=row.address,
-        offer=parse_offer(canonical.decode(row.offer)),
-        asked=parse_offer(canonical.decode(row.asked)),
-        agreement=None if row.agreement is None else parse_agreement(canonical.decode(row.agreement)),
+        offer=_offer_of(row.offer),
+        asked=_offer_of(row.asked),
+        agreement=None if row.agreement is None else _agreement_of(row.agreement),
         signing=Signing(
             contract_id=None if row.contract_id is None else ContractId(row.contract_id),
             product_digest=None if row.product_digest is None else Digest(row.product_digest),
@@ -275,3 +279,14 @@ def _negotiation_of(row: "Row[Any]") -> Negotiation:
         problem=row.problem,
         created_at=row.created_at,
     )
+
+
+# A negotiation is read at each of its messages, and its terms hardly ever change between two of them.
+@lru_cache(maxsize=1000)
+def _offer_of(raw: bytes) -> Offer:
+    return parse_offer(canonical.decode(raw))
+
+
+@lru_cache(maxsize=1000)
+def _agreement_of(raw: bytes) -> Agreement:
+    return parse_agreement(canonical.decode(raw))

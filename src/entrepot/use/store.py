@@ -112,8 +112,10 @@ _BY_MESSAGE: Final = select(_process).where(
 )
 _BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
 _ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
-_UPDATE: Final = update(_process).where(
-    _process.c.id == bindparam("of"), _process.c.version == bindparam("expected")
+_UPDATE: Final = (
+    update(_process)
+    .where(_process.c.id == bindparam("of"), _process.c.version == bindparam("expected"))
+    .values({c: bindparam(f"to_{c.name}") for c in _process.c if c.name not in {"id", "created_at"}})
 )
 _HANG: Final = insert(_door)
 _SHUT: Final = delete(_door).where(_door.c.process_id == bindparam("of"))
@@ -152,9 +154,10 @@ def create(tx: Transaction, process: TransferProcess) -> None:
 
 def save(tx: Transaction, process: TransferProcess, expected_version: int) -> None:
     """Write a process over the version it was read at; a later writer gets `ConflictError`."""
-    values = _row(process)
-    of = values.pop("id")
-    done = tx.connection.execute(_UPDATE.values(**values), {"of": of, "expected": expected_version})
+    row = _row(process)
+    of = row.pop("id")
+    values = {f"to_{name}": value for name, value in row.items()}
+    done = tx.connection.execute(_UPDATE, values | {"of": of, "expected": expected_version})
     if done.rowcount != 1:
         raise ConflictError(f"transfer process {of} has moved on from version {expected_version}")
 
