@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from entrepot_space_world import ALICE, BOB, EVE, OPERATOR, REGULATOR, Party, World
 
@@ -229,7 +229,7 @@ class Net:
         scope = {
             "type": "http",
             "method": method,
-            "path": parts.path,
+            "path": unquote(parts.path),  # as a server gives it
             "query_string": parts.query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
         }
