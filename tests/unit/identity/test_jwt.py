@@ -101,6 +101,13 @@ def test_any_text_is_a_token_or_refused(raw: str) -> None:
     assert raw.startswith(token.signed.decode() + ".")
 
 
+def test_a_token_has_three_parts() -> None:
+    """A good token with something behind it is another token, and would count as one not seen before."""
+    for raw in (SIGNED.rpartition(".")[0], SIGNED + ".", SIGNED + ".AAAA", "." + SIGNED):
+        with pytest.raises(MalformedError, match="three parts"):
+            parse_token(raw)
+
+
 @given(header=st.none() | st.integers() | st.lists(st.integers(), max_size=2), claims=st.none() | st.text())
 def test_parts_that_are_no_objects_are_refused(header: object, claims: object) -> None:
     with pytest.raises(MalformedError):
