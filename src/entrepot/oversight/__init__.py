@@ -1,0 +1,33 @@
+"""Who watches? Evidence packages of single uses, and their verification."""
+
+from entrepot.oversight.archive import pack, unpack, write_folder
+from entrepot.oversight.evidence import (
+    EvidenceError,
+    LogEntry,
+    OpenedRecord,
+    choose_entries,
+    export_evidence,
+)
+from entrepot.oversight.trust import write_policy
+from entrepot.oversight.verify import EXIT_CODES as EVIDENCE_EXIT_CODES
+from entrepot.oversight.verify import Report as EvidenceReport
+from entrepot.oversight.verify import read_folder as read_evidence
+from entrepot.oversight.verify import render as render_evidence_report
+from entrepot.oversight.verify import verify as verify_evidence
+
+__all__ = [
+    "EVIDENCE_EXIT_CODES",
+    "EvidenceError",
+    "EvidenceReport",
+    "LogEntry",
+    "OpenedRecord",
+    "choose_entries",
+    "export_evidence",
+    "pack",
+    "read_evidence",
+    "render_evidence_report",
+    "unpack",
+    "verify_evidence",
+    "write_folder",
+    "write_policy",
+]
