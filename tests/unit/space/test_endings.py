@@ -16,7 +16,6 @@ from entrepot.space import (
     EndNotice,
     FilingConflictError,
     FilingState,
-    MemberRole,
     Notice,
     PartyReason,
     Statement,
@@ -293,10 +292,14 @@ def test_a_statement_with_a_changed_byte_is_refused(data: st.DataObject) -> None
     raw[at] ^= data.draw(st.integers(1, 255))
 
     with pytest.raises(EntrepotError):
-        changed = space.read_statement(bytes(raw), StopOrder)
-        space.verify_statement(
-            space.STOP_ORDER, changed, REGULATOR.evidence.key_id, REGULATOR.evidence.public
-        )
+        verified(bytes(raw))
+
+
+def verified(raw: bytes) -> StopOrder:
+    key = REGULATOR.evidence
+    return space.verify_statement(
+        space.STOP_ORDER, space.read_statement(raw, StopOrder), key.key_id, key.public
+    )
 
 
 @given(

@@ -4,6 +4,7 @@ import base64
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from entrepot_space_world import (
     ALICE,
@@ -12,6 +13,7 @@ from entrepot_space_world import (
     EVE,
     OPERATOR,
     REGULATOR,
+    START,
     Party,
     World,
     both_sign,
@@ -19,22 +21,34 @@ from entrepot_space_world import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot import space
+from entrepot import catalogue, space
 from entrepot.catalogue import product_digest
-from entrepot.contracts import SIGNED_AS, Signatory, open_envelope, seal_envelope
+from entrepot.contracts import (
+    SIGNED_AS,
+    Agreement,
+    Signatory,
+    Signature,
+    contract_payload,
+    open_envelope,
+    seal_envelope,
+)
+from entrepot.journal import claim, settle
 from entrepot.ledger import RevocationReason
 from entrepot.policy import OPERANDS, Atom, Operator, Policy, Rule
 from entrepot.space import FilingConflictError, FilingState, MemberRole
 from entrepot.values import (
+    AgreementId,
     ContractId,
     EntrepotError,
     Grade,
     KeyId,
     MalformedError,
     NotFoundError,
+    ProductId,
     RefusedError,
     TrustError,
     is_checked,
+    sha256,
 )
 
 
@@ -129,16 +143,13 @@ def test_bytes_that_are_no_envelope_are_refused(raw: bytes) -> None:
 
 
 def _payload() -> bytes:
-    from entrepot.contracts import Agreement, contract_payload
-    from entrepot.values import AgreementId, ProductId, sha256
-
     agreement = Agreement(
         id=AgreementId("a"),
         target=ProductId("urn:product:weather"),
         policy=Policy(permissions=(Rule("use"),)),
         assigner=ALICE.did,
         assignee=BOB.did,
-        timestamp=__import__("datetime").datetime(2026, 11, 25, tzinfo=__import__("datetime").UTC),
+        timestamp=START,
     )
     return contract_payload(agreement, ContractId("C" * 47), sha256(b"product"))
 
@@ -176,8 +187,6 @@ def test_a_signature_under_something_else_is_none_of_a_contract() -> None:
 
 
 def contract_signature(party: Party, data: bytes) -> object:
-    from entrepot.contracts import Signature
-
     return Signature.of(party.evidence.key_id, Signatory.CONSUMER, party.evidence.sign(data))
 
 
@@ -299,8 +308,6 @@ def test_a_contract_that_has_expired_is_not_filed(members: World) -> None:
 
 def test_a_filing_that_the_ledger_refuses_can_be_tried_again(members: World) -> None:
     """A contract would be stuck, with an id that nobody can use."""
-    from entrepot.journal import claim, settle
-
     contract_id = members.contract_id()
     envelope = both_sign(members.payload(contract_id, members.product()))
     members.file(envelope)
@@ -379,9 +386,6 @@ def test_a_product_is_registered_by_its_providers_own_signature(members: World) 
 
 def test_a_product_that_the_ledger_refuses_is_not_offered(members: World) -> None:
     """A product would be found on which no contract can ever be filed."""
-    from entrepot import catalogue
-    from entrepot.journal import claim
-
     listed = members.product()
     product = replace(listed, id="urn:product:tides")
     listing = space.ProductListing(product, space.sign_registration(product, CHAIN, 0, ALICE.evidence))
@@ -398,8 +402,6 @@ def test_a_product_that_the_ledger_refuses_is_not_offered(members: World) -> Non
 
 def test_a_regulator_is_a_regulator_on_the_ledger_too(world: World) -> None:
     """A supervisor could order a stop here that the ledger does not let it record."""
-    import msgspec
-
     world.join(REGULATOR, MemberRole.REGULATOR)
 
     stored = msgspec.json.decode(world.head.state.get(f"members/{REGULATOR.did}"))

@@ -1,9 +1,11 @@
 """Who is a member: invitations, applications, the ledger's word, the status list."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from entrepot_space_world import ALICE, BOB, EVE, OPERATOR, START, World
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from entrepot import space
 from entrepot.identity import verify_membership, verify_status_list
+from entrepot.journal import claim, settle
 from entrepot.ledger import RevocationReason
 from entrepot.space import LIFE, SHUT, InvitationError, MemberRole, MemberState, Step
 from entrepot.values import (
@@ -21,6 +24,7 @@ from entrepot.values import (
     RefusedError,
     TransitionError,
     TrustError,
+    canonical,
     is_checked,
 )
 
@@ -146,10 +150,6 @@ def test_nobody_applies_with_anothers_keys(world: World) -> None:
 
 
 def replace_body(application: space.Application, **changed: object) -> space.Application:
-    import msgspec
-
-    from entrepot.values import canonical
-
     body = msgspec.structs.replace(application.body, **changed)
     return replace(application, body=body, payload=canonical.encode_struct(body))
 
@@ -165,8 +165,6 @@ def test_an_application_is_bound_to_its_invitation(world: World) -> None:
 
 
 def invitation_of(raw: bytes) -> bytes:
-    import json
-
     return json.loads(raw)["invitation"].encode()
 
 
@@ -239,7 +237,7 @@ def test_a_member_that_the_ledger_refuses_is_none(world: World) -> None:
     world.apply(ALICE, ALICE.application(world.invite()))
     world.journal.write_now(lambda tx: space.admit(tx, ALICE.did))
     world.clerk_works()
-    name = world.journal.write_now(lambda tx: claimed(tx))
+    name = world.journal.write_now(claimed)
 
     world.journal.write_now(lambda tx: space.ledger_refused(tx, name, "exists"))
 
@@ -247,8 +245,6 @@ def test_a_member_that_the_ledger_refuses_is_none(world: World) -> None:
 
 
 def claimed(tx: object) -> str:
-    from entrepot.journal import claim
-
     return claim(tx, "test", (space.LEDGER,), 0)[0].id
 
 
@@ -385,7 +381,7 @@ def test_the_ledgers_answer_counts_once(world: World) -> None:
     world.apply(ALICE, ALICE.application(world.invite()))
     world.journal.write_now(lambda tx: space.admit(tx, ALICE.did))
     world.clerk_works()
-    name = world.journal.write_now(lambda tx: claimed(tx))
+    name = world.journal.write_now(claimed)
 
     answers = [world.journal.write_now(lambda tx: space.ledger_committed(tx, name)) for _ in range(2)]
     answers.append(world.journal.write_now(lambda tx: space.ledger_refused(tx, name, "exists")))
@@ -399,9 +395,7 @@ def test_a_transaction_that_was_lost_is_signed_anew(world: World) -> None:
     world.apply(ALICE, ALICE.application(world.invite()))
     world.journal.write_now(lambda tx: space.admit(tx, ALICE.did))
     world.clerk_works()
-    lost = world.journal.write_now(lambda tx: claimed(tx))
-    from entrepot.journal import settle
-
+    lost = world.journal.write_now(claimed)
     world.journal.write_now(lambda tx: settle(tx, lost))
     world.head = replace(world.head, height=world.head.height + 1)
 

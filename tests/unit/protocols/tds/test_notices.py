@@ -8,9 +8,11 @@ from entrepot_space_world import ALICE, BOB, EVE, OPERATOR, REGULATOR, Party
 from entrepot_tds_net import Net
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from entrepot import space
 from entrepot.contracts import EndReason, Status
+from entrepot.journal import claim
 from entrepot.ledger import Receipt, sign_receipt
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.space import EndNotice, FilingState, Notice, PartyReason
@@ -192,8 +194,6 @@ def test_a_receipt_reaches_its_provider_as_it_was_signed(net: Net) -> None:
 
 def test_a_notice_that_is_refused_is_given_up_and_written_down(net: Net) -> None:
     """A notice that nobody takes would be sent for ever, or vanish without a trace."""
-    from sqlalchemy import text
-
     net.contract()
     net.node(EVE).tell(ALICE, Notice.CONTRACT_END, end(net, ContractId("1" * 47), EVE))
 
@@ -212,8 +212,6 @@ def test_a_notice_past_its_deadline_is_given_up(net: Net) -> None:
     node = net.node(EVE)
     node.tell(ALICE, Notice.CONTRACT_END, end(net, ContractId("1" * 47), EVE))
     net.run(rounds=3)
-    from entrepot.journal import claim
-
     net.world.later(days=2)
     (message,) = node.journal.write_now(lambda tx: claim(tx, "test", (space.TDS,), 0))
 

@@ -1,16 +1,18 @@
 """What a platform answers to members and to those who want to become one."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from entrepot_space_world import ALICE, BOB, CHAIN, EVE, OPERATOR, REGULATOR, Party
+from entrepot_space_world import ALICE, BOB, CHAIN, EVE, OPERATOR, REGULATOR, Party, World, both_sign
 from entrepot_tds_net import NAMES, Net, url_of
 
 from entrepot import catalogue, space
 from entrepot.catalogue import Product, product_digest
+from entrepot.contracts import Signatory, seal_envelope
 from entrepot.identity import to_base64url, verify_membership, verify_status_list
-from entrepot.protocols import Proof, tds
+from entrepot.protocols import Call, Proof, Reply, tds
 from entrepot.space import FilingState, MemberRole, Rules
 from entrepot.values import (
     ConflictError,
@@ -28,7 +30,7 @@ DAVE = Party("dave")
 
 
 @pytest.fixture
-def dave(net: Net) -> Party:
+def dave() -> Iterator[Party]:
     """Somebody who is no member yet."""
     NAMES[DAVE.did] = DAVE
     yield DAVE
@@ -67,8 +69,6 @@ def test_nothing_is_fetched_for_a_stranger_without_an_invitation(net: Net, dave:
         world.journal, world.rules, document, OPERATOR.evidence, lambda: world.now
     )
     route = next(r for r in tds.platform_routes(services) if r.path.endswith("membershipApplication"))
-    from entrepot.protocols import Call
-
     with pytest.raises(TrustError):
         asyncio.run(route.handle(Call({}, dave.application("guessed"), {})))
     assert asked == []
@@ -111,8 +111,6 @@ def test_a_member_card_is_signed_by_the_platform(net: Net) -> None:
 
 def test_a_did_with_a_port_finds_its_member_card(net: Net) -> None:
     """A DID holds a percent sign, which an address would decode."""
-    from entrepot_space_world import World
-
     party = Party("10.0.0.1%3A8443")
     world: World = net.world
     world.join(party)
@@ -195,10 +193,6 @@ def test_a_contract_id_is_for_members_and_the_same_each_time(net: Net) -> None:
 
 def test_a_contract_is_filed_over_the_wire_and_every_attack_refused(net: Net) -> None:
     """The checks of filing would be skipped by the endpoint."""
-    from entrepot_space_world import both_sign
-
-    from entrepot.contracts import Signatory, seal_envelope
-
     world = net.world
     payload = world.payload(world.contract_id(), world.product())
     good = both_sign(payload)
@@ -253,7 +247,6 @@ def test_every_answer_of_the_other_side_is_an_error_that_we_know(
     net: Net, status: int, error: type[Exception], body: bytes
 ) -> None:
     """Another product's answer would become a fault of ours."""
-    from entrepot.protocols import Reply
 
     async def outgoing(*_args: object, **_named: object) -> Reply:
         return Reply(status, body, {})
@@ -287,8 +280,6 @@ def test_a_body_that_is_too_large_is_refused_unread(net: Net) -> None:
 def test_the_receipt_follows_the_state_of_the_filing(net: Net) -> None:
     """A client would poll for ever, or stop too early."""
     world = net.world
-    from entrepot_space_world import both_sign
-
     envelope = both_sign(world.payload(world.contract_id(), world.product()))
     client = net.client(ALICE)
 

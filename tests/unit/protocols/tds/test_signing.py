@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 from entrepot_space_world import ALICE, BOB, EVE, OPERATOR, Party
 from entrepot_tds_net import Net
+from sqlalchemy import text
 
 from entrepot import contracts, space
-from entrepot.contracts import SIGNED_AS, Party as Side, Signatory, Signature, State, Status
+from entrepot.contracts import SIGNED_AS, Signatory, Signature, State, Status
+from entrepot.contracts import Party as Side
 from entrepot.identity import to_base64url
 from entrepot.protocols import tds
 from entrepot.space import FilingState
-from entrepot.values import Grade, canonical
+from entrepot.values import ContractId, Grade, canonical
 
 Fault = Callable[[str, str], str | None]
 
@@ -123,8 +125,6 @@ def test_a_consumer_that_does_not_sign_gets_no_contract(net: Net) -> None:
 
 
 def _problems(net: Net, party: Party) -> str:
-    from sqlalchemy import text
-
     rows = net.node(party).journal.read_now(
         lambda c: c.execute(text("SELECT body FROM audit_event WHERE name = 'tds:signing:fail'")).all()
     )
@@ -194,8 +194,6 @@ def test_a_consumer_signs_alone_where_its_provider_cannot(net: Net) -> None:
 
 def _agrees_at_once(negotiation: contracts.Negotiation, now: object) -> object:
     """Another product's connector as provider: agreement ids of its own, no contract, no filing."""
-    from entrepot.values import ContractId
-
     if negotiation.exchange.party is Side.PROVIDER:
         if negotiation.exchange.state is State.VERIFIED:
             return contracts.Next(contracts.Move.FINALIZE)
