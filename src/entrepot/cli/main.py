@@ -445,26 +445,22 @@ def export(use_id: str, folder: Path, *, node: Node = HERE, json: Json = False) 
 
     Example: entrepot evidence export urn:uuid:... proof --node clinic
     """
-    import io
-    import zipfile
+    from entrepot.oversight import unpack, write_folder
 
-    raw = _client(node).raw(f"/owner/evidence/{_quoted(use_id)}")
-    folder.mkdir(parents=True, exist_ok=False)
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = archive.namelist()
-        for name in names:
-            path = folder / name
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise MalformedError(f"{name} lies outside the package")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(archive.read(name))
-    show({"folder": str(folder), "files": names}, as_json=json, text=f"{folder}: {len(names)} files")
+    if folder.exists():
+        raise MalformedError(f"{folder} exists and is not written over")
+    files = unpack(_client(node).raw(f"/owner/evidence/{_quoted(use_id)}"))
+    write_folder(files, folder)
+    show({"folder": str(folder), "files": sorted(files)}, as_json=json, text=f"{folder}: {len(files)} files")
     return Exit.DONE
 
 
 @evidence.command
 def verify(folder: Path, *, policy_file: Path | None = None, json: Json = False) -> int:
     """Check an evidence package offline, against a policy file that you got by another road.
+
+    Its exit codes are the verifier's own: 0 verified, 1 refused, 3 consistent but not trusted (no policy),
+    4 verified with objections.
 
     Example: entrepot evidence verify proof --policy-file space.policy
     """
@@ -480,12 +476,18 @@ def ledger_policy(*, node: Node = HERE, json: Json = False) -> int:
 
     Example: entrepot ledger policy --node regulator > space.policy
     """
-    from entrepot.node.making import SETTINGS
+    from entrepot.ledger import Genesis
+    from entrepot.node.making import GENESIS, SETTINGS
     from entrepot.node.settings import Settings
     from entrepot.oversight import write_policy
+    from entrepot.values import canonical
 
     space = Settings.read(node / SETTINGS).space
-    text = write_policy(space.ledger_key, space.witnesses, space.quorum)
+    operator = None
+    if (node / GENESIS).exists():
+        genesis = canonical.decode_struct((node / GENESIS).read_bytes(), Genesis)
+        operator = (genesis.key, genesis.public)
+    text = write_policy(space.ledger_key, space.witnesses, space.quorum, operator)
     show({"policy": text}, as_json=json, text=text.rstrip("\n"))
     return Exit.DONE
 

@@ -1,7 +1,7 @@
 """What a command prints: the answer on standard output, everything else on standard error.
 
 Exit codes: 0 done · 1 a fault · 2 wrong usage · 3 refused by a rule · 4 not found · 5 cannot be reached
-now · 6 waits for a person · 7 consistent, but not trusted · 8 does not verify.
+now · 6 waits for a person · 8 does not verify.
 """
 
 import json
@@ -40,7 +40,6 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     UNAVAILABLE = 5
     WAITS = 6
-    NOT_TRUSTED = 7
     NOT_VERIFIED = 8
 
 

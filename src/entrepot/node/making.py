@@ -31,6 +31,7 @@ from entrepot.space import MemberRole
 from entrepot.values import Clock, MalformedError, canonical, is_social_credit_code
 
 SETTINGS: Final = "entrepot.toml"
+GENESIS: Final = "genesis.json"
 INVITATION: Final = "invitation.json"
 PASSPHRASE: Final = "ENTREPOT_PASSPHRASE"  # noqa: S105 (the name of a variable)
 
@@ -76,7 +77,7 @@ def make_operator(
         public=evidence.public.raw.hex(),
         time=int(clock().timestamp() * 1_000_000),
     )
-    (folder / "genesis.json").write_bytes(canonical.encode_struct(genesis))
+    (folder / GENESIS).write_bytes(canonical.encode_struct(genesis))
     space = Space(
         name=name,
         platform=did,

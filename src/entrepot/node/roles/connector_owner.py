@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from entrepot import catalogue, contracts, use
+from entrepot import catalogue, contracts, oversight, use
 from entrepot.contracts import EndReason, Move, Next, Reason
 from entrepot.identity import known_member
 from entrepot.ledger import compare
 from entrepot.node.api import answer, read_body
+from entrepot.node.gather import evidence_of
 from entrepot.policy import parse_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.use import acquisition as acquisitions
@@ -92,6 +93,7 @@ def owner_routes(connector: Connector) -> list[Route]:
         ("GET", "/owner/contracts"): api.contracts,
         ("POST", "/owner/contracts/{id:path}/end"): api.end,
         ("POST", "/owner/policy/explain"): api.explain,
+        ("GET", "/owner/evidence/{id}"): api.evidence,
     }
     return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
 
@@ -273,6 +275,10 @@ class _Api:
             }
 
         return answer(await self._journal.read(query))
+
+    async def evidence(self, call: Call) -> Response:
+        files = await evidence_of(self._node, UseId(call.path["id"]))
+        return Response(200, oversight.pack(files), "application/x-tar")
 
     def _acquisition(self, a: use.Acquisition) -> dict[str, Any]:
         done = self._connector.received_bytes(a.id)

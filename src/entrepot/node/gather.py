@@ -1,0 +1,90 @@
+"""Gathering the evidence of one use: from this node's journal and from the ledger's log."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from entrepot import oversight
+from entrepot.contracts import Contract, contract_by_id
+from entrepot.ledger import (
+    BatchState,
+    RecordProof,
+    SignedReceipt,
+    Tree,
+    WrittenRecord,
+    batch_of,
+    decode_note,
+    leaf_hash,
+    parse_checkpoint,
+    proof_of,
+    receipt_of,
+    records_of,
+)
+from entrepot.node.node import Node
+from entrepot.values import ContractId, NotFoundError, UnavailableError, UseId
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What this node has of a use."""
+
+    contract: Contract
+    records: list[tuple[WrittenRecord, RecordProof, int]]
+    """Each with its proof and the log entry of its batch."""
+    receipt: SignedReceipt | None
+
+
+async def evidence_of(node: Node, use_id: UseId) -> dict[str, bytes]:
+    """The evidence package of one use, as files by name; refused until the ledger's witnesses have it."""
+    ours = await node.journal.read(lambda c: _ours(c, use_id))
+    note = await node.ledger.checkpoint()
+    size = parse_checkpoint(decode_note(note).text).size
+    log = await node.ledger.entries(0, size)
+    return await asyncio.to_thread(_package, ours, note, log)
+
+
+def _ours(connection: Connection, use_id: UseId) -> _Ours:
+    written = records_of(connection, use_id)
+    if not written:
+        raise NotFoundError("there is no such use here, or its openings were destroyed")
+    contract = contract_by_id(connection, ContractId(written[0].record.contract))
+    if contract is None:
+        raise NotFoundError("the contract of this use is not here")
+    records = []
+    for record in written:
+        batch = None if record.batch is None else batch_of(connection, record.batch)
+        proof = proof_of(connection, record.row)
+        if (
+            batch is None
+            or proof is None
+            or batch.position is None
+            or batch.state is not BatchState.WITNESSED
+        ):
+            raise UnavailableError("the records of this use are not all witnessed yet")
+        records.append((record, proof, batch.position))
+    return _Ours(contract, records, receipt_of(connection, use_id))
+
+
+def _package(ours: _Ours, note: bytes, log: list[bytes]) -> dict[str, bytes]:
+    """Choose what must be shown and prove each entry; long logs make this long, so it runs in a thread."""
+    tree = Tree()
+    for raw in log:
+        tree.append(leaf_hash(raw))
+    agreement = ours.contract.agreement
+    numbers = oversight.choose_entries(
+        enumerate(log),
+        ours.contract.contract_id,
+        (agreement.assigner, agreement.assignee),
+        {position for _, _, position in ours.records},
+    )
+    return oversight.export_evidence(
+        envelope=ours.contract.envelope,
+        checkpoint=note,
+        entries=[oversight.LogEntry(n, log[n], tree.prove_inclusion(n, len(log))) for n in numbers],
+        records=[
+            oversight.OpenedRecord(record.body, record.salt, proof, position)
+            for record, proof, position in ours.records
+        ],
+        receipt=None if ours.receipt is None else ours.receipt.raw,
+    )
