@@ -135,7 +135,7 @@ class World:
             platform=OPERATOR.did,
             subject_code=CODE,
             place="3502",
-            status_url="https://operator.example/tds/status-list",
+            status_url="https://operator.example/tds/statusList",
             ledger_url="https://operator.example/ledger",
             one_sided_up_to=self.one_sided_up_to,
         )

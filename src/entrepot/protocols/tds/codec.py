@@ -19,7 +19,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 PATH: Final = "/tds"
 PLATFORM: Final = "/platform"
 """What a platform adds to the base address for what only a platform does."""
-STATUS_LIST: Final = "/status-list"
+STATUS_LIST: Final = "/statusList"
 SERVICE: Final = "TrustedDataSpace"
 """Type of the DID service whose endpoint is the base address of these endpoints."""
 CREDENTIAL: Final = "application/vc+jwt"
