@@ -55,10 +55,10 @@ class Clerk:
         """Sign the status list anew and publish it: every `resign`, and after a member was shut out."""
         now = self.clock()
         listed = await self.journal.read(membership.shut_out)
-        signed_at, raw = await self.journal.read(
+        signed, raw = await self.journal.read(
             lambda c: membership.sign_status_list(c, self.rules, self.identity, now)
         )
-        await self.journal.write(lambda tx: membership.keep_status_list(tx, self.rules, signed_at, raw))
+        await self.journal.write(lambda tx: membership.keep_status_list(tx, signed, raw))
         self._listed = listed
         return raw
 

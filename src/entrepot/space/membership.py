@@ -13,7 +13,17 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from entrepot.identity import ENTRIES, Membership, PublicKey, Signer, issue_membership, issue_status_list
+from entrepot.identity import (
+    ENTRIES,
+    Membership,
+    PublicKey,
+    Signer,
+    StatusList,
+    issue_membership,
+    issue_status_list,
+    remember_status_list,
+    verify_status_list,
+)
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import KeyOffer, MemberAdmit, MemberRevoke, RevocationReason, Role
 from entrepot.space import store
@@ -223,17 +233,23 @@ def shut_out(connection: Connection) -> list[int]:
 
 def sign_status_list(
     connection: Connection, rules: Rules, signer: Signer, now: UtcTime
-) -> tuple[UtcTime, str]:
+) -> tuple[StatusList, str]:
     """Sign the list as it stands in this snapshot; its time is later than that of every one before."""
     last = store.read_list(connection, rules.status_url)
     # A millisecond at least: the signed time passes through a float on its way into the token.
     at = _milliseconds(now if last is None else max(now, last[0] + _TICK))
-    return at, issue_status_list(signer, rules.platform, rules.status_url, store.shut_indexes(connection), at)
+    shut = store.shut_indexes(connection)
+    raw = issue_status_list(signer, rules.platform, rules.status_url, shut, at)
+    return verify_status_list(raw, rules.platform, signer.public, at), raw
 
 
-def keep_status_list(tx: Transaction, rules: Rules, signed_at: UtcTime, raw: str) -> bool:
-    """Publish a signed list; False where one as new is published already."""
-    return store.renew_list(tx, rules.status_url, signed_at, raw)
+def keep_status_list(tx: Transaction, signed: StatusList, raw: str) -> bool:
+    """Publish a signed list; False where one as new is published already.
+
+    The platform's own node goes by it from this moment on.
+    """
+    remember_status_list(tx, signed, raw)
+    return store.renew_list(tx, signed.url, signed.signed_at, raw)
 
 
 def published_status_list(connection: Connection, rules: Rules) -> str | None:

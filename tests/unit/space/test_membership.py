@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot import space
-from entrepot.identity import verify_membership, verify_status_list
+from entrepot.identity import StandingState, standing, verify_membership, verify_status_list
 from entrepot.journal import claim, settle
 from entrepot.ledger import RevocationReason
 from entrepot.space import LIFE, SHUT, InvitationError, MemberRole, MemberState, Step
@@ -313,6 +313,21 @@ def test_the_status_list_is_always_newer_than_the_one_before(world: World) -> No
     assert times == sorted(set(times))
 
 
+def test_the_platform_itself_goes_by_its_list_at_once(world: World) -> None:
+    """A member that was shut out could still file contracts until the platform had fetched its own list."""
+    credential = world.join(ALICE).credential
+    asyncio.run(world.clerk.sign_status_list())
+    key = OPERATOR.identity.public
+    membership = verify_membership(credential, ALICE.did, OPERATOR.did, key, START)
+    world.later(seconds=1)
+    world.journal.write_now(lambda tx: space.suspend(tx, ALICE.did, ""))
+
+    world.clerk_works()
+
+    found = world.journal.read_now(lambda c: standing(c, membership, world.now))
+    assert (found.state, found.age) == (StandingState.REVOKED, timedelta(0))
+
+
 def test_a_list_that_was_overtaken_is_not_published(world: World) -> None:
     """A slow signer could take a revocation back."""
     early = world.journal.read_now(
@@ -321,7 +336,7 @@ def test_a_list_that_was_overtaken_is_not_published(world: World) -> None:
     world.later(seconds=30)
     newer = asyncio.run(world.clerk.sign_status_list())
 
-    kept = world.journal.write_now(lambda tx: space.keep_status_list(tx, world.rules, *early))
+    kept = world.journal.write_now(lambda tx: space.keep_status_list(tx, *early))
 
     assert not kept
     assert world.journal.read_now(lambda c: space.published_status_list(c, world.rules)) == newer
