@@ -22,25 +22,22 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
-T = TypeVar("T")
 EXIT_CODES = {"verified": 0, "refused": 1, "consistent, not trusted": 3, "verified with objections": 4}
 MAX_FILE, MAX_FILES, MAX_TOTAL, MAX_INTEGER = 1 << 20, 1000, 16 << 20, 2**53 - 1
 
 # The closed forms of all that is read: a pattern is text it matches whole, a range an integer in it, a dict
 # exactly these fields, a list up to 64 of these, a tuple one of these.
 COUNT, NUMBER = range(MAX_INTEGER + 1), range(1, MAX_INTEGER + 1)
-HEX32, HEX64, BASE64 = map(re.compile, (r"[0-9a-f]{64}", r"[0-9a-f]{128}", r"[A-Za-z0-9+/]*={0,2}"))
-DIGEST, CONTRACT = map(re.compile, (r"sha256:[0-9a-f]{64}", r"[0-9A-Z]{46}[0-9A-Z*]"))
+HEX32, HEX64, PRODUCT = map(re.compile, (r"[0-9a-f]{64}", r"[0-9a-f]{128}", r"[!-~]{1,200}"))
+BASE64, DIGEST, CONTRACT = map(re.compile, (r"[!-~]*", r"sha256:[0-9a-f]{64}", r"[0-9A-Z]{46}[0-9A-Z*]"))
 DID = re.compile(r"did:web:[A-Za-z0-9][A-Za-z0-9._:%-]{0,199}")
 KEY = re.compile(DID.pattern + r"#[A-Za-z0-9._-]{1,64}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-USE, PRODUCT, CHAIN = map(
-    re.compile, (r"[0-9A-Za-z:._-]{1,99}", r"[!-~]{1,200}", r"[a-z0-9][a-z0-9._:/-]{0,99}")
-)
-OUTCOME, CODE = map(re.compile, (r"[a-z][a-z0-9 -]{0,79}", r"[0-9A-Z]{18}|[0-9A-Z]{31}[0-9A-Z*]"))
+USE, OUTCOME = map(re.compile, (r"[A-Za-z0-9:._-]{1,100}", r"[a-z][a-z0-9 -]{0,79}"))
+CHAIN, CODE = map(re.compile, (r"[a-z0-9][a-z0-9._:/-]{0,99}", r"[0-9A-Z]{18}|[0-9A-Z]{31}[0-9A-Z*]"))
 UNITS = {"bytes": COUNT, "rows": COUNT, "seconds": COUNT, "uses": range(-MAX_INTEGER, MAX_INTEGER + 1)}
 PART = {"contract": CONTRACT, "count": NUMBER, "first": NUMBER, "last": NUMBER, "root": DIGEST, "sums": UNITS}
 ABOUT = {"at": TIME, "consumer": DID, "contract": CONTRACT, "use": USE, "v": 1}
@@ -100,9 +97,8 @@ def verify(files: Mapping[str, bytes], policy: str | None) -> Report:
         _Package(files, policy, report).check()
     except (ValueError, ArithmeticError, RecursionError) as error:
         return Report(why=str(error))
-    report.verdict = "verified with objections" if report.objections else "verified"
-    if policy is None:
-        report.verdict = "consistent, not trusted"
+    trusted = "verified with objections" if report.objections else "verified"
+    report.verdict = "consistent, not trusted" if policy is None else trusted
     return report
 
 
@@ -113,10 +109,8 @@ class _Package:
         self.files, self.report, self.trusting = files, report, policy is not None
         self.trusted: dict[tuple[str, bytes], tuple[str, bytes]] = {}  # what the policy calls it, and its key
         self.groups: dict[str, tuple[int, list[str]]] = {}
-        self.quorum, self.operator, self.operator_key = "", "", b""
-        self.bound: dict[str, bytes] = {}
+        self.quorum, self.operator, self.operator_key, self.filed = "", "", b"", -1
         self.ends: list[int] = []
-        self.filed = -1
         if policy is not None:
             self.read_policy(policy)
 
@@ -133,10 +127,8 @@ class _Package:
     def read_policy(self, text: str) -> None:
         """c2sp.org/tlog-policy, perhaps with a line `operator KEY-ID HEX`, and never with `quorum none`."""
         free, taken = set[str](), {"log", "none"}
-        for line in text.split("\n"):
-            match line.split() if line.strip()[:1] != "#" else []:
-                case []:
-                    continue
+        for words in (line.split() for line in text.split("\n") if line.strip()[:1] not in {"", "#"}):
+            match words:
                 case ["log", key] | ["log", key, _]:
                     self.trust("log", key, 1)
                 case ["witness", name, key] | ["witness", name, key, _] if name not in taken:
@@ -147,8 +139,7 @@ class _Package:
                     self.groups[name] = sizes.get(least, 0), group
                     require(sizes.get(least) and len({*group}) == len(group), "a group is not well-formed")
                     free = free.difference(group) | {name}
-                case ["operator", key, public] if KEY.fullmatch(key) and HEX32.fullmatch(public):
-                    require(not self.operator, "a policy has one operator")
+                case ["operator", key, public] if HEX32.fullmatch(public) and not self.operator:
                     self.operator, self.operator_key = key, bytes.fromhex(public)
                 case ["quorum", name] if name in taken - {"log", "none"} and not self.quorum:
                     self.quorum = name
@@ -162,13 +153,13 @@ class _Package:
         raw = unbase64(text)
         found = hashlib.sha256(f"{own}\n".encode() + raw).digest()[:4]
         holds = own and len(raw) == 33 and raw[0] == kind and found.hex() == key_id
-        fresh = raw[1:] not in {key for _, key in self.trusted.values()}
+        fresh = raw[1:] not in [key for _, key in self.trusted.values()]
         require(holds and fresh, "the policy has a key that is not in its form, or has it twice")
         self.trusted[own, found] = (name, raw[1:])
 
     def read_files(self) -> None:
-        require(len(self.files) <= MAX_FILES, "the package has too many files")
-        require(all(re.fullmatch(NAMES, name) for name in self.files), "a file has a name that none may have")
+        known = all(re.fullmatch(NAMES, name) for name in self.files) and len(self.files) <= MAX_FILES
+        require(known, "a file has a name that none may have, or there are too many")
         require({"manifest.json", "contract.json", "checkpoint.txt"} <= set(self.files), "a file is missing")
         raws = sorted((name, raw) for name, raw in self.files.items() if name != "manifest.json")
         found = [{"bytes": len(raw), "name": name, "sha256": digest(raw)[7:]} for name, raw in raws]
@@ -207,14 +198,14 @@ class _Package:
         self.entries = {each["number"]: each for each in sorted(shown.values(), key=lambda e: e["number"])}
         require(shown.keys() == {f"entry-{number}.json" for number in self.entries}, "an entry is misnamed")
         for number, each in self.entries.items():
-            leaf = leaf_hash(encode(each["entry"]) + bytes.fromhex(each["signature"]))
-            root = root_from(leaf, number, self.report.size, each["path"])
+            raw = encode(each["entry"]) + bytes.fromhex(each["signature"])
+            root = root_from(raw, number, self.report.size, each["path"])
             require(root == self.root, f"entry {number} is not in the log of the checkpoint")
 
     def read_contract(self) -> None:
         self.payload = unbase64(self.json["contract.json"]["payload"])
         terms = decode(self.payload, "the contract")
-        self.terms: Json = {name: terms.get(name) for name in TERMS} if isinstance(terms, dict) else None
+        self.terms = {name: terms[name] for name in TERMS if isinstance(terms, dict) and name in terms}
         require(matches(self.terms, TERMS), "the contract does not say what contracts say")
         self.parties = {p["signatorytype"]: p["signatoryEntityId"] for p in self.terms["signatoryEntities"]}
         self.provider, self.consumer = self.parties.get("01"), self.parties.get("02")
@@ -225,9 +216,9 @@ class _Package:
     def replay_entries(self) -> None:
         # Where no policy names the operator, whoever acted first is taken for it, and its word for granted.
         key = self.operator or next((each["entry"]["key"] for each in self.entries.values()), "")
-        self.chief = key.split("#")[0]
-        self.roles, self.epochs = {self.chief: "operator"}, {self.chief: 1}
-        self.keys = {self.chief: {key: self.operator_key}}
+        self.chief = chief = key.split("#")[0]
+        self.roles, self.epochs, self.bound = {chief: "operator"}, {chief: 1}, {key: self.operator_key}
+        self.keys = {chief: self.bound}
         for number, each in self.entries.items():
             entry, signature = each["entry"], bytes.fromhex(each["signature"])
             require(entry["chain"] == self.report.log, f"entry {number} is of another ledger")
@@ -238,8 +229,7 @@ class _Package:
         require(self.filed >= 0, "the filing of the contract is missing")
 
     def check_signed(self, did: str, key: str, what: str, payload: bytes, signature: bytes) -> None:
-        bound = self.keys.get(did, {}).get(key)
-        bound = require(bound, f"a signature of {did} is made with a key that is not bound to it there")
+        bound = require(self.keys.get(did, {}).get(key), f"a key is not bound to {did} where it signs")
         verify_ed25519(bound, f"entrepot/{what}/v1\n".encode() + payload, signature)
 
     def apply(self, number: int, entry: Json, body: Json, role: str) -> bool:
@@ -268,16 +258,18 @@ class _Package:
         return allowed and follows and all(key.startswith(f"{did}#") for key in keys)
 
     def check_contract(self, body: Json) -> None:
-        require(body["digest"] == digest(self.files["contract.json"]), "another contract was filed")
-        require(sorted(body["parties"]) == sorted(self.people), "other parties were filed")
+        raw = self.files["contract.json"]
+        same = body["digest"] == digest(raw) and sorted(body["parties"]) == sorted(self.people)
+        require(same, "another contract was filed")
         signatures = self.json["contract.json"]["signatures"]
         for each in signatures:
             did, signature = self.parties[each["role"]], unbase64(each["sig"])
             self.check_signed(did, each["keyid"], "contract", self.payload, signature)
-        roles = {each["role"] for each in signatures}
-        require(len(roles) == 2 or (body["one_sided"] and roles), "the contract is not signed by both")
-        if body["one_sided"]:
-            self.report.objections.append("The contract was filed by one side alone, and says so.")
+        missing = 2 - len({each["role"] for each in signatures})
+        require(missing <= body["one_sided"], "the contract is not signed by both")
+        self.report.objections += ["The contract was filed by one side alone, as it says."] * body[
+            "one_sided"
+        ]
         self.report.contract |= {"entry": self.filed, "signed_with": [s["keyid"] for s in signatures]}
 
     def check_records(self) -> None:
@@ -288,10 +280,8 @@ class _Package:
         self.records = [each["record"] for each in ours]
         self.theirs = [each["record"] for each in shown[len(ours) :]]
         kinds = " ".join(record["kind"] for record in self.records)
-        whole = (
-            re.fullmatch(r"opened( interrupted| resumed)*( closed)?", kinds) and shown[: len(ours)] == ours
-        )
-        require(whole and len(self.theirs) <= 1, "the records do not tell one use from its opening on")
+        whole = re.fullmatch(r"opened( interrupted| resumed)*( closed)?", kinds) and len(self.theirs) <= 1
+        require(whole and shown[: len(ours)] == ours, "the records do not tell one use from its opening on")
         places = [(each["batch"], each["number"]) for each in ours]
         require(all(a[0] <= b[0] and a[1] < b[1] for a, b in pairwise(places)), "records are out of order")
         require(len({r["use"] for r in self.records + self.theirs}) == 1, "the records are of several uses")
@@ -305,17 +295,17 @@ class _Package:
         ours = (self.contract, self.contract, self.consumer, self.terms["dataProductId"])
         require(said == ours, "a record is of another use")
         salted = b"entrepot/record/v1\n" + bytes.fromhex(shown["salt"]) + encode(record)
-        leaf = leaf_hash(hashlib.sha256(salted).digest())
+        committed = hashlib.sha256(salted).digest()
         require(part["last"] - part["first"] + 1 == part["count"], "a part of a batch counts wrongly")
-        inner = root_from(leaf, shown["number"] - part["first"], part["count"], shown["inner"])
+        inner = root_from(committed, shown["number"] - part["first"], part["count"], shown["inner"])
         require(part["root"] == f"sha256:{inner.hex()}", "a record is not in the part of its contract")
-        outer = root_from(leaf_hash(encode(part)), shown["place"], shown["width"], shown["outer"])
+        outer = root_from(encode(part), shown["place"], shown["width"], shown["outer"])
         batch = self.entries.get(shown["batch"], {}).get("entry", {"op": ""})
         holds = batch["op"] == "usage.batch" and batch["body"]["root"] == f"sha256:{outer.hex()}"
         require(holds and shown["batch"] > self.filed, "a record is in no batch after the contract's filing")
-        by_consumer = batch["actor"] == self.consumer
-        require((record["kind"] == "receipt") == by_consumer, "a record is by the wrong side")
-        return str(batch["actor"])
+        side = self.consumer if record["kind"] == "receipt" else self.provider
+        require(batch["actor"] == side, "a record is by the wrong side")
+        return str(side)
 
     def check_receipt(self) -> None:
         named = {record["receipt"] for record in self.records + self.theirs} - {None}
@@ -323,11 +313,10 @@ class _Package:
         if shown is None:
             require(not named and not self.theirs, "the receipt that the records name is missing")
             return
-        receipt = shown["receipt"]
+        receipt, signature = shown["receipt"], bytes.fromhex(shown["signature"])
         said = (receipt["use"], receipt["contract"], receipt["consumer"], receipt["key"].split("#")[0])
         ours = (self.report.use["id"], self.contract, self.consumer, self.consumer)
         key = require(self.bound.get(receipt["key"]), "the receipt's key is not bound to the consumer")
-        signature = bytes.fromhex(shown["signature"])
         verify_ed25519(key, b"entrepot/receipt/v1\n" + encode(receipt), signature)
         ids = named | {digest(encode(receipt) + signature)} | {r["receipt"] for r in self.theirs}
         require(said == ours and len(ids) == 1, "the receipt is of another use, or not the one named")
@@ -338,9 +327,9 @@ class _Package:
     def judge(self) -> None:
         people = self.people | {each["entry"]["actor"] for each in self.entries.values()}
         batches = {each["batch"] for name, each in self.json.items() if name.startswith("record-")}
-        for number, entry in ((number, each["entry"]) for number, each in self.entries.items()):
-            related = entry["body"].get("did", self.provider) in people
-            used = entry["op"] != "usage.batch" or number in batches
+        for number, each in self.entries.items():
+            related = each["entry"]["body"].get("did", self.provider) in people
+            used = each["entry"]["op"] != "usage.batch" or number in batches
             require(related and used, f"entry {number} has no part in this use")
         times = [record["at"] for record in self.records]
         latest = max((witness["at"] for witness in self.report.witnessed), default="~")
@@ -356,7 +345,7 @@ class _Package:
             self.report.objections += [text] if applies else []
 
 
-def require(holds: T | None, why: str) -> T:
+def require(holds: Json, why: str) -> Json:
     if not holds:
         raise ValueError(why)
     return holds
@@ -383,7 +372,6 @@ def encode(value: Json) -> bytes:
 
 
 def decode(raw: bytes, what: str) -> Json:
-    """Read canonical JSON: what would be written otherwise is refused, so one value has one text."""
     require(len(raw) <= MAX_FILE and encode(value := json.loads(raw)) == raw, f"{what} is not canonical JSON")
     return value
 
@@ -398,13 +386,10 @@ def digest(raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
-def root_from(node: bytes, index: int, size: int, path: Sequence[str]) -> bytes:
-    """The root that a path leads to from a leaf (RFC 9162, 2.1.3.2)."""
+def root_from(entry: bytes, index: int, size: int, path: Sequence[str]) -> bytes:
+    """The root that a path leads to from an entry (RFC 9162, 2.1.3.2)."""
     require(0 <= index < size, "a proof is for a leaf that is not in the tree")
+    node = hashlib.sha256(b"\x00" + entry).digest()
     last = size - 1
     for sibling in map(bytes.fromhex, path):
         require(last, "a proof is too long")
@@ -481,26 +466,21 @@ def read_folder(path: Path) -> dict[str, bytes]:
 
 
 def render(report: Report) -> str:
-    """The report in English."""
     if report.verdict == "refused":
         return f"REFUSED: {report.why}.\n"
-    contract, use, size = report.contract, report.use, report.size
-    seen = [f"  by {each['at']} it was there, says {each['by']}" for each in report.witnessed]
-    said = [
-        f"  {r['at']}  {r['kind']}" + (f" ({r['outcome']})" if r["outcome"] else "")
-        + "".join(f", {count} {unit}" for unit, count in r["units"].items() if count)
-        + (f", artefact {r['artefact']}" if r["artefact"] else "") for r in report.records
-    ]  # fmt: skip
-    lines = [
-        f"{report.verdict.upper()}.", *report.objections,
-        f"Log {report.log} of {size} entries:", *(seen or ["  nobody's word was checked for when it was there"]),
-        f"Contract {contract['id']}, entry {contract['entry']}, signed with {', '.join(contract['signed_with'])}:",
-        f"  {contract['provider']} lets {contract['consumer']} use {use['product']}",
-        f"Use {use['id']}, by the provider's word and clock:", *said,
-        f"The consumer's receipt: {report.receipt}.",
-        "Ends, revocations and records that are not in the package cannot be seen from it: ask the log.",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    contract, use = report.contract, report.use
+    lines = [f"{report.verdict.upper()}.", *report.objections, f"Log {report.log} of {report.size} entries."]
+    lines += [f"By {each['at']} all this was there, says {each['by']}." for each in report.witnessed]
+    lines += [f"Contract {contract['id']}, entry {contract['entry']}:"]
+    lines += [f"  {contract['provider']} lets {contract['consumer']} use {use['product']}"]
+    lines += [f"  signed with {key}" for key in contract["signed_with"]]
+    lines += [f"Use {use['id']}, by the provider's word and clock:"]
+    for record in report.records:
+        units = "".join(f", {count} {unit}" for unit, count in record["units"].items() if count)
+        lines += [f"  {record['at']}  {record['kind']}: {record['outcome'] or 'under way'}{units}"]
+    lines += [f"  artefact {name}" for name in {record["artefact"] for record in report.records} - {None}]
+    lines += [f"The consumer's receipt: {report.receipt}."]
+    return "\n".join([*lines, "What is not in the package cannot be seen from it: ask the log.", ""])
 
 
 def main(arguments: Sequence[str]) -> int:
