@@ -1,0 +1,202 @@
+"""What the counters of a permission promise, on whichever database they stand."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from entrepot.journal import Journal, Transaction
+from entrepot.policy import (
+    Charge,
+    CounterKind,
+    Policy,
+    compile_policy,
+    counted,
+    parse_policy,
+    release,
+    reserve,
+)
+from entrepot.policy.service import window_start
+from entrepot.values import AgreementId
+
+NOW = datetime(2026, 11, 25, 8, 59, 59, 999_999, tzinfo=UTC)
+AGREEMENT = AgreementId("urn:uuid:agreement")
+TAKER = Path(__file__).with_name("taker.py")
+
+
+def limited(*limits: tuple[str, str]) -> Policy:
+    keys = ("leftOperand", "operator", "rightOperand")
+    constraints = [dict(zip(keys, (name, "lteq", value), strict=True)) for name, value in limits]
+    return parse_policy({"permission": [{"action": "use", "constraint": [*constraints]}]})
+
+
+def charge(counter: CounterKind, limit: int) -> Charge:
+    return Charge(0, counter, limit)
+
+
+def take(
+    journal: Journal, charges: Sequence[Charge], now: datetime = NOW, of: AgreementId = AGREEMENT
+) -> bool:
+    return journal.write_now(lambda tx: reserve(replace(tx, now=now), of, charges))
+
+
+def give_back(journal: Journal, charges: Sequence[Charge], reserved_at: datetime) -> None:
+    journal.write_now(lambda tx: release(tx, AGREEMENT, charges, reserved_at))
+
+
+def counts(journal: Journal, policy: Policy, now: datetime = NOW) -> dict[str, object]:
+    plan = compile_policy(policy)
+    facts = journal.read_now(lambda connection: counted(connection, AGREEMENT, plan, now))
+    return {name: fact.value for name, fact in facts.items()}
+
+
+class CountersContract:
+    """What every store of counters promises. Subclasses provide `journal`."""
+
+    @pytest.mark.parametrize("limit", [1, 20, 63])
+    def test_64_callers_against_a_limit_get_exactly_what_is_there(self, journal: Journal, limit: int) -> None:
+        """Two callers who both saw the last use must not both have it."""
+        charges = (charge(CounterKind.TOTAL, limit),)
+        with ThreadPoolExecutor(64) as callers:
+            answers = [*callers.map(lambda _: take(journal, charges), range(64))]
+
+        assert answers.count(True) == limit
+        assert counts(journal, limited(("count", str(limit)))) == {"count[0]": limit + 1}
+
+    def test_all_counters_or_none(self, journal: Journal) -> None:
+        """A use refused by its rate costs nothing of the contract's life."""
+        policy = limited(("count", "5"), ("rate", "2/hour"), ("rate", "3/day"))
+        charges = compile_policy(policy).charges[0]
+
+        assert [take(journal, charges) for _ in range(4)] == [True, True, False, False]
+        assert counts(journal, policy) == {"count[0]": 3, "rate:hour[0]": 3, "rate:day[0]": 3}
+        assert [take(journal, charges, NOW + timedelta(hours=1)) for _ in range(2)] == [True, False]
+        assert [take(journal, charges, NOW + timedelta(days=1)) for _ in range(3)] == [True, True, False]
+
+    def test_a_use_case_that_fails_takes_nothing(self, journal: Journal) -> None:
+        """What is not committed was not used."""
+
+        def fails(tx: Transaction) -> None:
+            assert reserve(tx, AGREEMENT, (charge(CounterKind.TOTAL, 1),))
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            journal.write_now(fails)
+
+        assert take(journal, (charge(CounterKind.TOTAL, 1),))
+
+    def test_windows_begin_on_the_full_minute_hour_and_day_of_utc(self, journal: Journal) -> None:
+        """A rate is of a fixed window: both sides know when it begins without asking each other."""
+        for kind, period in (
+            (CounterKind.MINUTE, timedelta(minutes=1)),
+            (CounterKind.HOUR, timedelta(hours=1)),
+            (CounterKind.DAY, timedelta(days=1)),
+        ):
+            begins = window_start(kind, NOW + period)
+            one = (charge(kind, 1),)
+            assert take(journal, one, begins - timedelta(microseconds=1))
+            assert not take(journal, one, begins - timedelta(microseconds=1))
+            assert take(journal, one, begins)
+            assert not take(journal, one, begins + period - timedelta(microseconds=1))
+
+    def test_what_is_given_back_can_be_taken_again(self, journal: Journal) -> None:
+        """A use refused before it touched data is not counted, in the window in which it was reserved."""
+        charges = compile_policy(limited(("count", "1"), ("rate", "1/hour"))).charges[0]
+        assert take(journal, charges)
+        give_back(journal, charges, NOW)
+        give_back(journal, charges, NOW)
+
+        assert take(journal, charges)
+        assert not take(journal, charges)
+
+    def test_agreements_and_permissions_have_counters_of_their_own(self, journal: Journal) -> None:
+        """What one agreement uses is not missing from another."""
+        one = (charge(CounterKind.TOTAL, 1),)
+
+        assert take(journal, one)
+        assert take(journal, one, of=AgreementId("urn:uuid:other"))
+        assert take(journal, (Charge(1, CounterKind.TOTAL, 1),))
+        assert not take(journal, one)
+
+    def test_a_decision_and_its_reservation_agree(self, journal: Journal) -> None:
+        """Whoever is told yes by the counted facts gets it, when nobody else came between."""
+        policy = limited(("count", "3"), ("rate", "2/minute"))
+        plan = compile_policy(policy)
+
+        def use(tx: Transaction) -> tuple[bool, bool]:
+            decision = plan.decide(counted(tx.connection, AGREEMENT, plan, tx.now))
+            return decision.permitted, reserve(tx, AGREEMENT, plan.charges[0])
+
+        answers = [
+            journal.write_now(lambda tx, n=n: use(replace(tx, now=NOW + timedelta(minutes=n // 3))))  # type: ignore[misc]  # bound in the loop
+            for n in range(6)
+        ]
+
+        assert [permitted for permitted, _ in answers] == [True, True, False, True, False, False]
+        assert all(permitted == reserved for permitted, reserved in answers)
+
+
+class TestSqliteCounters(CountersContract):
+    @pytest.fixture
+    def journal(self, sqlite_journal: Journal) -> Journal:
+        return sqlite_journal
+
+    def test_two_processes_on_one_file_get_exactly_what_is_there(self, tmp_path: Path) -> None:
+        """The guard is in the database, not in one process."""
+        limit = 37
+        address = f"sqlite:///{tmp_path}/shared.db"
+        with Journal.open(address) as journal:
+            journal.create_schema()
+        takers = [
+            subprocess.Popen(
+                [sys.executable, TAKER, address, AGREEMENT, str(limit), "32"], stdout=subprocess.PIPE
+            )
+            for _ in range(2)
+        ]
+        taken = [int(taker.communicate(timeout=120)[0]) for taker in takers]
+
+        assert [taker.returncode for taker in takers] == [0, 0]
+        assert sum(taken) == limit
+        with Journal.open(address) as journal:
+            assert counts(journal, limited(("count", str(limit)))) == {"count[0]": limit + 1}
+
+    @settings(max_examples=15, deadline=None)
+    @given(
+        steps=st.lists(
+            st.tuples(st.booleans(), st.integers(0, 200), st.sampled_from([0, 1])), min_size=1, max_size=25
+        )
+    )
+    def test_counters_do_what_a_list_of_uses_would(
+        self, steps: list[tuple[bool, int, int]], tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        """Any order of taking and giving back counts as if every use were on paper."""
+        policy = limited(("count", "6"), ("rate", "2/minute"), ("rate", "4/hour"))
+        charges = compile_policy(policy).charges[0]
+        uses: list[datetime] = []
+        now = NOW
+        with Journal.open(f"sqlite:///{tmp_path_factory.mktemp('paper')}/node.db") as journal:
+            journal.create_schema()
+            for returns, seconds, which in steps:
+                now += timedelta(seconds=seconds)
+                if returns and len(uses) > which:
+                    give_back(journal, charges, uses.pop(which))
+                    continue
+                room = len(uses) < 6 and all(
+                    sum(window_start(kind, u) == window_start(kind, now) for u in uses) < most
+                    for kind, most in ((CounterKind.MINUTE, 2), (CounterKind.HOUR, 4))
+                )
+                assert take(journal, charges, now) == room
+                uses += [now] * room
+
+
+class TestPostgresqlCounters(CountersContract):
+    @pytest.fixture
+    def journal(self, postgresql_journal: Journal) -> Journal:
+        return postgresql_journal
