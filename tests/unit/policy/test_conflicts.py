@@ -31,9 +31,10 @@ WORLD = {
     "purpose": ["a", "b", "c"],
     "kind": ["api", "delivery", "query", "job", "joint"],
     "region": ["310115", "310104", "310201", "110101", "330102"],
-    "moment": [START + timedelta(hours=n) for n in range(48)],
+    "moment": [START + timedelta(hours=n) for n in range(-26, 52)],
 }
-"""A small world in which every value that the policies below can tell apart occurs: they name even hours."""
+"""A small world in which every value that the policies below can tell apart occurs: they name
+even hours of one day, and a whole day lies before and after it."""
 
 
 def fact(name: str, value: object) -> Fact:
@@ -83,7 +84,7 @@ def atoms(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[Ato
 
 
 EVEN_HOURS = st.integers(0, 11)
-BOUNDS = st.integers(0, 23).map(lambda n: START + timedelta(hours=2 * n))
+BOUNDS = st.integers(0, 12).map(lambda n: START + timedelta(hours=2 * n))
 WINDOWS = st.builds(
     Window,
     EVEN_HOURS.map(lambda n: time(2 * n)),
