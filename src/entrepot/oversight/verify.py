@@ -425,13 +425,6 @@ def add(p: Point, q: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def is_small(point: Point) -> bool:
-    """Say whether eight times the point is nothing: no more than a torsion component is left of it."""
-    for _ in range(3):
-        point = add(point, point)
-    return point[0] == 0 and point[1] == point[2]
-
-
 def read_point(raw: bytes) -> Point:
     """RFC 8032, 5.1.3; a point of small order, with which anything could be signed, is refused."""
     y, odd = int.from_bytes(raw, "little") & (1 << 255) - 1, raw[31] >> 7
@@ -439,13 +432,15 @@ def read_point(raw: bytes) -> Point:
     x = pow(square, (P + 3) // 8, P)
     x = x if x * x % P == square else x * ROOT % P
     x, on_curve = x if x % 2 == odd else P - x, x * x % P == square
-    point = (x, y, 1, x * y % P)
-    require(y < P and on_curve and not is_small(point), "an Ed25519 point is no point, or not in its form")
+    point = eightfold = (x, y, 1, x * y % P)
+    for _ in range(3):
+        eightfold = add(eightfold, eightfold)
+    require(y < P and on_curve and eightfold[0], "an Ed25519 point is no point, or not in its one form")
     return point
 
 
 def verify_ed25519(public: bytes, data: bytes, signature: bytes) -> None:
-    """RFC 8032, 5.1.7: [8][S]B = [8]R + [8][k]A."""
+    """RFC 8032, 5.1.7: [S]B = R + [k]A, as the ledger checks it too."""
     require(len(public) == 32 and len(signature) == 64, "a signature or its key has the wrong length")
     a, r, s = read_point(public), read_point(signature[:32]), int.from_bytes(signature[32:], "little")
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + data).digest(), "little") % L
@@ -454,7 +449,8 @@ def verify_ed25519(public: bytes, data: bytes, signature: bytes) -> None:
     table = (total, base, minus_a, add(base, minus_a))
     for bit in reversed(range(253)):
         total = add(add(total, total), table[(s >> bit & 1) | (k >> bit & 1) << 1])
-    require(s < L and is_small(add(total, (P - r[0], r[1], 1, P - r[3]))), "a signature does not hold")
+    total = add(total, (P - r[0], r[1], 1, P - r[3]))
+    require(s < L and total[0] == 0 and total[1] == total[2], "a signature does not hold")
 
 
 def read_folder(path: Path) -> dict[str, bytes]:
