@@ -32,6 +32,7 @@ from entrepot.values import DataType, data_code, is_social_credit_code
 
 PASSPHRASE = "this passphrase is for a demonstration on one machine"
 STATUS_MAX_AGE = 5
+TRIAL = 60
 BIN = Path(sys.executable).parent / "entrepot"
 
 
@@ -146,11 +147,12 @@ def walk(story: Story, who: dict[str, Organisation], root: Path, cars: DataSet) 
     operator, regulator = who["operator"], who["regulator"]
     provider, consumer = who["provider"], who["consumer"]
     found(story, who, root)
-    product, short_lived = offer(story, provider, root, cars)
+    product = offer(story, provider, root, cars)
+    trial = use_trial(story, provider, consumer, root, cars)
     agreement, use_id, data = first_use(story, provider, consumer, product, root)
     question(story, data, cars)
     package, policy = proof(story, provider, regulator, use_id, root)
-    refusals(story, who, product, short_lived, agreement, root)
+    refusals(story, who, product, agreement, trial, root)
     forgery(story, operator, regulator)
     court(story, package, policy, root)
 
@@ -197,13 +199,14 @@ def found(story: Story, who: dict[str, Organisation], root: Path) -> None:
     )
 
 
-def offer(story: Story, provider: Organisation, root: Path, cars: DataSet) -> tuple[str, str]:
-    """A product of real data, graded and under a policy; and one whose terms are soon over."""
+def offer(story: Story, provider: Organisation, root: Path, cars: DataSet) -> str:
+    """A product of real data, graded and under a policy."""
     story.chapter("2  The institute offers its measurements")
     story.tell(f"{cars.rows} vehicle tests; {cars.source} ({cars.licence})")
     now = datetime.now(UTC)
-    product = offer_one(provider, root, cars, "A1B2C3D4", "Vehicle tests 1970–1982", 2, now + timedelta(days=30))
-    short = offer_one(provider, root, cars, "E5F6G7H8", "Vehicle tests, trial access", 5, now + timedelta(seconds=45))
+    product = offer_one(
+        provider, root, cars, "A1B2C3D4", "Vehicle tests 1970–1982", 2, now + timedelta(days=30)
+    )
     for sentence in product["text"]["en"]:
         story.tell(sentence)
     story.proved(
@@ -211,7 +214,22 @@ def offer(story: Story, provider: Organisation, root: Path, cars: DataSet) -> tu
         f"grade {product['grade']}: delivery and more protective uses; product digest {product['digest'][:20]}…",
         holds=product["grade"] == "L2",
     )
-    return product["id"], short["id"]
+    return str(product["id"])
+
+
+def use_trial(
+    story: Story, provider: Organisation, consumer: Organisation, root: Path, cars: DataSet
+) -> tuple[str, str, str]:
+    """A second product whose terms are over in a minute: product, agreement, and its end."""
+    ends = datetime.now(UTC) + timedelta(seconds=TRIAL)
+    product = offer_one(provider, root, cars, "E5F6G7H8", "Vehicle tests, trial access", 5, ends)["id"]
+    trial = entrepot("use", product, root / "trial.json", "--wait", node=consumer)
+    story.tell(
+        f"(a trial contract of {TRIAL} s over the same data is signed and used; it will be needed later)"
+    )
+    held = entrepot("contract", "list", node=consumer)
+    found = next(c for c in held if c["agreement"] == trial["agreement"])
+    return product, trial["agreement"], found["endsAt"]
 
 
 def offer_one(
@@ -338,27 +356,25 @@ def refusals(
     story: Story,
     who: dict[str, Organisation],
     product: str,
-    short_lived: str,
     agreement: str,
+    trial: tuple[str, str, str],
     root: Path,
 ) -> None:
     """What was not promised does not happen."""
     story.chapter("6  What was not promised does not happen")
     operator, consumer = who["operator"], who["consumer"]
-    trial = entrepot("use", short_lived, root / "trial.json", "--wait", node=consumer)
-    code, said = call(
-        "use", product, root / "no.json", "--purpose", "marketing", "--wait", node=consumer
-    )
+    code, said = call("use", product, root / "no.json", "--purpose", "marketing", "--wait", node=consumer)
     story.proved("a purpose not promised is refused", said["problem"][:110], holds=code == 3)
     entrepot("use", product, root / "second.json", "--purpose", "research", "--wait", node=consumer)
     code, said = call("use", product, root / "third.json", "--agreement", agreement, "--wait", node=consumer)
     story.proved("the third use of two is refused", said["problem"][:110], holds=code == 3)
-    ends = next(c for c in entrepot("contract", "list", node=consumer) if c["agreement"] == trial["agreement"])
-    left = (datetime.fromisoformat(ends["endsAt"]) - datetime.now(UTC)).total_seconds()
-    story.tell(f"(the trial contract ends in {max(left, 0):.0f} s)")
-    wait_until("the trial contract has ended", lambda: is_over(ends["endsAt"]), seconds=60)
+    trial_product, trial_agreement, ends = trial
+    left = (datetime.fromisoformat(ends) - datetime.now(UTC)).total_seconds()
+    if left > 0:
+        story.tell(f"(the trial contract ends in {left:.0f} s)")
+    wait_until("the trial contract has ended", lambda: is_over(ends), seconds=TRIAL)
     code, said = call(
-        "use", short_lived, root / "late.json", "--agreement", trial["agreement"], "--wait", node=consumer
+        "use", trial_product, root / "late.json", "--agreement", trial_agreement, "--wait", node=consumer
     )
     story.proved("a use under an expired contract is refused", said["problem"][:110], holds=code == 3)
     entrepot("member", "revoke", consumer.did, "--reason", "breach", node=operator)
@@ -406,14 +422,18 @@ def court(story: Story, package: Path, policy: Path, root: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     for line in done.stdout.strip().splitlines()[:14]:
         story.tell(line)
-    story.proved("the stand-alone verifier trusts it", f"exit code {done.returncode}", holds=done.returncode == 0)
+    story.proved(
+        "the stand-alone verifier trusts it", f"exit code {done.returncode}", holds=done.returncode == 0
+    )
     victim = max((f for f in package.rglob("*") if f.is_file()), key=lambda f: f.stat().st_size)
     raw = bytearray(victim.read_bytes())
     raw[len(raw) // 2] ^= 1
     victim.write_bytes(raw)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     story.proved(
-        "one changed byte and it does not", f"exit code {done.returncode}, in {victim.name}", holds=done.returncode != 0
+        "one changed byte and it does not",
+        f"exit code {done.returncode}, in {victim.name}",
+        holds=done.returncode != 0,
     )
 
 
