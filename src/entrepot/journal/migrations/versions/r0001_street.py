@@ -14,6 +14,29 @@ depends_on: Final = None
 
 def upgrade() -> None:
     op.create_table(
+        "acquisition",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("purpose", sa.String(length=500), nullable=True),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("provider", sa.String(length=500), nullable=True),
+        sa.Column("address", sa.String(length=2000), nullable=False),
+        sa.Column("product_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("artefact", sa.LargeBinary(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("negotiation_id", sa.String(length=200), nullable=True),
+        sa.Column("agreement_id", sa.String(length=500), nullable=True),
+        sa.Column("process_id", sa.String(length=200), nullable=True),
+        sa.Column("use_id", sa.String(length=200), nullable=True),
+        sa.Column("waiting_for", sa.String(length=500), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_acquisition")),
+    )
+    op.create_index(op.f("ix_acquisition_state"), "acquisition", ["state"], unique=False)
+    op.create_table(
         "answer",
         sa.Column("process", sa.String(length=200), nullable=False),
         sa.Column("message_id", sa.String(length=200), nullable=False),
@@ -67,6 +90,16 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("agreement_id", name=op.f("pk_contract")),
         sa.UniqueConstraint("contract_id", name=op.f("uq_contract_contract_id")),
+    )
+    op.create_table(
+        "door",
+        sa.Column("process_id", sa.String(length=200), nullable=False),
+        sa.Column("token_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("agreement_id", sa.String(length=500), nullable=False),
+        sa.Column("consumer", sa.String(length=500), nullable=False),
+        sa.Column("format", sa.String(length=100), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("process_id", name=op.f("pk_door")),
     )
     op.create_table(
         "known_member",
@@ -142,6 +175,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("number IS NULL"),
         postgresql_where=sa.text("number IS NULL"),
     )
+    op.create_table(
+        "meter",
+        sa.Column("use_id", sa.String(length=200), nullable=False),
+        sa.Column("agreement_id", sa.String(length=500), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("use_id", name=op.f("pk_meter")),
+    )
+    op.create_index(op.f("ix_meter_agreement_id"), "meter", ["agreement_id"], unique=False)
     op.create_table(
         "negotiation",
         sa.Column("id", sa.String(length=200), nullable=False),
@@ -383,3 +427,59 @@ def upgrade() -> None:
         sa.Column("issuer", sa.String(length=500), nullable=False),
         sa.PrimaryKeyConstraint("url", name=op.f("pk_status_list")),
     )
+    op.create_table(
+        "transfer_process",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("pending_move", sa.String(length=20), nullable=True),
+        sa.Column("pending_message", sa.String(length=200), nullable=True),
+        sa.Column("behind_move", sa.String(length=20), nullable=True),
+        sa.Column("behind_message", sa.String(length=200), nullable=True),
+        sa.Column("peer_pid", sa.String(length=500), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("counterparty", sa.String(length=500), nullable=False),
+        sa.Column("address", sa.String(length=2000), nullable=False),
+        sa.Column("agreement_id", sa.String(length=500), nullable=False),
+        sa.Column("format", sa.String(length=100), nullable=False),
+        sa.Column("endpoint", sa.String(length=2000), nullable=False),
+        sa.Column("sealed_token", sa.LargeBinary(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer_process")),
+        sa.UniqueConstraint(
+            "counterparty", "party", "peer_pid", name=op.f("uq_transfer_process_counterparty_party_peer_pid")
+        ),
+    )
+    op.create_index(
+        op.f("ix_transfer_process_agreement_id"), "transfer_process", ["agreement_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_transfer_process_behind_message"), "transfer_process", ["behind_message"], unique=False
+    )
+    op.create_index(
+        op.f("ix_transfer_process_pending_message"), "transfer_process", ["pending_message"], unique=False
+    )
+    op.create_index(op.f("ix_transfer_process_state"), "transfer_process", ["state"], unique=False)
+    op.create_table(
+        "use",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("process_id", sa.String(length=200), nullable=False),
+        sa.Column("agreement_id", sa.String(length=500), nullable=False),
+        sa.Column("contract_id", sa.String(length=100), nullable=False),
+        sa.Column("consumer", sa.String(length=500), nullable=False),
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("artefact", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("boot", sa.String(length=100), nullable=False),
+        sa.Column("permission", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("touched_at", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sent", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_use")),
+    )
+    op.create_index(op.f("ix_use_agreement_id"), "use", ["agreement_id"], unique=False)
+    op.create_index(op.f("ix_use_state"), "use", ["state"], unique=False)
