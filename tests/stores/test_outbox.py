@@ -138,6 +138,7 @@ class OutboxContract:
         enqueue(journal, *(message(f"m{n}", f"lane{n}") for n in range(5)))
 
         assert claim(journal, limit=2) == ["m0", "m1"]
+        assert claim(journal, limit=2) == ["m2", "m3"]
 
     def test_settling_twice_is_noticed(self, journal: Journal) -> None:
         """Of two workers that both delivered it, one moves the state on."""

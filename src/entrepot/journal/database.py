@@ -10,7 +10,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import URL, BigInteger, Dialect, Engine, Integer, MetaData, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Dialect,
+    Engine,
+    ExceptionContext,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
@@ -149,6 +160,13 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401 (SQLAlchemy's connection)
         connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine, "handle_error")
+    def _drop(context: ExceptionContext) -> None:
+        # What a use case did next on this connection would run outside its transaction.
+        if context.sqlalchemy_exception is not None and is_fatal(context.sqlalchemy_exception):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
 
     return engine
 

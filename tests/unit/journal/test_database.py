@@ -1,5 +1,7 @@
 """The database of a node: its addresses, its times, and how its connections behave."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -64,6 +66,19 @@ def test_sqlite_is_opened_to_be_durable(journal: Journal, pragma: str, expected:
     found = journal.write_now(lambda tx: tx.connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one())
 
     assert found == expected
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """Two processes that start on a new file at the same moment both start."""
+    other = sqlite3.connect(tmp_path / "node.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE note (id INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.1, lambda: other.execute("COMMIT"))
+    done.start()
+    with Journal.open(f"sqlite:///{tmp_path}/node.db") as journal:
+        journal.write_now(lambda tx: tx.connection.exec_driver_sql("INSERT INTO note VALUES (1)"))
+    done.join()
+    other.close()
 
 
 def test_the_schema_of_tests_has_every_table(journal: Journal) -> None:

@@ -143,8 +143,7 @@ def test_a_full_disk_fails_the_whole_group(journal: Journal, file: Path) -> None
 
 
 def test_a_use_case_that_hides_a_full_disk_is_told_all_the_same(journal: Journal, file: Path) -> None:
-    """Nobody is told of success in a transaction that the database has ended."""
-    journal.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count=20"))
+    """Nobody is told of success in a transaction that the database has ended, and nothing of it stays."""
 
     def hide(tx: Transaction) -> str:
         note(1)(tx)
@@ -152,9 +151,15 @@ def test_a_use_case_that_hides_a_full_disk_is_told_all_the_same(journal: Journal
             note(2, size=1_000_000)(tx)
         return "all is well"
 
-    with pytest.raises(UnavailableError):
-        journal.write_now(hide)
-    assert notes(file) == []
+    def hide_and_go_on(tx: Transaction) -> None:
+        hide(tx)
+        note(4)(tx)
+
+    for use_case in (hide, hide_and_go_on):
+        journal.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count=20"))
+        with pytest.raises(UnavailableError):
+            journal.write_now(use_case)
+        assert notes(file) == []
     assert journal.write_now(note(3)) == 3
 
 
@@ -185,10 +190,7 @@ def test_trouble_of_the_database_ends_the_group_even_where_it_could_go_on(
         driver = tx.connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         driver.set_progress_handler(lambda: 1, 1)
-        try:
-            tx.connection.execute(sa.select(NOTE)).all()
-        finally:
-            driver.set_progress_handler(None, 0)
+        tx.connection.execute(sa.select(NOTE)).all()
 
     held = Held(journal, note(1))
     (told,) = queue_behind(journal, held, interrupted)
