@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, PLR0915 (Alembic runs this file, nobody imports it; a revision names every table of its step)
+# ruff: noqa: INP001 (Alembic runs this file; nobody imports it)
 """The first street: every table of a node. Follows nothing."""
 
 from typing import Final
