@@ -102,12 +102,12 @@ class EmbeddedLedger:
         """
         self.chain = genesis.chain
         self.key = NoteKey(genesis.chain, SignatureType.ED25519, signer.public.raw)
-        self._chronicle = Chronicle.open(path, genesis)
         self._signer = signer
         self._clock = clock
         self._block_seconds = block_seconds
         quorum = len(witnesses) if quorum is None else quorum
         self._witnesses = Witnesses(witnesses, quorum, int(clock().timestamp()) - _SKEW_SECONDS)
+        self._chronicle = Chronicle.open(path, genesis)
         self._recall(self._chronicle.newest_note())
         self._view = View(self._chronicle.head.state)
         self._lock = threading.Condition()

@@ -275,6 +275,17 @@ def test_a_witnessed_checkpoint_that_is_not_of_this_log_is_found_at_the_start(
         start(tmp_path / "other.db", witnesses=[space.witness_key])
 
 
+@pytest.mark.parametrize(("names", "quorum"), [(["a"], 0), (["a"], 2), (["a", "a"], 1), ([], 1)])
+def test_a_quorum_that_cannot_be_meant_is_refused(
+    space: Any, start: Open, names: list[str], quorum: int
+) -> None:
+    """None of one would call everything witnessed; two of one never anything; two of one name is one."""
+    keys = [type(space.witness_key)(name, space.witness_key.type, space.witness.raw) for name in names]
+
+    with pytest.raises(ValueError, match="quorum"):
+        start(witnesses=keys, quorum=quorum)
+
+
 def test_a_silent_witness_does_not_fill_the_memory(space: Any, start: Open, clock: Any) -> None:
     """Of many rounds without a quorum only the last ones are kept."""
     other = space.Key("second witness")

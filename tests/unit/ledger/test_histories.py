@@ -40,7 +40,9 @@ from entrepot.ledger import (
     verify_cosignature,
 )
 from entrepot.ledger.witness import judge
-from entrepot.values import EntrepotError, UnavailableError, sha256
+from entrepot.values import EntrepotError, TooLargeError, UnavailableError, sha256
+
+OTHER_SIGNATURE = "\u2014 other.example AAAAAAA=\n".encode()
 
 
 class LyingLog:
@@ -296,6 +298,17 @@ def test_a_request_reads_one_way_or_not_at_all(space: Any, noise: bytes, at: int
         assert encode_add_checkpoint(request) == raw
 
 
+def test_a_request_has_one_form_and_a_bound(honest: LyingLog) -> None:
+    """Another first word, a proof without end, or a body without end is refused before anything is parsed."""
+    good = honest.request(4)
+    with pytest.raises(NoteError):
+        decode_add_checkpoint(good.replace(b"old ", b"new ", 1))
+    with pytest.raises(NoteError):
+        decode_add_checkpoint(encode_add_checkpoint(AddCheckpoint(4, (EMPTY_ROOT,) * 64, honest.note())))
+    with pytest.raises(TooLargeError):
+        decode_add_checkpoint(good + b"x" * (1 << 17))
+
+
 # --- a follower
 
 
@@ -310,6 +323,31 @@ def test_a_follower_keeps_every_entry_and_comes_to_the_same_state(
     assert follower.log.root(10) == honest.tree.root()
     assert follower.note == honest.note()
     assert follower.log.head.state.get(f"contracts/{space.contract(1)}") is not None
+
+
+def test_following_the_same_head_again_writes_nothing(
+    honest: LyingLog, follower: Follower, tmp_path: Path
+) -> None:
+    """A follower asks twice a second; a disk must not pay for every answer."""
+    follower.follow(honest.note(), honest.entries)
+    with closing(sqlite3.connect(tmp_path / "follower.db", isolation_level=None)) as connection:
+        for table in ("checkpoint", "entry"):
+            connection.execute(
+                f"CREATE TRIGGER {table}_full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+
+    assert follower.follow(honest.note(), []).size == 10
+    with pytest.raises(UnavailableError):
+        follower.follow(honest.note().replace(b"\n\n", b"\n\n" + OTHER_SIGNATURE), [])
+
+
+def test_a_follower_keeps_the_note_that_has_more_cosignatures(honest: LyingLog, follower: Follower) -> None:
+    """A ledger is refilled only under a quorum, so the follower keeps the fullest note it has seen last."""
+    follower.follow(honest.note(), honest.entries)
+    fuller = honest.note() + OTHER_SIGNATURE
+    follower.follow(fuller, [])
+
+    assert follower.note == fuller
 
 
 def test_a_follower_refuses_a_smaller_tree(honest: LyingLog, follower: Follower) -> None:
