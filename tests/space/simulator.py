@@ -171,14 +171,14 @@ class World:
     def run(self) -> None:
         """Let everything happen that is due at some time."""
         for _ in range(MOST_EVENTS):
+            for node in self.nodes.values():
+                if node.has_news:
+                    node.look_for_work()
             if not self._events:
                 return
             at, _, event = heapq.heappop(self._events)
             self.clock.now = max(self.clock.now, at)
             event()
-            for node in self.nodes.values():
-                if node.has_news:
-                    node.look_for_work()
         raise AssertionError("the nodes do not come to rest")
 
     def carry(self, to: "Node", arrive: Callable[[], Reply]) -> Suspension:

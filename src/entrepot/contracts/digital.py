@@ -35,6 +35,9 @@ from entrepot.values.canonical import Json
 SIGNED_AS: Final = b"entrepot/contract/v1\n"
 """What stands before the payload when it is signed: a signature of one thing is none of another."""
 
+_NAME_LENGTH: Final = 128
+"""Of a contractName; the product is what names a contract to people."""
+
 _NATIONAL_OPERATORS: Final[Mapping[Operator, str]] = MappingProxyType(
     {
         Operator.EQ: "01",
@@ -109,6 +112,7 @@ def contract_payload(agreement: Agreement, contract_id: ContractId, product_dige
     payload: dict[str, Json] = {
         "version": 1,
         "contractId": contract_id,
+        "contractName": agreement.target[:_NAME_LENGTH],
         "signMode": "02",
         "activationTime": render_time(agreement.timestamp),
         "endTime": "" if ends is None else render_time(ends),

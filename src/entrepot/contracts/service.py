@@ -119,6 +119,8 @@ class Desk:
 def respond(negotiation: Negotiation, now: UtcTime) -> Next | Step | None:
     """The product's responder: agree by rule to what we asked for or offer, else wait for a person."""
     state, party = negotiation.exchange.state, negotiation.exchange.party
+    if _has_expired(negotiation, now):
+        return Next(Move.TERMINATE, Reason("expired", ("what was offered has run out",)))
     wanted = negotiation.approved or (is_ours(negotiation) and not negotiation.needs_person)
     if party is Party.PROVIDER:
         return _respond_as_provider(negotiation, state, now, wanted=wanted)
@@ -137,6 +139,20 @@ def is_ours(negotiation: Negotiation) -> bool:
     return offer.policy == asked.policy and offer.target == asked.target
 
 
+def _named(party: Did | None) -> Did:
+    """The parties of a negotiation are known from its first message on."""
+    if party is None:
+        raise ProtocolError("the offer does not name its assigner")
+    return party
+
+
+def _has_expired(n: Negotiation, now: UtcTime) -> bool:
+    """Say whether the terms ran out before they were signed and filed: nobody signs what is over."""
+    ends = ends_at(n.offer.policy)
+    is_open = n.exchange.state not in {State.INITIAL, State.FINALIZED, State.TERMINATED}
+    return is_open and not n.signing.receipt and ends is not None and ends <= now
+
+
 def _is_what_was_offered(n: Negotiation) -> bool:
     offered, agreement = n.offer, n.agreement
     return agreement is not None and (
@@ -149,13 +165,11 @@ def _respond_as_provider(n: Negotiation, state: State, now: UtcTime, *, wanted: 
     if state is State.ACCEPTED or (state is State.REQUESTED and wanted):
         if n.signing.contract_id is None:
             return Step.GET_CONTRACT_ID
-        if n.offer.assigner is None:
-            return None
         agreement = Agreement(
             id=AgreementId(n.signing.contract_id),
             target=n.offer.target,
             policy=n.offer.policy,
-            assigner=n.offer.assigner,
+            assigner=_named(n.offer.assigner),
             assignee=n.counterparty,
             timestamp=now,
         )
@@ -586,14 +600,19 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
     message_id = MessageId(tx.new_id())
     sent = before.pending is not None and withdraw_unsent(tx, before.id) == 0
     after = moves.propose(NEGOTIATION, before, wanted.move, message_id, sent=sent)
-    match wanted.content:
+    content = wanted.content
+    match content:
         case Agreement() as agreement:
             signing = replace(negotiation.signing, contract_id=ContractId(agreement.id))
             negotiation = replace(negotiation, agreement=agreement, signing=signing)
             store.keep_terms(tx, before.id, before.party, agreement)
-        case Offer() as offer:
-            negotiation = replace(negotiation, offer=offer, asked=offer)
-            store.keep_terms(tx, before.id, before.party, offer)
+        case Offer():
+            kept = negotiation.offer
+            if content.target != kept.target:
+                raise ProtocolError(f"this negotiation is about {kept.target}, not about {content.target}")
+            content = replace(content, assigner=kept.assigner, assignee=kept.assignee)
+            negotiation = replace(negotiation, offer=content, asked=content, approved=False)
+            store.keep_terms(tx, before.id, before.party, content)
         case _:
             pass
     negotiation = replace(negotiation, exchange=after)
@@ -605,7 +624,7 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
         move=wanted.move,
         consumer_pid=before.id if is_consumer else before.peer_pid,
         provider_pid=before.peer_pid if is_consumer else before.id,
-        content=wanted.content,
+        content=content,
         callback=desk.callback if first else "",
         addressed_to=before.peer_pid,
     )

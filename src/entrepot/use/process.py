@@ -366,7 +366,7 @@ def _without_old_token(process: TransferProcess) -> TransferProcess:
     """A token lives as long as its process is started; a new one comes with the next start."""
     if process.exchange.party is Party.PROVIDER or process.exchange.state is State.STARTED:
         return process
-    return replace(process, sealed_token=b"")
+    return replace(process, endpoint="", sealed_token=b"")
 
 
 def _with_door(tx: Transaction, rail: Rail, process: TransferProcess) -> TransferProcess:
