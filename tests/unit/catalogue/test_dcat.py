@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from entrepot_policy_samples import POLICIES
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.catalogue import (
@@ -84,7 +84,8 @@ def test_a_dataset_names_only_what_it_is_offered_for(product: Product) -> None:
     assert SERVED.issuperset(found) or KindOfUse.DELIVERY not in product.kinds
 
 
-@given(products=st.lists(PRODUCTS, max_size=4, unique_by=lambda p: p.id))
+@given(products=st.lists(PRODUCTS, max_size=3, unique_by=lambda p: p.id))
+@settings(max_examples=30)
 def test_a_catalogue_has_no_target_and_no_empty_list(products: list[Product]) -> None:
     """The schemas forbid both; another connector would refuse the whole catalogue for one of them."""
     document = render_catalog("urn:catalog", ALICE, "https://alice.example/dsp", products)
@@ -94,7 +95,8 @@ def test_a_catalogue_has_no_target_and_no_empty_list(products: list[Product]) ->
         assert not (isinstance(value, dict) and "target" in value)
 
 
-@given(products=st.lists(PRODUCTS, max_size=5, unique_by=lambda p: p.id))
+@given(products=st.lists(PRODUCTS, max_size=4, unique_by=lambda p: p.id))
+@settings(max_examples=30)
 def test_a_platform_shows_each_product_under_its_providers_name(products: list[Product]) -> None:
     """A consumer must know with whom it would make the contract; the platform is never that party."""
     document: Any = render_catalog("urn:catalog", PLATFORM, "https://platform.example/dsp", products)
@@ -122,6 +124,7 @@ def test_a_nested_catalogue_says_where_its_provider_is(product: Product) -> None
 
 
 @given(product=PRODUCTS, other=PRODUCTS, pick=st.data())
+@settings(max_examples=50)
 def test_a_dataset_that_was_tampered_with_is_refused(
     product: Product, other: Product, pick: st.DataObject
 ) -> None:
