@@ -253,9 +253,7 @@ class Written:
             OpenedRecord(
                 encode_record(record),
                 self.salt(i),
-                prove_record(
-                    self.first + self.neighbours + i, self.parts[0].commitments, leaves, place
-                ),
+                prove_record(self.first + self.neighbours + i, self.parts[0].commitments, leaves, place),
                 entry,
             )
             for i, record in enumerate(self.records)
