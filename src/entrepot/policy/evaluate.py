@@ -424,6 +424,8 @@ def _comparison(path: str, atom: Atom, verdict: _Fold, at: int) -> _Node:
 
 
 def _seen(fact: Fact) -> str:
+    if isinstance(fact.value, str):
+        return str(fact.value)
     if isinstance(fact.value, datetime) and not _is_utc(fact.value):
         return "a time that is not UTC"
     return show_value(fact.value)
