@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 (Alembic runs this file; nobody imports it)
+# ruff: noqa: INP001, PLR0915 (Alembic runs this file, nobody imports it; a revision is a long list)
 """${message}. Follows ${down_revision or "nothing"}."""
 
 from typing import Final
