@@ -196,7 +196,8 @@ class _Package:
     def check_inclusion(self) -> None:
         shown = {name: each for name, each in self.json.items() if name.startswith("entry-")}
         self.entries = {each["number"]: each for each in sorted(shown.values(), key=lambda e: e["number"])}
-        require(shown.keys() == {f"entry-{number}.json" for number in self.entries}, "an entry is misnamed")
+        named = all(name == f"entry-{each['number']}.json" for name, each in shown.items())
+        require(named, "an entry has the name of another")
         for number, each in self.entries.items():
             raw = encode(each["entry"]) + bytes.fromhex(each["signature"])
             root = root_from(raw, number, self.report.size, each["path"])
