@@ -103,7 +103,7 @@ class Connector:
         return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
 
     def dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
-        product = next((p for p in catalogue.products(connection) if p.id == wanted), None)
+        product = catalogue.product(connection, ProductId(wanted))
         if product is None or product.provider != self.node.me:
             return None
         service = f"{self.node.settings.listen.url}/catalog/service"

@@ -14,7 +14,7 @@ from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
 from entrepot.protocols import Call, Proof, Response, Route, dsp, tds
 from entrepot.space import MemberRole
-from entrepot.values import Did, Grade, canonical, render_digest
+from entrepot.values import Did, Grade, ProductId, canonical, render_digest
 
 
 class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,44 +120,19 @@ class _Catalogue:
         self._node = node
 
     def routes(self) -> list[Route]:
-        return [
-            Route("POST", dsp.PATH + "/catalog/request", Proof.MEMBERSHIP, self.request),
-            Route("GET", dsp.PATH + "/catalog/datasets/{id:path}", Proof.MEMBERSHIP, self.dataset),
-        ]
+        return dsp.catalogue_routes(self._node.journal, self._render, self._dataset)
 
-    async def request(self, call: Call) -> Response:
-        dsp.codec.decode(call.body)
-        return Response(200, await self._node.journal.read(self._render))
-
-    async def dataset(self, call: Call) -> Response:
-        wanted = call.path["id"]
-
-        def query(connection: Connection) -> bytes | None:
-            found = next((p for p in catalogue.products(connection) if p.id == wanted), None)
-            if found is None:
-                return None
-            document = catalogue.render_dataset(found, f"{self._node.settings.listen.url}/catalog/service")
-            return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
-
-        found = await self._node.journal.read(query)
+    def _dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
+        found = catalogue.product(connection, ProductId(wanted))
         if found is None:
-            missing = dsp.codec.render_error("CatalogError", "", "", 404, "there is no such dataset for you")
-            return Response(404, missing)
-        return Response(200, found)
+            return None
+        document = catalogue.render_dataset(found, f"{self._node.settings.listen.url}/catalog/service")
+        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
 
-    def _render(self, connection: Connection) -> bytes:
-        """One nested catalogue a provider, so that each keeps its name."""
+    def _render(self, connection: Connection, _caller: Did | None) -> bytes:
         url = self._node.settings.listen.url
-        by_provider: dict[Did, list[catalogue.Product]] = {}
-        for product in catalogue.products(connection):
-            by_provider.setdefault(product.provider, []).append(product)
-        document = catalogue.render_catalog(f"{url}/catalog", self._node.me, url + dsp.PATH, ())
-        nested = [
-            catalogue.render_catalog(f"{url}/catalog/{provider}", provider, url + dsp.PATH, products)
-            for provider, products in by_provider.items()
-        ]
-        if nested:
-            document["catalog"] = [*nested]
+        products = catalogue.products(connection)
+        document = catalogue.render_catalog(f"{url}/catalog", self._node.me, url + dsp.PATH, products)
         return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
 
 

@@ -3,13 +3,14 @@
 from entrepot.protocols.dsp import codec
 from entrepot.protocols.dsp.client import Correspondence, Meaning, judge, pause
 from entrepot.protocols.dsp.codec import PATH, render_negotiation, render_transfer
-from entrepot.protocols.dsp.routes import Services, routes
+from entrepot.protocols.dsp.routes import Services, catalogue_routes, routes
 
 __all__ = [
     "PATH",
     "Correspondence",
     "Meaning",
     "Services",
+    "catalogue_routes",
     "codec",
     "judge",
     "pause",

@@ -7,7 +7,7 @@ something is there. The first answer to a message of a process, 200 or 400, is t
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -45,6 +45,11 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (EntrepotError, 400),
 )
 
+Catalog: TypeAlias = Callable[[Connection, Did | None], bytes]
+"""The whole catalogue as its caller may see it."""
+Dataset: TypeAlias = Callable[[Connection, str, Did | None], bytes | None]
+"""One dataset of it; None where there is none for this caller."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -55,9 +60,8 @@ class Services:
     rail: transfers.Rail
     published: Published
     may_open: Callable[[Transaction, Contract, str], tuple[str, ...]]
-    catalog: Callable[[Connection, Did | None], bytes]
-    """The whole catalogue as its caller may see it."""
-    dataset: Callable[[Connection, str, Did | None], bytes | None]
+    catalog: Catalog
+    dataset: Dataset
     check_callback: Callable[[str, Did], Awaitable[None]]
     """Refuses a callback address that the sender may not name."""
     base_path: str = codec.PATH
@@ -80,18 +84,8 @@ def routes(services: Services) -> list[Route]:
 
         return member("POST", path, handle)
 
-    def versions(root: str) -> Route:
-        async def handle(_call: Call) -> Response:
-            return Response(200, _versions(base.removeprefix(root)))
-
-        return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle)
-
-    catalogue = _Catalogue(services)
     return [
-        versions(""),
-        versions(base.rpartition("/")[0]),
-        member("POST", "/catalog/request", catalogue.request),
-        member("GET", "/catalog/datasets/{id:path}", catalogue.dataset),
+        *catalogue_routes(services.journal, services.catalog, services.dataset, base, services.contexts),
         post("/negotiations/request", negotiation, Move.REQUEST),
         post("/negotiations/offers", negotiation, Move.OFFER),
         post("/negotiations/{pid}/request", negotiation, Move.REQUEST),
@@ -110,6 +104,30 @@ def routes(services: Services) -> list[Route]:
     ]
 
 
+def catalogue_routes(
+    journal: Journal,
+    catalog: Catalog,
+    dataset: Dataset,
+    base_path: str = codec.PATH,
+    contexts: Collection[str] = codec.KNOWN_CONTEXTS,
+) -> list[Route]:
+    """The catalogue alone, with the version list: all that a node serves which makes no contracts."""
+
+    def versions(root: str) -> Route:
+        async def handle(_call: Call) -> Response:
+            return Response(200, _versions(base_path.removeprefix(root)))
+
+        return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle)
+
+    shown = _Catalogue(journal, catalog, dataset, contexts)
+    return [
+        versions(""),
+        versions(base_path.rpartition("/")[0]),
+        Route("POST", base_path + "/catalog/request", Proof.MEMBERSHIP, shown.request),
+        Route("GET", base_path + "/catalog/datasets/{id:path}", Proof.MEMBERSHIP, shown.dataset),
+    ]
+
+
 def _receive_negotiation(services: Services, tx: Transaction, message: Message, sender: Did) -> Exchange:
     return contracts.receive(tx, services.desk, message, sender, services.published).exchange
 
@@ -122,19 +140,22 @@ def _receive_transfer(services: Services, tx: Transaction, message: Message, sen
 class _Catalogue:
     """The catalogue binding: all that a caller may see, and one dataset of it."""
 
-    services: Services
+    journal: Journal
+    catalog: Catalog
+    find: Dataset
+    contexts: Collection[str]
 
     async def request(self, call: Call) -> Response:
         try:
-            offset, limit = codec.parse_catalog_request(call.body, self.services.contexts)
+            offset, limit = codec.parse_catalog_request(call.body, self.contexts)
         except EntrepotError as error:
             return _failed("CatalogError", error)
-        body = await self.services.journal.read(lambda c: self.services.catalog(c, call.caller))
+        body = await self.journal.read(lambda c: self.catalog(c, call.caller))
         return Response(200, body if (offset, limit) == (0, None) else codec.page(body, offset, limit))
 
     async def dataset(self, call: Call) -> Response:
         wanted = call.path["id"]
-        found = await self.services.journal.read(lambda c: self.services.dataset(c, wanted, call.caller))
+        found = await self.journal.read(lambda c: self.find(c, wanted, call.caller))
         if found is None:
             return _failed("CatalogError", NotFoundError("there is no such dataset for you"))
         return Response(200, found)
