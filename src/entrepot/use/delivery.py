@@ -69,7 +69,7 @@ class DeliveryDoor:
         self._house = house
         self._streams = streams
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send, path: Mapping[str, str]) -> None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         process_id = ProcessId(path["process"])
         token = headers.get("authorization", "")
@@ -87,14 +87,13 @@ class DeliveryDoor:
             if isinstance(admitted, Denied):
                 await _refuse(send, admitted)
                 return
-            await self._deliver(admitted, headers, scope["method"], receive, send, stream)
+            await self._deliver(admitted, headers, scope["method"], send, stream)
 
     async def _deliver(
         self,
         admitted: Admitted,
         headers: Mapping[str, str],
         method: str,
-        receive: Receive,
         send: Send,
         stream: Stream,
     ) -> None:
@@ -137,7 +136,7 @@ class DeliveryDoor:
                     more = sent + len(chunk) < span.end - span.start
                     await send({"type": "http.response.body", "body": chunk, "more_body": more})
                     sent += len(chunk)
-            if not stream.is_cut and not await _is_gone(receive):
+            if not stream.is_cut:
                 outcome = Outcome.SENT
         finally:
             with anyio.CancelScope(shield=True):
@@ -150,18 +149,6 @@ class DeliveryDoor:
 def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
     goods = steps.goods_of(connection, contract)
     return None if goods is None else catalogue.resource(connection, goods.resource_id)
-
-
-async def _is_gone(receive: Receive) -> bool:
-    """Say whether the peer has hung up already; it is not waited for."""
-    try:
-        async with asyncio.timeout(0):
-            while True:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    return True
-    except TimeoutError:
-        return False
 
 
 def _abort_of(send: Send) -> Callable[[], None]:
