@@ -344,9 +344,9 @@ def _crossings(name: str) -> set[tuple[Move, Move]]:
     }
 
 
-def open_world(folder: Path) -> World:
+def open_world(folder: Path, deadline: timedelta = timedelta(hours=24)) -> World:
     """Make two nodes with one contract between them that transfers can stand on."""
-    world = World(folder)
+    world = World(folder, deadline)
     consumer, provider = world.nodes[Party.CONSUMER], world.nodes[Party.PROVIDER]
     agreement = Agreement(
         AgreementId("standing"), PRODUCT, POLICIES[0], provider.did, consumer.did, world.clock.now

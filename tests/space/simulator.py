@@ -148,7 +148,8 @@ class Pen:
 class World:
     """Time, the network, and two nodes. Run one schedule after the other in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, deadline: timedelta = timedelta(hours=24)) -> None:
+        self.deadline = deadline
         self.clock = Clock()
         self.rng = random.Random(0)  # noqa: S311 (schedules are to be repeatable)
         self.weather = FAIR
@@ -224,13 +225,14 @@ class Node:
         self.respond: contracts.Responder = contracts.respond
         self.respond_transfer: transfers.Respond = transfers.start_when_in_force
         self.published: contracts.Published = lambda _c, offer: contracts.Listing(offer, sha256(b"product"))
-        self.desk = Desk(self.did, dsp.render_negotiation, self._respond, self.base)
+        self.desk = Desk(self.did, dsp.render_negotiation, self._respond, self.base, deadline=world.deadline)
         self.rail = transfers.Rail(
             render=dsp.render_transfer,
             respond=self._respond_transfer,
             door_token=lambda process, epoch: sha256(f"{process} {epoch}".encode()).hex(),
             door_endpoint=lambda process: f"https://{party}.example/door/{process}",
             callback=self.base,
+            deadline=world.deadline,
         )
 
         async def check_callback(_address: str, _sender: Did) -> None:
