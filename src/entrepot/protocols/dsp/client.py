@@ -87,7 +87,10 @@ class Correspondence:
             until = now + pause(message.attempts)
             await self.journal.write(lambda tx: postpone(tx, message.id, until))
         else:
-            why = f"the peer answered {status}" if status else "no answer before the deadline"
+            why = "no answer before the deadline"
+            if reply is not None:
+                said = "; ".join(codec.read_reasons(reply.body))
+                why = f"the peer answered {status}" + (f": {said}" if said else "")
             await self.journal.write(lambda tx: self._refused(tx, message, state, why))
         return meaning
 

@@ -267,6 +267,17 @@ def render_error(kind: str, consumer_pid: str, provider_pid: str, code: int, rea
     return canonical.encode(document)
 
 
+def read_reasons(raw: bytes) -> tuple[str, ...]:
+    """Read why a peer refused, as far as it says so in text; bounded, for it is shown to our owner."""
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ()
+    reasons = document.get("reason") if isinstance(document, dict) else None
+    items = reasons if isinstance(reasons, list) else [reasons]
+    return tuple(r[:200] for r in items[:5] if isinstance(r, str))
+
+
 def read_state(raw: bytes) -> tuple[State | None, ProcessId | None, ProcessId | None]:
     """Read state, consumerPid and providerPid of an answer, as far as it has them.
 
