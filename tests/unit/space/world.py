@@ -110,6 +110,8 @@ class World:
     head: Head | None = None
     """Where the ledger stands; nothing is the beginning."""
     refused: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    """Its database; nothing is a file in the folder."""
 
     def __post_init__(self) -> None:
         self.genesis = Genesis(
@@ -125,9 +127,9 @@ class World:
 
     def open(self) -> None:
         """Start the platform, or start it again after it was killed."""
-        path = self.folder / "platform.db"
-        is_new = not path.exists()
-        self.journal = Journal.open(f"sqlite:///{path}", clock=lambda: self.now)
+        url = self.url or f"sqlite:///{self.folder / 'platform.db'}"
+        is_new = bool(self.url) or not (self.folder / "platform.db").exists()
+        self.journal = Journal.open(url, clock=lambda: self.now)
         if is_new:
             self.journal.create_schema()
         self.rules = Rules(
@@ -175,6 +177,11 @@ class World:
                 self.journal.write_now(lambda tx, n=name: space.ledger_committed(tx, n))
             self.journal.write_now(lambda tx, m=message: settle(tx, m.id))
         return len(sent)
+
+    def signed_transactions(self) -> list[TransactionId]:
+        """What waits in the outbox for the ledger."""
+        found = self.journal.write_now(lambda tx: claim(tx, "test", (space.LEDGER,), 0))
+        return [TransactionId(m.id) for m in found]
 
     def settle(self) -> None:
         """Let clerk and ledger work until nothing is left to do."""
