@@ -85,14 +85,17 @@ def properties() -> str:
 
 
 def fetch() -> Path:
-    jars = BUILD / "lib"
-    if not any(jars.glob("*.jar")):
+    """Fetch the suite; a download that broke off leaves nothing behind that looks whole."""
+    jars, coming = BUILD / "lib", BUILD / "lib.coming"
+    if not jars.is_dir():
         print("Fetching the suite (about 21 MB)")
+        shutil.rmtree(coming, ignore_errors=True)
         subprocess.run(
             ["mvn", "-B", "-q", "-f", HERE / "pom.xml", "dependency:copy-dependencies",
-             f"-DoutputDirectory={jars}", "-DincludeScope=runtime"],
+             f"-DoutputDirectory={coming}", "-DincludeScope=runtime"],
             check=True,
         )  # fmt: skip
+        coming.rename(jars)
     return jars
 
 
@@ -114,8 +117,9 @@ def main() -> None:
         sys.exit("Java 17 and Maven are needed: apt-get install openjdk-17-jre-headless maven")
     jars = fetch()
     BUILD.joinpath("tck.properties").write_text(properties())
-    work = BUILD / "work"
-    shutil.rmtree(work, ignore_errors=True)
+    work, reports = BUILD / "work", BUILD / "reports"
+    for old in (work, reports):
+        shutil.rmtree(old, ignore_errors=True)
     work.mkdir(parents=True)
     log = (BUILD / "connector.log").open("wb")
     connector = subprocess.Popen(
@@ -128,7 +132,7 @@ def main() -> None:
             ["java", "-Xmx256m", "-cp", f"{jars}/*:{BUILD}", "org.junit.platform.console.ConsoleLauncher",
              "execute", "--disable-banner", "--disable-ansi-colors", "--details", "tree",
              "--config-resource", "tck.properties", *only, "--include-classname", ".*Test",
-             "--fail-if-no-tests", "--reports-dir", BUILD / "reports", *sys.argv[1:]],
+             "--fail-if-no-tests", "--reports-dir", reports, *sys.argv[1:]],
             stdout=(BUILD / "suite.log").open("wb"), stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     finally:
@@ -136,7 +140,7 @@ def main() -> None:
         connector.wait(10)
     if suite.returncode not in {0, 1}:
         sys.exit(f"the suite did not run; see {BUILD / 'suite.log'}")
-    report(BUILD / "reports" / "TEST-junit-jupiter.xml")
+    report(reports / "TEST-junit-jupiter.xml")
 
 
 def report(path: Path) -> None:
