@@ -18,6 +18,7 @@ import msgspec
 
 from entrepot.policy.model import (
     EVERY_USE,
+    NOT_USE,
     Atom,
     Constraint,
     Duty,
@@ -168,9 +169,10 @@ class Plan:
         self._nodes: list[_Node] = []
         self._names: list[str] = []
         self._tests: list[_Test] = []
-        self._permissions = tuple(self._rules(policy.permissions, "permission", {"use", action}))
+        covering = {action} if action in NOT_USE else {"use", action}
         # Whoever forbids what every use does forbids the use; distributing, say, is not part of every use.
-        forbidding = EVERY_USE if action == "use" else {"use", action}
+        forbidding = EVERY_USE if action == "use" else covering
+        self._permissions = tuple(self._rules(policy.permissions, "permission", covering))
         self._prohibitions = tuple(self._rules(policy.prohibitions, "prohibition", forbidding))
 
     def decide(self, facts: Facts, done: frozenset[str] = frozenset()) -> Decision:

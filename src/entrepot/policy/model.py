@@ -245,7 +245,10 @@ ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "compensate": ODRL + "compensate",
     }
 )
-"""Actions by name. `use` includes the others (ODRL 2.2 vocabulary, 4.1)."""
+"""Actions by name."""
+
+NOT_USE: Final = frozenset({"sell"})
+"""Actions that `use` does not include: they transfer the thing itself (ODRL 2.2 vocabulary, 4.1)."""
 
 EVERY_USE: Final = frozenset({"use", "read"})
 """What every use does, whatever its kind; to prohibit one of these prohibits the use."""

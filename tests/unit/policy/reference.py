@@ -31,11 +31,12 @@ def judge(
     report: list[Line] = []
     held: list[str] = []
     for i, rule in enumerate(policy.permissions):
-        covers = rule.action in {"use", action}
+        covers = rule.action == action or (rule.action == "use" and action != "sell")
         held.append(_rule(rule, i, f"permission[{i}]", facts, report, covers=covers))
     taken = False
     for i, rule in enumerate(policy.prohibitions):
-        covers = rule.action in {"use", action} or (action == "use" and rule.action == "read")
+        covers = rule.action == action or (rule.action == "use" and action != "sell")
+        covers = covers or (action == "use" and rule.action == "read")
         verdict = _rule(rule, i, f"prohibition[{i}]", facts, report, covers=covers)
         taken = taken or verdict != UNSATISFIED
     if taken or SATISFIED not in held:

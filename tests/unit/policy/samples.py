@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from hypothesis import strategies as st
 
 from entrepot.policy import (
-    ACTIONS,
     OPERANDS,
     Atom,
     Duty,
@@ -139,5 +138,4 @@ def any_facts() -> st.SearchStrategy[dict[str, Fact]]:
     return st.fixed_dictionaries(one).map(lambda d: {k: v for k, v in d.items() if v is not None})
 
 
-ASKED = st.sampled_from(["use", "use", "read", "distribute"])
-ALL_ACTIONS = st.sampled_from(sorted(ACTIONS))
+ASKED = st.sampled_from(["use", "use", "read", "distribute", "sell"])

@@ -152,6 +152,13 @@ def test_to_forbid_reading_forbids_every_use() -> None:
     assert decide(Policy((ANYTHING,), (Rule("distribute"),)), {}).permitted
 
 
+def test_to_use_is_not_to_sell() -> None:
+    """Selling transfers the thing itself; a permission to use it says nothing about that."""
+    assert not decide(Policy((ANYTHING,)), {}, "sell").permitted
+    assert decide(Policy((Rule("sell"),)), {}, "sell").permitted
+    assert decide(Policy((ANYTHING,)), {}, "distribute").permitted
+
+
 def test_the_first_permission_that_holds_is_relied_on_and_only_it_is_charged() -> None:
     """The order of the policy decides, so that both sides count the same counter."""
     policy = Policy(
