@@ -1,0 +1,132 @@
+"""What the catalogue's tables promise, on whichever database they stand."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from entrepot.catalogue import (
+    Description,
+    Product,
+    Resource,
+    attach_resource,
+    list_product,
+    offer_product,
+    product,
+    product_digest,
+    product_under,
+    products,
+    resource,
+    withdraw_product,
+)
+from entrepot.journal import Journal
+from entrepot.policy import Policy, parse_policy
+from entrepot.values import Did, Grade, KindOfUse, NotFoundError, ProductId, sha256
+
+ME = Did("did:web:us.example")
+PRODUCT = ProductId("urn:product:weather")
+TERMS = parse_policy(
+    {
+        "permission": [
+            {
+                "action": "use",
+                "constraint": [{"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": "3"}],
+            }
+        ]
+    }
+)
+FILE = Resource(
+    id="r1",
+    path=Path("/data/气象.csv"),
+    media_type="text/csv",
+    size=2**53 - 1,
+    digest=sha256(b"content"),
+    modified_ns=1_795_000_000_123_456_789,
+    inode=2**63 - 1,
+)
+
+
+def described(title: str = "气象 / Weather 🌦", policy: Policy = TERMS) -> Description:
+    return Description(
+        title=title,
+        description="x" * 10_000,
+        rights="urn:licence",
+        grade=Grade.L2,
+        kinds=frozenset({KindOfUse.DELIVERY, KindOfUse.QUERY}),
+        policy=policy,
+        keywords=("weather", "气象"),
+    )
+
+
+def offer(journal: Journal, name: str = PRODUCT, title: str = "气象 / Weather 🌦") -> Product:
+    return journal.write_now(lambda tx: offer_product(tx, ProductId(name), ME, "r1", described(title)))
+
+
+class CatalogueContract:
+    """What every database keeps for the catalogue. Subclasses provide `journal`."""
+
+    @pytest.fixture
+    def ready(self, journal: Journal) -> Journal:
+        journal.write_now(lambda tx: attach_resource(tx, FILE))
+        return journal
+
+    def test_a_resource_is_read_back_whole(self, ready: Journal) -> None:
+        """Times in nanoseconds and inodes use all 63 bits: a lost bit reads as a changed file."""
+        assert ready.read_now(lambda c: resource(c, "r1")) == FILE
+
+    def test_a_product_is_read_back_whole(self, ready: Journal) -> None:
+        """Chinese, long texts, the policy and the time to the microsecond: all of it is under the digest."""
+        made = offer(ready)
+
+        assert ready.read_now(lambda c: product(c, PRODUCT)) == made
+        assert ready.read_now(lambda c: product_under(c, PRODUCT, product_digest(made))) == made
+
+    def test_one_version_is_on_offer_and_every_version_is_kept(self, ready: Journal) -> None:
+        """A contract finds the version that it was made on, for as long as it lasts."""
+        made = [offer(ready, title=f"Weather {i}") for i in range(3)]
+
+        assert ready.read_now(products) == made[-1:]
+        for version in made:
+            digest = product_digest(version)
+            assert ready.read_now(lambda c, d=digest: product_under(c, PRODUCT, d)) == version
+
+    def test_a_withdrawn_product_can_come_back(self, ready: Journal) -> None:
+        """As the version it was, where another's listing is repeated; as a new one, where it is our own."""
+        other = replace(offer(ready), id=ProductId("urn:product:other"), resource_id="")
+        ready.write_now(lambda tx: list_product(tx, other))
+        for name in (PRODUCT, other.id):
+            ready.write_now(lambda tx, n=name: withdraw_product(tx, n))
+        with pytest.raises(NotFoundError):
+            ready.write_now(lambda tx: withdraw_product(tx, PRODUCT))
+
+        ready.write_now(lambda tx: list_product(tx, other))
+
+        assert ready.read_now(products) == [other]
+        assert offer(ready).version == 2
+
+    def test_products_are_listed_in_the_order_of_their_offers(self, ready: Journal) -> None:
+        """The same catalogue is the same bytes, whoever asks."""
+        made = [offer(ready, f"urn:product:{i}") for i in (3, 1, 2)]
+
+        assert ready.read_now(products) == made
+
+    def test_offers_made_at_once_are_versions_one_after_the_other(self, ready: Journal) -> None:
+        """Two owners at two consoles: none is lost, and one is on offer at the end."""
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda i: offer(ready, title=f"Weather {i}"), range(8)))
+
+        assert sorted(p.version for p in made) == list(range(1, 9))
+        assert [p.version for p in ready.read_now(products)] == [8]
+
+
+class TestSqliteCatalogue(CatalogueContract):
+    @pytest.fixture
+    def journal(self, sqlite_journal: Journal) -> Journal:
+        return sqlite_journal
+
+
+class TestPostgresqlCatalogue(CatalogueContract):
+    @pytest.fixture
+    def journal(self, postgresql_journal: Journal) -> Journal:
+        return postgresql_journal
