@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from entrepot.identity import Signer
 from entrepot.journal import Journal
-from entrepot.space import endings, filing, membership, operations
+from entrepot.space import endings, filing, membership, operations, service
 from entrepot.space.model import FiledContract, Member, Operation, Rules
 from entrepot.values import Clock, UtcTime
 
@@ -72,7 +72,7 @@ class Clerk:
 
     async def _receipt(self, contract: FiledContract) -> None:
         receipt = filing.sign_receipt(contract, self.rules, self.evidence)
-        await self.journal.write(lambda tx: filing.keep_receipt(tx, contract.contract_id, receipt))
+        await self.journal.write(lambda tx: service.receipt_signed(tx, contract.contract_id, receipt))
 
     async def _any_expired(self) -> bool:
         now: UtcTime = self.clock()

@@ -101,7 +101,7 @@ def end_contract(
     name = _name(sender, notice.id)
     if not _first_time(tx, name, statement.digest):
         return contract
-    if contract.state in {FilingState.GIVEN, FilingState.FILING}:
+    if contract.state in {FilingState.GIVEN, FilingState.FILING, FilingState.COMMITTED}:
         raise NotFoundError("the contract is not filed yet")
     store.keep_statement(tx, name, END_NOTICE, contract.contract_id, sender, statement.digest, statement.raw)
     _end(tx, contract, EndReason(notice.reason))

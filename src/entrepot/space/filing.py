@@ -232,7 +232,7 @@ def filed(tx: Transaction, contract_id: ContractId, transaction: TransactionId) 
         tx,
         contract_id,
         FilingState.FILING,
-        state=str(FilingState.FILED),
+        state=str(FilingState.COMMITTED),
         ledger_transaction=transaction,
         filed_at=tx.now,
     )
@@ -275,8 +275,11 @@ def sign_receipt(contract: FiledContract, rules: Rules, signer: Signer) -> bytes
 
 
 def keep_receipt(tx: Transaction, contract_id: ContractId, receipt: bytes) -> bool:
-    """Keep the signed receipt; the first one stays, so repeats get the same."""
-    return store.keep_receipt(tx, contract_id, receipt)
+    """Keep the signed receipt: now the contract is filed. The first one stays; repeats get the same."""
+    if _existing(tx.connection, contract_id).state is not FilingState.COMMITTED:
+        return False
+    store.move_contract(tx, contract_id, FilingState.COMMITTED, state=str(FilingState.FILED), receipt=receipt)
+    return True
 
 
 def verify_receipt(

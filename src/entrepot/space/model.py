@@ -120,6 +120,8 @@ class FilingState(StrEnum):
 
     GIVEN = "given"
     FILING = "filing"
+    COMMITTED = "committed"
+    """The ledger has it; its receipt is to be signed."""
     FILED = "filed"
     ENDING = "ending"
     ENDED = "ended"

@@ -57,6 +57,12 @@ def ledger_lost(tx: Transaction, transaction: TransactionId) -> bool:
     return store.move_operation(tx, operation, OperationState.WANTED, None)
 
 
+def receipt_signed(tx: Transaction, contract_id: ContractId, receipt: bytes) -> None:
+    """A contract is filed; one that was ordered to stop on its way ends at once."""
+    if filing.keep_receipt(tx, contract_id, receipt):
+        endings.end_where_ordered(tx, contract_id)
+
+
 def _take_effect(tx: Transaction, operation: Operation, transaction: TransactionId) -> None:
     subject = operation.subject
     match operation.op:
@@ -66,7 +72,6 @@ def _take_effect(tx: Transaction, operation: Operation, transaction: Transaction
             membership.revoked(tx, Did(subject))
         case "contract.file":
             filing.filed(tx, ContractId(subject), transaction)
-            endings.end_where_ordered(tx, ContractId(subject))
         case "contract.end":
             endings.ended(tx, ContractId(subject))
         case "product.register":

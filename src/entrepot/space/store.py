@@ -222,14 +222,9 @@ _MOVE_CONTRACT: Final = update(_contract).where(
 )
 _UNRECEIPTED: Final = (
     select(_contract)
-    .where(_contract.c.state == str(FilingState.FILED), _contract.c.receipt == b"")
+    .where(_contract.c.state == str(FilingState.COMMITTED))
     .order_by(_contract.c.contract_id)
     .limit(bindparam("most"))
-)
-_RECEIPT: Final = (
-    update(_contract)
-    .where(_contract.c.contract_id == bindparam("of"), _contract.c.receipt == b"")
-    .values(receipt=bindparam("signed"))
 )
 _OVER: Final = (
     select(_contract)
@@ -465,10 +460,6 @@ def move_contract(
 
 def without_receipt(connection: Connection, most: int) -> list[FiledContract]:
     return [_contract_of(r) for r in connection.execute(_UNRECEIPTED, {"most": most})]
-
-
-def keep_receipt(tx: Transaction, contract_id: ContractId, receipt: bytes) -> bool:
-    return tx.connection.execute(_RECEIPT, {"of": contract_id, "signed": receipt}).rowcount == 1
 
 
 def over(connection: Connection, now: UtcTime, most: int) -> list[FiledContract]:

@@ -48,6 +48,8 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (RefusedError, 403),
     (EntrepotError, 400),
 )
+_INSISTS: Final = frozenset({Notice.STOP, Notice.CONTRACT_END})
+"""Notices of what a party may not know of yet: it may get the contract only after its end."""
 _MEDIA: Final[Mapping[Notice, str]] = {Notice.RECEIPT: codec.BINARY}
 
 
@@ -215,7 +217,8 @@ class Notices:
                 media = _MEDIA.get(notice, "application/json")
                 await self.client.post(to, notice, message.body, media)
         except EntrepotError as error:
-            meaning = _meaning(error, message, now, self.too_early)
+            patience = timedelta.max if notice in _INSISTS else self.too_early
+            meaning = _meaning(error, message, now, patience)
             if meaning is Meaning.AGAIN:
                 until = now + pause(message.attempts)
                 await self.journal.write(lambda tx: postpone(tx, message.id, until))

@@ -68,6 +68,24 @@ def test_a_stop_order_waits_for_a_party_that_is_out_of_reach(net: Net) -> None:
     assert None not in {d.acknowledged_at for d in told}
 
 
+def test_a_stop_order_outlasts_the_way_of_the_contract_itself(net: Net) -> None:
+    """A contract that comes after its stop would be in performance for ever."""
+    away = True
+    net.broken.append(lambda _m, url: "lost" if away and url.endswith("/contractFiled") else None)
+    net.ask(net.world.product())
+    net.run(rounds=12)
+    (filed,) = net.world.journal.read_now(space.contracts)
+    order = stop(net, filed.contract_id)
+    assert net.post(REGULATOR, OPERATOR, "platform/abnormalTermination", order).status == 200
+    net.run(rounds=80)
+
+    away = False
+    net.run(rounds=400)
+
+    assert statuses(net) == (Status.ENDED, Status.ENDED)
+    assert net.world.contract(filed.contract_id).state is FilingState.ENDED
+
+
 def test_the_platform_passes_a_stop_order_on_after_a_kill(net: Net) -> None:
     """An order that was recorded would be forgotten on the way."""
     contract_id = net.contract()
@@ -194,8 +212,8 @@ def test_a_receipt_reaches_its_provider_as_it_was_signed(net: Net) -> None:
 
 def test_a_notice_that_is_refused_is_given_up_and_written_down(net: Net) -> None:
     """A notice that nobody takes would be sent for ever, or vanish without a trace."""
-    net.contract()
-    net.node(EVE).tell(ALICE, Notice.CONTRACT_END, end(net, ContractId("1" * 47), EVE))
+    contract_id = net.contract()
+    net.node(EVE).tell(ALICE, Notice.RECEIPT, b"no receipt")
 
     net.run(rounds=80)
 
@@ -203,7 +221,8 @@ def test_a_notice_that_is_refused_is_given_up_and_written_down(net: Net) -> None
         lambda c: c.execute(text("SELECT body FROM audit_event WHERE name = 'tds:notice:refuse'")).all()
     )
     assert len(rows) == 1
-    assert b"no such contract" in rows[0].body
+    assert b"fulfillmentProof" in rows[0].body
+    assert net.node(ALICE).contract().contract_id == contract_id
 
 
 def test_a_notice_past_its_deadline_is_given_up(net: Net) -> None:
