@@ -31,6 +31,7 @@ from entrepot.contracts import (
     TransferRequest,
     agreement_of,
     exchange,
+    in_force,
 )
 from entrepot.journal import (
     AuditEvent,
@@ -259,11 +260,28 @@ def processes(connection: Connection, most: int = 200) -> list[TransferProcess]:
     return store.every(connection, most)
 
 
-def open_processes_of(connection: Connection, agreement_id: AgreementId) -> list[TransferProcess]:
-    """Processes of an agreement that are not over."""
-    return [
-        p for p in store.of_agreement(connection, agreement_id) if not TRANSFER.is_final(p.exchange.state)
-    ]
+def agreements_over(connection: Connection, now: UtcTime) -> list[AgreementId]:
+    """Agreements that no longer hold, though a process under them is not over."""
+    found = ((a, agreement_of(connection, a)) for a in store.open_agreements(connection))
+    return [a for a, contract in found if contract is None or in_force(contract, now)]
+
+
+def end_processes(tx: Transaction, rail: Rail, agreement_id: AgreementId) -> int:
+    """Terminate every process under an agreement that no longer holds; its doors shut at once."""
+    ended = 0
+    for process in store.of_agreement(tx.connection, agreement_id):
+        at = process.exchange
+        is_ending = at.pending is not None and at.pending.move is Move.TERMINATE
+        if not is_ending and TRANSFER.after(at.state, Move.TERMINATE, at.party) is not None:
+            why = Reason("contract", ("the contract is no longer in force",))
+            _move(tx, rail, process, Next(Move.TERMINATE, why))
+            ended += 1
+    return ended
+
+
+def has_door(connection: Connection, process_id: ProcessId) -> bool:
+    """Say whether a process has an open door."""
+    return store.has_door(connection, process_id)
 
 
 def _meant(connection: Connection, message: Message, sender: Did) -> TransferProcess:

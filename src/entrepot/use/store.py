@@ -111,6 +111,11 @@ _BY_MESSAGE: Final = select(_process).where(
     or_(_process.c.pending_message == bindparam("message"), _process.c.behind_message == bindparam("message"))
 )
 _BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
+_OPEN_AGREEMENTS: Final = (
+    select(_process.c.agreement_id)
+    .where(_process.c.state.in_([str(s) for s in (State.REQUESTED, State.STARTED, State.SUSPENDED)]))
+    .distinct()
+)
 _ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
 _UPDATE: Final = (
     update(_process)
@@ -182,6 +187,11 @@ def find_by_message(connection: Connection, message_id: MessageId) -> TransferPr
 
 def of_agreement(connection: Connection, agreement_id: AgreementId) -> list[TransferProcess]:
     return [_process_of(r) for r in connection.execute(_BY_AGREEMENT, {"agreement": agreement_id})]
+
+
+def open_agreements(connection: Connection) -> list[AgreementId]:
+    """Agreements under which a process is not over."""
+    return [AgreementId(row.agreement_id) for row in connection.execute(_OPEN_AGREEMENTS)]
 
 
 def every(connection: Connection, most: int) -> list[TransferProcess]:

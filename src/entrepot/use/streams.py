@@ -42,6 +42,10 @@ class Streams:
             for place in places:
                 place.discard(stream)
 
+    def processes(self) -> list[ProcessId]:
+        """Processes with a stream in flight."""
+        return [p for p, streams in self._by_process.items() if streams]
+
     def stop_agreement(self, agreement_id: AgreementId) -> int:
         """Cut every stream under an agreement; say how many there were."""
         return _cut(self._by_agreement.pop(agreement_id, set()))

@@ -12,6 +12,7 @@ from simulator import Node, Weather, World
 from entrepot import contracts
 from entrepot.contracts import (
     DoorAddress,
+    EndReason,
     Message,
     Move,
     Next,
@@ -312,6 +313,29 @@ def test_a_completion_that_nobody_hears_is_still_one(impatient: World) -> None:
     impatient.run()
 
     assert states(consumer, process) == (State.COMPLETED, State.COMPLETED)
+
+
+@pytest.mark.parametrize("by", Party)
+def test_processes_end_with_their_contract(world: World, consumer: Node, by: Party) -> None:
+    """A contract that was ended or has expired must leave no door behind it."""
+    started(consumer)
+    node = world.nodes[by]
+    now = world.clock.now
+    assert node.journal.read_now(lambda c: transfers.agreements_over(c, now)) == []
+    node.journal.write_now(lambda tx: contracts.end_contract(tx, STANDING, EndReason.ORDER))
+    assert node.journal.read_now(lambda c: transfers.agreements_over(c, now)) == [STANDING]
+
+    first, second = (
+        node.journal.write_now(lambda tx: transfers.end_processes(tx, node.rail, STANDING)) for _ in range(2)
+    )
+    world.run()
+
+    assert (first, second) == (1, 0)
+    ended = consumer.journal.read_now(transfers.processes) + consumer.peer.journal.read_now(
+        transfers.processes
+    )
+    assert [p.exchange.state for p in ended] == [State.TERMINATED, State.TERMINATED]
+    assert node.journal.read_now(lambda c: transfers.agreements_over(c, now)) == []
 
 
 def test_a_token_is_never_shown(consumer: Node) -> None:

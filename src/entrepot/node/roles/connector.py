@@ -162,12 +162,30 @@ class Connector:
         if origin_of(address) not in allowed:
             raise ProtocolError("callbackAddress does not lie on an origin of the sender's DID services")
 
+    async def watch_doors(self) -> bool:
+        """Cut the streams of doors that were shut: a process that is suspended or over sends nothing more."""
+        streaming = self.streams.processes()
+        if not streaming:
+            return False
+        shut = await self.node.journal.read(
+            lambda c: [p for p in streaming if not use.process.has_door(c, p)]
+        )
+        for process_id in shut:
+            self.streams.stop_process(process_id)
+        return bool(shut)
+
     async def tidy(self) -> bool:
-        """Close uses that nobody goes on with."""
-        now = self.node.clock()
+        """Close uses that nobody goes on with, and processes whose contract no longer holds."""
+        journal, now = self.node.journal, self.node.clock()
+        for agreement_id in await journal.read(lambda c: use.process.agreements_over(c, now)):
+            self.cut(agreement_id)
+            await self._end_processes(agreement_id)
         if not await self.node.journal.read(lambda c: use.has_due(c, self.house, now)):
             return False
         return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
+
+    async def _end_processes(self, agreement_id: AgreementId) -> None:
+        await self.node.journal.write(lambda tx: use.process.end_processes(tx, self.rail, agreement_id))
 
 
 def connector_part(connector: Connector, client: tds.Client) -> Part:
@@ -214,6 +232,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         loops=[
             sealing_loop(node),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
+            Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy),
         ],
         senders={
