@@ -5,6 +5,7 @@ from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.service import (
     Description,
     attach_resource,
+    examine,
     is_unchanged,
     list_product,
     measure,
@@ -22,6 +23,7 @@ __all__ = [
     "Product",
     "Resource",
     "attach_resource",
+    "examine",
     "formats_of",
     "is_unchanged",
     "list_product",

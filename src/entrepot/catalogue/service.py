@@ -6,6 +6,7 @@ import stat
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +91,24 @@ def is_unchanged(resource: Resource) -> bool:
 
 def _mark(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+@lru_cache(maxsize=64)
+def examine(policy: Policy) -> tuple[str, ...]:
+    """Say what stands against offering under `policy`; nothing where nothing does.
+
+    **Ask before the transaction, in a thread.** A hostile policy takes half a second; the use cases ask
+    again and find the answer.
+    """
+    reasons = [f"{c.path}: {c.why}" for c in contradictions(policy)]
+    if not policy.permissions:
+        reasons.append("the policy permits nothing")
+    try:
+        if parse_policy(render_policy(policy)) != policy:
+            reasons.append("the policy does not survive the wire")
+    except MalformedError as error:
+        reasons.append(f"the policy does not survive the wire: {error}")
+    return tuple(reasons)
 
 
 def attach_resource(tx: Transaction, resource: Resource) -> Resource:
@@ -194,14 +213,7 @@ def _judge(product: Product, today: date) -> None:
         use = regulation.may_use(product.grade, kind, today)
         if not use.allowed:
             reasons.append(f"{use.reason} ({use.article})")
-    reasons += [f"{c.path}: {c.why}" for c in contradictions(product.policy)]
-    if not product.policy.permissions:
-        reasons.append("the policy permits nothing")
-    try:
-        if parse_policy(render_policy(product.policy)) != product.policy:
-            reasons.append("the policy does not survive the wire")
-    except MalformedError as error:
-        reasons.append(f"the policy does not survive the wire: {error}")
+    reasons += examine(product.policy)
     if reasons:
         raise RefusedError(*reasons)
 

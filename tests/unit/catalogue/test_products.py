@@ -13,6 +13,7 @@ from entrepot.catalogue import (
     Description,
     Product,
     attach_resource,
+    examine,
     list_product,
     measure,
     offer_product,
@@ -311,3 +312,23 @@ def test_nothing_of_a_product_is_left_out_of_the_digest_unsaid() -> None:
     }
 
     assert {f.name for f in fields(Product)} == {name for name, _ in CHANGES} | outside
+
+
+def test_what_was_examined_before_is_not_searched_again_in_the_transaction() -> None:
+    """A hostile policy takes half a second to search: in the writer it would hold up every other call."""
+    document = {
+        "prohibition": [{"action": "use"}],
+        "permission": [
+            {
+                "action": "use",
+                "constraint": [
+                    {"leftOperand": "purpose", "operator": "eq", "rightOperand": "never examined"}
+                ],
+            }
+        ],
+    }
+
+    first, again = (examine(parse_policy(document)) for _ in range(2))  # type: ignore[arg-type]  # JSON as it is
+
+    assert first
+    assert first is again

@@ -1,5 +1,6 @@
 """The connector role: products, contracts, the gate, and the records of what was done."""
 
+import asyncio
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -116,6 +117,7 @@ class Connector:
     ) -> catalogue.Product:
         """Offer a product here and list it with the platform; the ledger gets its digest."""
         node = self.node
+        await asyncio.to_thread(catalogue.examine, described.policy)
         product = await node.journal.write(
             lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
         )

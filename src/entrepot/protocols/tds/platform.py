@@ -1,5 +1,6 @@
 """What a platform does for the members of its space: admission, contract ids, filing, ends, stop orders."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -114,6 +115,7 @@ class _Desk:
         listing = space.ProductListing(product, registration)
         member = await self._member(caller)
         space.verify_listing(listing, caller, member.evidence_key_id, member.evidence_key)
+        await asyncio.to_thread(catalogue.examine, product.policy)
         rules = self.services.rules
         await self.services.journal.write(lambda tx: space.list_product(tx, rules, listing, caller))
         return Response(200, codec.OK)
