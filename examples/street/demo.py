@@ -111,15 +111,14 @@ def main() -> int:
         if options.keep:
             keep(organisations, root)
         kept = True
-        return 0
     except BrokenPromiseError as error:
         print(f"\nNOT AS PROMISED: {error}\nLogs are in {root}", file=sys.stderr)
-        return 1
     finally:
         for organisation in reversed(list(organisations.values())):
             organisation.stop()
         if kept:
             shutil.rmtree(root, ignore_errors=True)
+    return 0 if kept else 1
 
 
 def cast_of(root: Path) -> dict[str, Organisation]:
@@ -211,7 +210,7 @@ def offer(story: Story, provider: Organisation, root: Path, cars: DataSet) -> st
         story.tell(sentence)
     story.proved(
         "the offer is graded and its use limited",
-        f"grade {product['grade']}: delivery and more protective uses; product digest {product['digest'][:20]}…",
+        f"grade {product['grade']}: no less than delivery; digest {product['digest'][:20]}…",
         holds=product["grade"] == "L2",
     )
     return str(product["id"])
@@ -239,7 +238,7 @@ def offer_one(
     description = {
         "id": data_code(DataType.PRODUCT, provider.code, "3101", serial),
         "title": title,
-        "description": f"{cars.rows} road tests with consumption, power, weight and acceleration. {cars.source}.",
+        "description": f"{cars.rows} road tests: consumption, power, weight. {cars.source}.",
         "rights": "use for research; not to be passed on",
         "grade": "L2",
         "kinds": ["delivery"],
