@@ -6,8 +6,7 @@ the outbox, and kept until the ledger's witnesses have seen it. Every step is on
 from what is written, so a crash between two of them neither loses nor repeats a record or a number.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,7 +18,7 @@ from sqlalchemy import Connection, Row
 from entrepot.identity import Signer
 from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw_lane
 from entrepot.ledger import record_store
-from entrepot.ledger.batch import Part, RecordProof, batch_root, outer_leaves, prove_record
+from entrepot.ledger.batch import RecordProof, batch_root, divide, outer_leaves, prove_record
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.ledger.record import (
     Comparison,
@@ -133,11 +132,12 @@ def seal_records(tx: Transaction, holder: str, limit: int = BATCH_RECORDS) -> Ba
     rows = record_store.unsealed(tx.connection, limit)
     last = record_store.last_batch(tx.connection)
     number, previous = (1, None) if last is None else (last.number + 1, Digest(last.root))
-    parts, seals = _close(tx.connection, rows, number)
+    numbers = record_store.last_numbers(tx.connection, limit)
+    parts = divide(((r.contract_id, r.commitment, _read_units.decode(r.body).units) for r in rows), numbers)
     leaves = outer_leaves(parts)
     oldest = min(row.written_at for row in rows)
     batch = Batch(number, previous, batch_root(leaves), len(rows), oldest, BatchState.SEALED, None, None)
-    record_store.seal(tx, seals)
+    record_store.seal(tx, _number(rows, numbers, number))
     _add(tx, batch, leaves, sorted(part.contract for part in parts))
     return batch
 
@@ -282,30 +282,14 @@ class _Extent(msgspec.Struct):
 _extent: Final = msgspec.json.Decoder(_Extent)
 
 
-def _close(
-    connection: Connection, rows: record_store.Rows, batch: int
-) -> tuple[list[Part], list[dict[str, int]]]:
-    """The parts of a batch, and the number each row gets."""
-    by_contract: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+def _number(rows: record_store.Rows, last: Mapping[str, int], batch: int) -> list[dict[str, int]]:
+    """The number that each row gets under its contract."""
+    numbers = dict(last)
+    seals = []
     for row in rows:
-        by_contract[row.contract_id].append(row)
-    parts: list[Part] = []
-    seals: list[dict[str, int]] = []
-    for contract, members in by_contract.items():
-        first = record_store.last_number(connection, contract) + 1
-        parts.append(Part(contract, first, [row.commitment for row in members], _sum(members)))
-        seals += [{"of": row.row, "next": number, "into": batch} for number, row in enumerate(members, first)]
-    return parts, seals
-
-
-def _sum(rows: list["Row[Any]"]) -> Units:
-    units = [_read_units.decode(row.body).units for row in rows]
-    return Units(
-        sum(u.bytes for u in units),
-        sum(u.rows for u in units),
-        sum(u.seconds for u in units),
-        sum(u.uses for u in units),
-    )
+        numbers[row.contract_id] = number = numbers[row.contract_id] + 1
+        seals.append({"of": row.row, "next": number, "into": batch})
+    return seals
 
 
 def _add(tx: Transaction, batch: Batch, leaves: list[bytes], contracts: list[str]) -> None:

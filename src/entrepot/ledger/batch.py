@@ -6,7 +6,8 @@ ids. Records are numbered for each contract, from 1 without a gap, so a party to
 none of its records is missing and learns nothing of how many others there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated
@@ -60,6 +61,22 @@ class RecordProof:
     outer_path: tuple[Digest, ...]
 
 
+def divide(records: Iterable[tuple[str, bytes, Units]], last: Mapping[str, int]) -> list[Part]:
+    """The parts of a batch, from records in their order as contract, commitment and units.
+
+    `last` says the last number given under each contract, 0 where there is none.
+    """
+    grouped: defaultdict[str, tuple[list[bytes], list[Units]]] = defaultdict(lambda: ([], []))
+    for contract, commitment, units in records:
+        commitments, amounts = grouped[contract]
+        commitments.append(commitment)
+        amounts.append(units)
+    return [
+        Part(contract, last[contract] + 1, commitments, _sum(amounts))
+        for contract, (commitments, amounts) in grouped.items()
+    ]
+
+
 def outer_leaves(parts: Iterable[Part]) -> list[bytes]:
     """The outer leaves of a batch, in order; each contract has one part."""
     ordered = sorted(parts, key=lambda part: part.contract)
@@ -111,6 +128,15 @@ def decode_leaf(raw: bytes) -> ContractLeaf:
     if leaf.last - leaf.first + 1 != leaf.count:
         raise ProofError(f"{leaf.count} records cannot be {leaf.first} to {leaf.last}")
     return leaf
+
+
+def _sum(amounts: Sequence[Units]) -> Units:
+    return Units(
+        sum(units.bytes for units in amounts),
+        sum(units.rows for units in amounts),
+        sum(units.seconds for units in amounts),
+        sum(units.uses for units in amounts),
+    )
 
 
 def _leaf_of(part: Part) -> bytes:

@@ -98,7 +98,19 @@ _UNSEALED: Final = (
     .order_by(_record.c.row)
     .limit(bindparam("most"))
 )
-_LAST_NUMBER: Final = select(func.max(_record.c.number)).where(_record.c.contract_id == bindparam("of"))
+_waiting = (
+    select(_record.c.contract_id).where(_unsealed).order_by(_record.c.row).limit(bindparam("most")).subquery()
+)
+_of_contract = select(_waiting.c.contract_id).distinct().subquery()
+_known = _record.alias("known")
+# One look into the index for each contract: grouping would read every record the contract ever had.
+_LAST_NUMBERS: Final = select(
+    _of_contract.c.contract_id,
+    select(func.max(_known.c.number))
+    .where(_known.c.contract_id == _of_contract.c.contract_id)
+    .scalar_subquery()
+    .label("last"),
+)
 _SEAL: Final = (
     update(_record)
     .where(_record.c.row == bindparam("of"), _unsealed)
@@ -178,8 +190,9 @@ def unsealed(connection: Connection, most: int) -> Rows:
     return list(connection.execute(_UNSEALED, {"most": most}))
 
 
-def last_number(connection: Connection, contract_id: str) -> int:
-    return connection.execute(_LAST_NUMBER, {"of": contract_id}).scalar_one() or 0
+def last_numbers(connection: Connection, most: int) -> dict[str, int]:
+    """The last number given under each contract of the next `most` records; 0 where there is none yet."""
+    return {row.contract_id: row.last or 0 for row in connection.execute(_LAST_NUMBERS, {"most": most})}
 
 
 def seal(tx: Transaction, seals: list[dict[str, int]]) -> None:
