@@ -94,6 +94,7 @@ class EmbeddedLedger:
         witnesses: Sequence[NoteKey] = (),
         quorum: int | None = None,
         block_seconds: float = BLOCK_SECONDS,
+        most_waiting: int = QUEUE,
     ) -> None:
         """Open the ledger and start its thread.
 
@@ -105,6 +106,7 @@ class EmbeddedLedger:
         self._signer = signer
         self._clock = clock
         self._block_seconds = block_seconds
+        self._most_waiting = most_waiting
         quorum = len(witnesses) if quorum is None else quorum
         self._witnesses = Witnesses(witnesses, quorum, int(clock().timestamp()) - _SKEW_SECONDS)
         self._chronicle = Chronicle.open(path, genesis)
@@ -146,8 +148,8 @@ class EmbeddedLedger:
         with self._lock:
             if name in self._pending:
                 return name
-            if len(self._queue) >= QUEUE:
-                raise UnavailableError(f"{QUEUE} transactions are waiting already")
+            if len(self._queue) >= self._most_waiting:
+                raise UnavailableError(f"{self._most_waiting} transactions are waiting already")
             self._pending[name] = None
             self._queue.append((name, call))
             if len(self._queue) in {1, BLOCK_TRANSACTIONS}:  # what the ledger's thread waits for

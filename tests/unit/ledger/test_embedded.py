@@ -168,6 +168,21 @@ def test_many_threads_submit_at_once(space: Any, start: Open) -> None:
     assert len(filed) == 200
 
 
+def test_what_waits_is_accepted_and_bounded_and_told_to_come_again(space: Any, start: Open) -> None:
+    """Before its block a transaction is accepted, no more; a flood and a stop are said, not swallowed."""
+    ledger = start(block_seconds=30, most_waiting=2)
+    names = [ledger.submit(raw) for raw in space.admissions[:2]]
+    assert [ledger.status(name).state for name in names] == [TransactionState.ACCEPTED] * 2
+    with pytest.raises(UnavailableError, match="waiting already"):
+        ledger.submit(space.admissions[2])
+    waiting = ledger.outcome(names[0])
+    ledger.close()
+
+    with pytest.raises(UnavailableError, match="stopped"):
+        waiting.result(10)
+    assert start().standing().size == 0
+
+
 def test_block_times_only_grow_even_if_the_clock_stands(space: Any, start: Open, clock: Any) -> None:
     """A clock that stands or is set back must not stop the ledger or turn time around."""
     ledger = start()
@@ -255,8 +270,9 @@ def test_a_quorum_makes_witnessed(space: Any, start: Open, clock: Any) -> None:
     assert len(decode_note(ledger.published()).signatures) == 3
 
 
+@pytest.mark.parametrize("theirs", [1, 3])
 def test_a_witnessed_checkpoint_that_is_not_of_this_log_is_found_at_the_start(
-    space: Any, start: Open, clock: Any, tmp_path: Path
+    space: Any, start: Open, clock: Any, tmp_path: Path, theirs: int
 ) -> None:
     """A file put together from two histories must not serve the one under the other's cosignatures."""
     ledger = start(witnesses=[space.witness_key])
@@ -265,7 +281,7 @@ def test_a_witnessed_checkpoint_that_is_not_of_this_log_is_found_at_the_start(
     ledger.cosigned(ledger.head(), [cosign(space, clock, ledger)])
     ledger.close()
     other = start(tmp_path / "other.db")
-    commit(other, space.admissions[0])
+    commit(other, *space.admissions[::-1][:theirs])
     other.close()
     with database(tmp_path / "other.db") as connection:
         connection.execute("ATTACH ? AS good", (str(tmp_path / "ledger.db"),))
@@ -273,6 +289,42 @@ def test_a_witnessed_checkpoint_that_is_not_of_this_log_is_found_at_the_start(
 
     with pytest.raises(CorruptError, match="witnessed"):
         start(tmp_path / "other.db", witnesses=[space.witness_key])
+
+
+def test_witnessed_never_goes_back(space: Any, start: Open, clock: Any) -> None:
+    """An older head whose last cosignature comes late must not replace a newer one."""
+    other = space.Key("second witness")
+    second = type(space.witness_key)("second.example", space.witness_key.type, other.raw)
+    ledger = start(witnesses=[space.witness_key, second])
+
+    def lines(head: bytes) -> list[NoteSignature]:
+        checkpoint, time = parse_checkpoint(decode_note(head).text), int(clock().timestamp())
+        return [
+            cosign_checkpoint(checkpoint, time, space.witness, space.witness_key),
+            cosign_checkpoint(checkpoint, time, other, second),
+        ]
+
+    ledger.cosigned(ledger.head(), lines(ledger.head()))
+    commit(ledger, space.admissions[0])
+    older = ledger.head()
+    ledger.cosigned(older, lines(older)[:1])
+    commit(ledger, *space.admissions[1:])
+    ledger.cosigned(ledger.head(), lines(ledger.head()))
+    ledger.cosigned(older, lines(older)[1:])
+
+    assert ledger.standing().witnessed == ledger.standing().size
+    assert decode_note(ledger.published()).text == decode_note(ledger.head()).text
+
+
+def test_without_witnesses_the_head_is_what_is_published(space: Any, start: Open) -> None:
+    """Cosignatures of nobody change nothing, and an unknown witness names no size."""
+    ledger = start()
+    ledger.cosigned(ledger.head(), [])
+    commit(ledger, *space.admissions)
+
+    assert ledger.published() == ledger.head()
+    with pytest.raises(SignatureError):
+        ledger.named("nobody.example", 7)
 
 
 @pytest.mark.parametrize(("names", "quorum"), [(["a"], 0), (["a"], 2), (["a", "a"], 1), ([], 1)])

@@ -142,6 +142,7 @@ def test_a_checkpoint_counts_only_under_the_logs_own_key(space: Any) -> None:
         "a b\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
         "a\n9223372036854775808\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
         "a\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "a\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nextension",
         "a\n１\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
     ],
 )
@@ -177,6 +178,10 @@ def test_notes_are_bounded() -> None:
     """A note that never ends, or with signatures without end, costs the reader nothing."""
     with pytest.raises(TooLargeError):
         decode_note(b"a" * (1 << 17))
+    with pytest.raises(TooLargeError):
+        decode_signatures("\u2014 name AAAAAAA=\n".encode() * 10_000)
+    with pytest.raises(NoteError):
+        decode_signatures("\u2014 name AAAAAAA=".encode())
     with pytest.raises(NoteError):
         decode_note(b"text\n\n" + "\u2014 name AAAAAAA=\n".encode() * 65)
 
