@@ -112,6 +112,15 @@ class OutboxContract:
         assert claim(journal, LEASE - 0.001, "two") == []
         assert claim(journal, LEASE, "two") == ["a1"]
 
+    def test_a_dead_holder_keeps_nobody_waiting(self, journal: Journal) -> None:
+        """What a killed run had claimed goes out at once after the start, what the new one claims stays."""
+        enqueue(journal, message("a1"), message("b1", "b"))
+        assert claim(journal, 0, "dead", limit=1) == ["a1"]
+        assert claim(journal, 0, "new") == ["b1"]
+
+        assert at(journal, 1, lambda tx: j.free_claims(tx, "new")) == 1
+        assert claim(journal, 1, "new") == ["a1"]
+
     def test_attempts_are_counted(self, journal: Journal) -> None:
         """Pauses grow with the attempts, also across a crash."""
         enqueue(journal, message("a1"))

@@ -94,6 +94,9 @@ _POSTPONE: Final = (
     .where(outbox.c.id == bindparam("of"))
     .values(not_before=bindparam("until"), leased_by=None, leased_until=None)
 )
+_FREE: Final = (
+    update(outbox).where(outbox.c.leased_by != bindparam("holder")).values(leased_by=None, leased_until=None)
+)
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
 _DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
 _IN_LANE: Final = select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1)
@@ -128,6 +131,14 @@ def claim(
     due = tx.connection.execute(_DUE, {"kinds": list(kinds), "now": tx.now, "most": limit}).all()
     lease = {"holder": holder, "now": tx.now, "until": tx.now + timedelta(seconds=lease_seconds)}
     return [_message(row) for row in due if tx.connection.execute(_LEASE, {"of": row.id} | lease).rowcount]
+
+
+def free_claims(tx: Transaction, holder: str) -> int:
+    """Free what others have claimed; say how many messages that were.
+
+    **Only for a holder that knows the others to be dead**: at the start of a node, which owns its folder.
+    """
+    return tx.connection.execute(_FREE, {"holder": holder}).rowcount
 
 
 def next_due(connection: Connection, kinds: tuple[str, ...]) -> UtcTime | None:
