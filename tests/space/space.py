@@ -1,0 +1,388 @@
+"""A whole data space of real processes: an operator, a provider and a consumer, made in a folder.
+
+Nodes are made by the product's own `making`, run by its own command line, and asked through the owner's
+API. Nothing here reaches into a running process; what is checked is what its files and its answers say.
+"""
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from entrepot.ledger import decode_transaction
+from entrepot.ledger.modules.usage import UsageBatch
+from entrepot.node import making
+from entrepot.node.settings import Listen, Messages, Outgoing, Party, Records, Role, Settings, Status
+from entrepot.values import DataType, canonical, data_code, is_social_credit_code, parse_digest, system_clock
+
+PASSPHRASE: Final = "a passphrase for tests on one machine"
+COMMAND: Final = (sys.executable, "-c", "import sys; from entrepot.cli import main; sys.exit(main())")
+PATIENCE: Final = 90.0
+T = TypeVar("T")
+_CAST: Final = (
+    ("operator", "91310000MA1FL0"),
+    ("provider", "12310000425006"),
+    ("consumer", "91310115MA1K4B"),
+)
+
+
+class SaidNoError(Exception):
+    """A node answered no: its status and its problem document."""
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {document.get('detail')}")
+        self.status = status
+
+
+@dataclass
+class Running:
+    """One node: its folder, its addresses, its process while it runs."""
+
+    folder: Path
+    public: str
+    owner: str
+    code: str
+    did: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.jsonl"
+
+    def start(self) -> None:
+        environment = {**os.environ, making.PASSPHRASE: PASSPHRASE}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "run", "--node", self.folder], env=environment, stdout=log, stderr=log
+            )
+
+    def is_up(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the node ended at its start:\n{self.log.read_text()[-2000:]}")
+        try:
+            return connects(self.public) and self.ask("GET", "/health") == {"status": "up"}
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """As a power cut would: SIGKILL to this process and no other."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the owner's API; gives its JSON, or raises what it said no with."""
+        token = (self.folder / "owner.token").read_text().strip()
+        connection = http.client.HTTPConnection(self.owner, timeout=60)
+        try:
+            raw = None if body is None else json.dumps(body)
+            connection.request(method, path, raw, {"authorization": f"Bearer {token}"})
+            reply = connection.getresponse()
+            document = json.loads(reply.read() or b"null")
+        finally:
+            connection.close()
+        if reply.status >= 400:
+            raise SaidNoError(reply.status, document or {})
+        return document
+
+    def rows(self, query: str, *values: object, file: str = "node.db") -> list[tuple[Any, ...]]:
+        """What is durable at this node."""
+        with contextlib.closing(sqlite3.connect(self.folder / file, timeout=30)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def peak_memory(self) -> int:
+        """The most memory that the process ever held, in bytes (VmHWM)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+@dataclass
+class Space:
+    """Three organisations in one folder."""
+
+    root: Path
+    operator: Running
+    provider: Running
+    consumer: Running
+    _serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def nodes(self) -> tuple[Running, Running, Running]:
+        return self.operator, self.provider, self.consumer
+
+    def offer(self, content: bytes | Path, *, uses: int) -> str:
+        """Offer a file for so many uses; gives the product's id."""
+        serial = f"T{next(self._serial):07d}"
+        file = content if isinstance(content, Path) else self.root / f"{serial}.bin"
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        ends = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
+        constraints = [
+            {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": str(uses)},
+            {"leftOperand": "odrl:dateTime", "operator": "lteq", "rightOperand": ends},
+        ]
+        attached = self.provider.ask("POST", "/owner/resources", {"path": str(file)})
+        product: str = self.provider.ask(
+            "POST",
+            "/owner/products",
+            {
+                "id": data_code(DataType.PRODUCT, self.provider.code, "3101", serial),
+                "resource": attached["resource"],
+                "title": f"Measurements {serial}",
+                "description": "Bytes made for a test",
+                "rights": "use for research",
+                "grade": "L2",
+                "kinds": ["delivery"],
+                "policy": {"permission": [{"action": "use", "constraint": constraints}]},
+            },
+        )["id"]
+        return product
+
+    def begin(self, product: str, agreement: str | None = None) -> "Acquiring":
+        """Begin to use a product, without waiting."""
+        target = self.root / f"received-{next(self._serial)}"
+        body = {"product": product, "target": str(target), "agreement": agreement}
+        begun = self.consumer.ask("POST", "/owner/uses", body)
+        return Acquiring(self, begun["id"], target)
+
+    def use(self, product: str, agreement: str | None = None) -> dict[str, Any]:
+        """Use a product, from promise to data; gives the finished acquisition."""
+        return self.begin(product, agreement).received()
+
+    def stop(self) -> None:
+        for node in reversed(self.nodes):
+            node.stop()
+
+
+@dataclass(frozen=True)
+class Acquiring:
+    """One acquisition of the consumer's."""
+
+    space: Space
+    id: str
+    target: Path
+
+    def now(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.space.consumer.ask("GET", f"/owner/acquisitions/{self.id}")
+        return found
+
+    def ended(self, patience: float = PATIENCE) -> dict[str, Any]:
+        def over() -> dict[str, Any] | None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                found = self.now()
+                return found if found["state"] in {"received", "failed"} else None
+            return None
+
+        return wait_for(f"the end of {self.id}", over, patience)
+
+    def received(self, patience: float = PATIENCE) -> dict[str, Any]:
+        found = self.ended(patience)
+        assert found["state"] == "received", found["problem"]
+        return found
+
+
+def found_space(root: Path, **settings: Any) -> Space:
+    """Make and start a space; `settings` replace tables of every node's settings."""
+    ports = free_ports(6)
+    space = Space(
+        root,
+        *(
+            Running(root / name, f"127.0.0.1:{public}", f"127.0.0.1:{owner}", social_code(stem))
+            for (name, stem), public, owner in zip(_CAST, ports[:3], ports[3:], strict=True)
+        ),
+    )
+    shared = {
+        "outgoing": Outgoing(allow_private=tuple(f"http://{n.public}" for n in space.nodes)),
+        "status": Status(max_age=3600, resign=600, poll=600),  # so that nothing but the use makes calls
+        "messages": Messages(too_early=60),
+        "records": Records(seal=0.3),
+        **settings,
+    }
+    try:
+        _join(space, shared)
+    except BaseException:
+        space.stop()
+        raise
+    return space
+
+
+def _join(space: Space, shared: dict[str, Any]) -> None:
+    operator, provider, consumer = space.nodes
+    made = making.make_operator(
+        operator.folder,
+        name="harbour",
+        party=Party(name="Operator", subject_code=operator.code, region="3101"),
+        listen=_listen(operator),
+        place="3101",
+        passphrase=PASSPHRASE,
+        clock=system_clock,
+    )
+    operator.did = made.settings.did
+    _adjust(operator, shared)
+    operator.start()
+    wait_for("the operator", operator.is_up)
+    for role, node in (("provider", provider), ("consumer", consumer)):
+        invitation = operator.ask("POST", "/owner/invitations", {"roles": [role]})
+        member = making.make_member(
+            node.folder,
+            role=Role.CONNECTOR,
+            invitation=msgspec.convert(invitation, making.InvitationFile),
+            party=Party(name=role.title(), subject_code=node.code, region="3101"),
+            listen=_listen(node),
+            passphrase=PASSPHRASE,
+        )
+        node.did = member.settings.did
+        _adjust(node, shared)
+        node.start()
+    wait_for("two applications", lambda: _members(operator)["applied"] == 2)
+    for node in (provider, consumer):
+        operator.ask("POST", f"/owner/members/{quote(node.did, safe='')}/admit")
+    wait_for("two members", lambda: _members(operator)["in-force"] == 2)
+    members = (provider, consumer)
+    wait_for("two credentials", lambda: all("membership" in node.log.read_text() for node in members))
+    for node in (provider, consumer):
+        # The list that a node fetched before its admission does not know it; start with a newer one.
+        node.stop()
+        node.start()
+    wait_for("two members", lambda: all(node.is_up() for node in members))
+
+
+def _members(operator: Running) -> Counter[str]:
+    return Counter(m["state"] for m in operator.ask("GET", "/owner/members"))
+
+
+def _listen(node: Running) -> Listen:
+    return Listen(public=node.public, owner=node.owner, url=f"http://{node.public}")
+
+
+def _adjust(node: Running, shared: dict[str, Any]) -> None:
+    path = node.folder / making.SETTINGS
+    making.write_settings(msgspec.structs.replace(Settings.read(path), **shared), path)
+
+
+# What must hold once a use is over.
+
+
+def settled(space: Space, agreement: str, content: bytes, acquisitions: Sequence[Acquiring]) -> None:
+    """Both sides and the ledger agree on every use under an agreement; what was received is the oracle."""
+    ended = [a.received() for a in acquisitions]
+    wait_for("receipts and anchors", lambda: _at_rest(space))
+    for acquiring in acquisitions:
+        assert acquiring.target.read_bytes() == content
+    uses = [u for u in space.provider.ask("GET", "/owner/uses") if u["agreement"] == agreement]
+    received = [a["use"] for a in ended]
+    assert sorted(u["use"] for u in uses) == sorted(set(received))
+    assert {(u["state"], u["outcome"], u["receipt"]) for u in uses} == {("closed", "received", "agreed")}
+    counted = space.provider.rows("SELECT used FROM policy_counter WHERE agreement_id = ?", agreement)
+    assert counted == [(len(received),)]
+    for use_id in received:
+        written = Counter(r["kind"] for r in records(space.provider, use_id))
+        assert (written["opened"], written["closed"]) == (1, 1)
+        assert [r["kind"] for r in records(space.consumer, use_id)] == ["receipt"]
+        metered = space.provider.rows("SELECT uses FROM meter WHERE use_id = ?", use_id)
+        assert metered == [(1,)]
+    for node in (space.provider, space.consumer):
+        agrees_with_ledger(space.operator, node)
+
+
+def _at_rest(space: Space) -> bool:
+    """Nothing is under way: every use closed, every record on the ledger, nothing left to send."""
+    return all(
+        not node.rows("SELECT 1 FROM outbox LIMIT 1")
+        and not node.rows("SELECT 1 FROM ledger_record WHERE number IS NULL LIMIT 1")
+        and not node.rows("SELECT 1 FROM ledger_batch WHERE position IS NULL LIMIT 1")
+        and not node.rows("SELECT 1 FROM use WHERE state <> 'closed' LIMIT 1")
+        and not node.rows("SELECT 1 FROM acquisition WHERE state NOT IN ('received', 'failed') LIMIT 1")
+        for node in (space.provider, space.consumer)
+    )
+
+
+def records(node: Running, use_id: str) -> list[dict[str, Any]]:
+    found = node.rows("SELECT body FROM ledger_opening WHERE use_id = ? ORDER BY row", use_id)
+    return [json.loads(body) for (body,) in found]
+
+
+def agrees_with_ledger(operator: Running, node: Running) -> None:
+    """The ledger holds exactly this node's batches, each once, in order, with the roots that it sealed."""
+    on_ledger = []
+    for position, body in operator.rows(
+        "SELECT number, body FROM entry WHERE digest IS NOT NULL ORDER BY number", file="ledger.db"
+    ):
+        signed = decode_transaction(body)
+        if signed.transaction.op == "usage.batch" and signed.transaction.actor == node.did:
+            batch = canonical.decode_struct(bytes(signed.transaction.body), UsageBatch)
+            on_ledger.append((batch.number, parse_digest(batch.root), position))
+    own = node.rows("SELECT number, root, position FROM ledger_batch ORDER BY number")
+    assert on_ledger == own
+    written = node.rows("SELECT count(*), count(batch) FROM ledger_record")
+    assert written[0] == (sum(n for (n,) in node.rows("SELECT records FROM ledger_batch")),) * 2
+
+
+def made_bytes(size: int, seed: int) -> bytes:
+    """Bytes that no compression or sparse file makes smaller."""
+    return Random(seed).randbytes(size)  # noqa: S311 (content of a test file, no secret)
+
+
+def wait_for(what: str, condition: Callable[[], T], patience: float = PATIENCE) -> T:
+    """Wait until something holds; gives it."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
+        time.sleep(0.05)
+    return found
+
+
+def connects(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def social_code(stem: str) -> str:
+    """A code of the right form that belongs to nobody."""
+    body = (stem + "0000000000")[:17]
+    return next(body + c for c in "0123456789ABCDEFGHJKLMNPQRTUWXY" if is_social_credit_code(body + c))
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports outside the range that the system gives to calls, so that none takes a killed node's port."""
+    with contextlib.ExitStack() as stack:
+        found: list[int] = []
+        while len(found) < count:
+            port = SystemRandom().randrange(18_000, 32_000)
+            probe = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+        return found
