@@ -1,0 +1,123 @@
+"""What records, batches and openings promise, on whichever database they stand."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from entrepot import ledger as led
+from entrepot.journal import Journal
+from entrepot.ledger import BatchState, Record, RecordKind, Units
+from entrepot.values import Digest, UseId
+
+NOW = datetime.now(UTC)
+FAR = NOW + timedelta(days=1)
+
+
+def contract(number: int) -> str:
+    return f"{number:046d}{'A' if number % 2 else '*'}"
+
+
+def record(use: int, number: int) -> Record:
+    return Record(
+        at="2026-11-25T08:00:00.000000Z",
+        consumer="did:web:beta.example",
+        contract=contract(number),
+        kind=RecordKind.OPENED,
+        product="urn:uuid:1",
+        units=Units(uses=1, rows=use),
+        use=f"urn:uuid:{use}",
+    )
+
+
+def write(journal: Journal, use: int, number: int, until: datetime = FAR) -> int:
+    return journal.write_now(lambda tx: led.write_record(tx, record(use, number), until))
+
+
+def seal(journal: Journal, holder: str = "one", limit: int = 1000) -> led.Batch | None:
+    return journal.write_now(lambda tx: led.seal_records(tx, holder, limit))
+
+
+def require_proof(journal: Journal, row: int, use: int) -> led.ContractLeaf:
+    def query(c: Connection) -> led.ContractLeaf:
+        (written,) = led.records_of(c, UseId(f"urn:uuid:{use}"))
+        proof = led.proof_of(c, row)
+        assert proof is not None
+        assert written.batch is not None
+        batch = led.batch_of(c, written.batch)
+        assert batch is not None
+        return led.verify_record(led.commitment(written.salt, written.body), proof, batch.root)
+
+    return journal.read_now(query)
+
+
+class RecordsContract:
+    """What every store of records promises. Subclasses provide `journal`."""
+
+    def test_records_are_numbered_without_gaps_and_proved(self, journal: Journal) -> None:
+        """Two batches over several contracts: every record is provable, numbers go on."""
+        rows = [write(journal, use, use % 3) for use in range(7)]
+        batches = [seal(journal, limit=4), seal(journal, limit=4), seal(journal)]
+        leaves = [require_proof(journal, row, use) for use, row in enumerate(rows)]
+
+        assert [b and (b.number, b.count) for b in batches] == [(1, 4), (2, 3), None]
+        assert batches[1] is not None
+        assert batches[0] is not None
+        assert batches[1].previous == batches[0].root
+        assert [(leaf.first, leaf.last) for leaf in leaves] == [
+            (1, 2), (1, 1), (1, 1), (1, 2), (2, 2), (2, 2), (3, 3)
+        ]  # fmt: skip
+
+    def test_writers_and_sealers_at_once_lose_nothing(self, journal: Journal) -> None:
+        """Rows become visible out of order here; none may be passed over, none numbered twice."""
+        with ThreadPoolExecutor(6) as threads:
+            written = [threads.submit(write, journal, use, use % 2) for use in range(40)]
+            sealed = [threads.submit(seal, journal, f"holder {n % 2}", 3) for n in range(12)]
+            rows = [each.result() for each in written]
+            [each.result() for each in sealed]
+        holder = next(h for h in ("holder 0", "holder 1", "new") if seal(journal, h, 100) or h == "new")
+        while seal(journal, holder) is not None:
+            pass
+
+        batches = journal.read_now(lambda c: led.batches_in(c, *BatchState, limit=1000))
+        assert sum(batch.count for batch in batches) == 40
+        assert [b.number for b in batches] == list(range(1, len(batches) + 1))
+        roots: list[Digest | None] = [None, *(b.root for b in batches)]
+        assert [b.previous for b in batches] == roots[:-1]
+        for use, row in enumerate(rows):
+            require_proof(journal, row, use)
+
+    def test_openings_go_and_commitments_stay(self, journal: Journal) -> None:
+        """Destroyed is what is sealed and due; a record that waits for its batch is kept whole."""
+        past = NOW - timedelta(days=1)
+        gone, kept = write(journal, 0, 1, past), write(journal, 1, 1)
+        assert journal.write_now(led.destroy_openings) == 0
+        seal(journal)
+        waiting = write(journal, 2, 1, past)
+
+        assert journal.write_now(led.destroy_openings) == 1
+        assert journal.read_now(lambda c: led.records_of(c, UseId("urn:uuid:0"))) == []
+        assert journal.read_now(lambda c: led.proof_of(c, gone)) is not None
+        require_proof(journal, kept, 1)
+        assert seal(journal) is not None
+        require_proof(journal, waiting, 2)
+
+    def test_the_wait_is_told_from_the_oldest(self, journal: Journal) -> None:
+        """The age that stops the gate counts from the first record that no committed batch holds."""
+        write(journal, 0, 1)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        assert journal.read_now(lambda c: led.oldest_unanchored(c, later)) >= timedelta(hours=1)
+        assert journal.read_now(lambda c: led.oldest_unanchored(c, NOW - timedelta(days=1))) == timedelta()
+
+
+class TestRecordsOnSqlite(RecordsContract):
+    @pytest.fixture
+    def journal(self, sqlite_journal: Journal) -> Journal:
+        return sqlite_journal
+
+
+class TestRecordsOnPostgresql(RecordsContract):
+    @pytest.fixture
+    def journal(self, postgresql_journal: Journal) -> Journal:
+        return postgresql_journal
