@@ -167,7 +167,6 @@ _USE: Final = (
 _ENTER: Final = insert(_member)
 _MEMBER: Final = select(_member).where(_member.c.did == bindparam("of"))
 _MEMBERS: Final = select(_member).order_by(_member.c.did).limit(bindparam("most"))
-_BY_APPLICATION: Final = select(_member).where(_member.c.application_digest == bindparam("of"))
 _CHANGE: Final = update(_member).where(
     _member.c.did == bindparam("of"), _member.c.state == bindparam("before")
 )
@@ -257,11 +256,6 @@ _WANTED: Final = (
     .limit(bindparam("most"))
 )
 _OPERATION: Final = select(_operation).where(_operation.c.ledger_transaction == bindparam("of"))
-_ABOUT: Final = (
-    select(_operation)
-    .where(_operation.c.op == bindparam("op"), _operation.c.subject == bindparam("subject"))
-    .order_by(_operation.c.wanted_at, _operation.c.id)
-)
 _MOVE_OPERATION: Final = (
     update(_operation)
     .where(_operation.c.id == bindparam("of"), _operation.c.state == bindparam("before"))
@@ -341,11 +335,6 @@ def enter(tx: Transaction, member: Member, application: bytes) -> None:
 
 def read_member(connection: Connection, did: Did) -> Member | None:
     row = connection.execute(_MEMBER, {"of": did}).first()
-    return None if row is None else _member_of(row)
-
-
-def read_applicant(connection: Connection, application: Digest) -> Member | None:
-    row = connection.execute(_BY_APPLICATION, {"of": application}).first()
     return None if row is None else _member_of(row)
 
 
@@ -525,10 +514,6 @@ def wanted(connection: Connection, most: int) -> list[Operation]:
 def operation_of(connection: Connection, transaction: TransactionId) -> Operation | None:
     row = connection.execute(_OPERATION, {"of": transaction}).first()
     return None if row is None else _operation_of(row)
-
-
-def operations_about(connection: Connection, op: str, subject: str) -> list[Operation]:
-    return [_operation_of(r) for r in connection.execute(_ABOUT, {"op": op, "subject": subject})]
 
 
 def move_operation(

@@ -15,7 +15,7 @@ from entrepot import space
 from entrepot.identity import StandingState, standing, verify_membership, verify_status_list
 from entrepot.journal import claim, settle
 from entrepot.ledger import RevocationReason
-from entrepot.space import LIFE, SHUT, InvitationError, MemberRole, MemberState, Step
+from entrepot.space import LIFE, SHUT, InvitationError, MemberRole, MemberState, Step, membership
 from entrepot.values import (
     ConflictError,
     Did,
@@ -219,6 +219,53 @@ def test_a_declined_applicant_may_come_again(world: World) -> None:
     world.journal.write_now(lambda tx: space.decline(tx, ALICE.did, "the extract is too old"))
 
     assert world.join(ALICE).in_force
+
+
+def test_an_application_that_was_declined_does_not_come_back(world: World) -> None:
+    """Who kept an old application could put its old keys in the place of its new ones."""
+    old = ALICE.application(world.invite())
+    world.apply(ALICE, old)
+    world.journal.write_now(lambda tx: space.decline(tx, ALICE.did, "a lost key"))
+    world.join(ALICE)
+
+    with pytest.raises(InvitationError, match="used"):
+        world.apply(ALICE, old)
+
+
+def test_an_invitation_for_nothing_is_none(world: World) -> None:
+    """An operator's slip would make a code that can never be used."""
+    with pytest.raises(RefusedError, match="names the roles"):
+        world.journal.write_now(lambda tx: space.invite(tx, "code", (), timedelta(days=1)))
+
+
+def test_a_full_status_list_admits_nobody(world: World) -> None:
+    """A member beyond the list's end would count as revoked everywhere."""
+    world.join(ALICE)
+    world.journal.write_now(
+        lambda tx: tx.connection.exec_driver_sql("UPDATE space_member SET status_index = 131071")
+    )
+    world.apply(BOB, BOB.application(world.invite()))
+    world.journal.write_now(lambda tx: space.admit(tx, BOB.did))
+    world.clerk_works()
+
+    with pytest.raises(RefusedError, match="list is full"):
+        world.ledger_orders()
+
+
+def test_members_are_listed_by_name(world: World) -> None:
+    """An operator could not see who takes part."""
+    for party in (BOB, ALICE):
+        world.apply(party, party.application(world.invite()))
+
+    assert [m.did for m in world.journal.read_now(space.members)] == [ALICE.did, BOB.did]
+
+
+def test_nobody_is_certified_who_is_no_member_in_force(world: World) -> None:
+    """A credential could be signed for somebody whom the ledger does not have."""
+    member = world.apply(ALICE, ALICE.application(world.invite()))
+
+    with pytest.raises(RefusedError, match="no member in force"):
+        membership.sign_credential(member, world.rules, OPERATOR.identity)
 
 
 def test_a_revoked_member_is_never_admitted_again(world: World) -> None:

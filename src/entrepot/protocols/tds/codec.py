@@ -12,7 +12,7 @@ from msgspec import Meta
 from entrepot.identity import PublicKey, from_base64url, to_base64url
 from entrepot.protocols.route import Response
 from entrepot.space import Member, MemberRole
-from entrepot.values import Did, KeyId, MalformedError, canonical
+from entrepot.values import KeyId, canonical
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -169,11 +169,3 @@ def read_problem(body: bytes) -> tuple[str, tuple[str, ...]]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return "", ()
     return problem.detail[:500], tuple(r[:500] for r in problem.reasons[:16])
-
-
-def did_of(key_id: str) -> Did:
-    """Whose key this is."""
-    did, _, name = key_id.partition("#")
-    if not did or not name:
-        raise MalformedError("keyid: expected a DID, # and a name")
-    return Did(did)

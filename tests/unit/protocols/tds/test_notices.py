@@ -16,7 +16,7 @@ from entrepot.journal import claim
 from entrepot.ledger import Receipt, sign_receipt
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.space import EndNotice, FilingState, Notice, PartyReason
-from entrepot.values import ContractId, render_time
+from entrepot.values import ContractId, ProtocolError, render_time
 
 
 def stop(net: Net, contract_id: ContractId, by: Party = REGULATOR, of: str = "o1") -> bytes:
@@ -237,6 +237,13 @@ def test_a_notice_past_its_deadline_is_given_up(net: Net) -> None:
     meaning = asyncio.run(tds.Notices(node.journal, node.client).send(message, net.now))
 
     assert meaning is dsp.Meaning.REFUSED
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    """A notice would go to whoever stands first in a broken row."""
+    for wrong in ("", "party", "party did:web:a.example", "nobody did:web:a.example contractTerminate"):
+        with pytest.raises(ProtocolError):
+            space.addressed(wrong)
 
 
 NAMES = (

@@ -12,7 +12,7 @@ from entrepot import catalogue, space
 from entrepot.catalogue import Product, product_digest
 from entrepot.contracts import Signatory, seal_envelope
 from entrepot.identity import to_base64url, verify_membership, verify_status_list
-from entrepot.protocols import Call, Proof, Reply, tds
+from entrepot.protocols import Call, Proof, Reply, Response, tds
 from entrepot.space import FilingState, MemberRole, Rules
 from entrepot.values import (
     ConflictError,
@@ -255,6 +255,53 @@ def test_every_answer_of_the_other_side_is_an_error_that_we_know(
 
     with pytest.raises(error):
         asyncio.run(client.contract_id("urn:uuid:1", BOB.did))
+
+
+def answering(net: Net, reply: Reply) -> tds.Client:
+    """A client whose every call is answered alike."""
+
+    async def outgoing(*_args: object, **_named: object) -> Reply:
+        return reply
+
+    return replace(net.client(BOB), outgoing=outgoing)
+
+
+def test_an_answer_for_something_else_is_not_believed(net: Net) -> None:
+    """A platform that mixes up its answers, or cheats, would be taken at its word."""
+    body = {"contractHash": "0" * 64, "receipt": "", "status": "0"}
+    with pytest.raises(TrustError, match="another contract"):
+        asyncio.run(answering(net, Reply(200, canonical.encode(body), {})).file(b"envelope"))
+
+    card = net.world.member(ALICE)
+    signed = space.sign_statement(
+        "member-card", tds.codec.member_card(card, "2026-11-25T08:00:00Z"), OPERATOR.evidence
+    )
+    with pytest.raises(TrustError, match="another member"):
+        asyncio.run(answering(net, Reply(200, signed, {})).member_card(BOB.did))
+    with pytest.raises(MalformedError, match="no token"):
+        asyncio.run(answering(net, Reply(200, b"\xff", {})).status_list(ALICE.did))
+
+
+def test_a_party_without_these_messages_is_not_called(net: Net) -> None:
+    """A notice would be posted to an address that somebody guessed."""
+    net.node(ALICE).speaks = False
+
+    with pytest.raises(NotFoundError, match="does not speak"):
+        asyncio.run(net.client(BOB).post(ALICE.did, "contractTerminate", b"{}"))
+
+
+def test_a_node_that_knows_no_list_says_so() -> None:
+    """An empty answer would be read as a list in which nobody is revoked."""
+    with pytest.raises(NotFoundError):
+        asyncio.run(_relay(None))
+    assert asyncio.run(_relay("list")).body == b"list"
+
+
+async def _relay(known: str | None) -> Response:
+    async def newest() -> str | None:
+        return known
+
+    return await tds.status_list_route(newest).handle(Call({}, b"", {}))
 
 
 def test_every_route_says_which_proof_it_asks_for(net: Net) -> None:

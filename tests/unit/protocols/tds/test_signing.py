@@ -267,6 +267,13 @@ def test_a_filed_contract_is_taken_only_with_every_signature_and_the_receipt(net
         ALICE.evidence,
     )
     by_eve = Signature.of(ALICE.evidence.key_id, Signatory.PROVIDER, EVE.evidence.sign(SIGNED_AS + payload))
+    other = contracts.contract_payload(
+        replace(contracts.read_payload(payload).agreement, target="urn:product:other"),
+        filed.contract_id,
+        contracts.read_payload(payload).product_digest,
+    )
+    mixed = [ALICE.sign(other, Signatory.PROVIDER), ours]
+    assert status(ALICE, contracts.seal_envelope(other, mixed)) == 401
     assert status(EVE) == 404
     assert status(ALICE, of=net.node(ALICE).negotiation().exchange.id) == 404
     assert status(ALICE, contracts.seal_envelope(payload, [ours])) == 401
@@ -278,7 +285,33 @@ def test_a_filed_contract_is_taken_only_with_every_signature_and_the_receipt(net
 
     assert status(ALICE) == 200
     assert status(ALICE) == 200
+    assert status(ALICE, contracts.seal_envelope(other, mixed)) == 409
     assert net.node(BOB).negotiation().signing.receipt == filed.receipt
+
+
+def test_nothing_is_filed_for_a_consumer_that_has_not_signed(net: Net) -> None:
+    """A consumer would hold a contract with a signature that it never gave."""
+    agreed(net)
+    body = {"envelope": "", "negotiationId": net.node(BOB).negotiation().exchange.id, "receipt": ""}
+
+    reply = net.post(ALICE, BOB, "contractFiled", canonical.encode(body))
+
+    assert (reply.status, b"not signed here yet" in reply.body) == (404, True)
+
+
+def test_a_platform_that_never_files_ends_the_negotiation_in_time(net: Net) -> None:
+    """Two parties would wait for ever for a platform whose ledger stands still."""
+    net.ask(net.world.product())
+    net.world.ledger_orders = lambda: 0
+    net.run(rounds=20)
+    (filed,) = net.world.journal.read_now(space.contracts)
+    assert filed.state is FilingState.FILING
+
+    net.world.later(days=2)
+    net.run(rounds=20)
+
+    assert net.node(ALICE).state() is net.node(BOB).state() is State.TERMINATED
+    assert "in time" in _problems(net, ALICE)
 
 
 def test_a_receipt_of_another_contract_files_nothing(net: Net) -> None:
