@@ -174,3 +174,25 @@ class TestTheProgramAlone:
         imported = {line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))}
         assert len(lines) < 500
         assert imported <= set(sys.stdlib_module_names)
+
+
+def test_the_page_on_evidence_says_what_the_program_says() -> None:
+    """Codes, verdicts, files and objections of the reference page are those of the code."""
+    page = (Path(__file__).parents[3] / "docs/reference/evidence.md").read_text()
+    code = PROGRAM.read_text()
+    told = [
+        line.split("|")[1:3] for line in page.splitlines() if line.startswith("| ") and "verdict" not in line
+    ]
+    table = {verdict.strip(): code.strip() for code, verdict in told}
+
+    assert {verdict: table[verdict] for verdict in verify.EXIT_CODES} == {
+        verdict: str(number) for verdict, number in verify.EXIT_CODES.items()
+    }
+    fixed = ("outside the time", "run backwards", "after the witnesses", "differ on what", "one side alone")
+    for part in fixed:
+        (line,) = [
+            row.split("|")[1].strip() for row in page.splitlines() if row.startswith("| ") and part in row
+        ]
+        assert f'"{line}"' in code
+    for name in ("manifest.json", "contract.json", "checkpoint.txt", "entry-N.json", "receipt.json"):
+        assert f"| `{name}` |" in page
