@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +11,8 @@ from entrepot_dsp_samples import IDS, JSON, negotiation_messages, spoiled, trans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.contracts import DoorAddress, Message, Move, State
+from entrepot.contracts import DoorAddress, Message, Move, Offer, State
+from entrepot.policy import parse_policy
 from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
 from entrepot.values import MalformedError, MessageId, ProcessId, ProtocolError
 
@@ -343,3 +345,54 @@ class TestCatalogueRequests:
 
         assert [d for p in pages for d in p.get("dataset", [])] == whole["dataset"]
         assert all(p.get("dataset") != [] for p in pages)
+
+
+ECLIPSE = [
+    line.split(" ", 1)
+    for line in Path(__file__).with_name("eclipse.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+MOVES = {
+    "request": Move.REQUEST,
+    "agreement": Move.AGREE,
+    "verification": Move.VERIFY,
+    "events": Move.FINALIZE,
+    "start": Move.START,
+    "suspension": Move.SUSPEND,
+    "termination": Move.TERMINATE,
+}
+
+
+@pytest.mark.parametrize(("path", "body"), ECLIPSE, ids=[path for path, _ in ECLIPSE])
+def test_what_an_eclipse_connector_sends_is_read(path: str, body: str) -> None:
+    """The most used connector: extra contexts, a filter with every request, its own ids in every message."""
+    if path == "/catalog/request":
+        assert codec.parse_catalog_request(body.encode()) == (0, 50)
+        return
+    parse = codec.parse_transfer if path.startswith("/transfers") else codec.parse_negotiation
+    found = parse(body.encode())
+
+    assert found.move is MOVES[path.rpartition("/")[2]]
+    assert found.consumer_pid
+
+
+def test_a_policy_survives_an_eclipse_connector() -> None:
+    """It expands, stores and compacts what we offered; what it asks for must equal the offer."""
+    offers = [codec.parse_negotiation(b.encode()).content for p, b in ECLIPSE if p == "/negotiations/request"]
+    offered = parse_policy(
+        {
+            "permission": [
+                {
+                    "action": "use",
+                    "constraint": [
+                        {"leftOperand": "odrl:purpose", "operator": "eq", "rightOperand": "research"},
+                        {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": "3"},
+                    ],
+                    "duty": [{"action": "odrl:inform"}],
+                }
+            ],
+            "prohibition": [{"action": "odrl:sell"}],
+        }
+    )
+
+    assert offered in [o.policy for o in offers if isinstance(o, Offer)]
