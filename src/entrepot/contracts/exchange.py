@@ -133,16 +133,20 @@ def receive(
 ) -> Exchange:
     """Take in the peer's move, refuse it with `TransitionError`, or ask to wait with `WaitError`.
 
-    `sent` says whether our pending move may have left. One that has not gives way to an equal one.
+    `sent` says whether our pending move may have left. One that has not crosses nothing: it gives way to
+    a move as strong, and follows a weaker one if it then still can.
     """
     now = machine.after(exchange.state, move, sender)
     ours = exchange.pending
     refusal = TransitionError(exchange.state, move, sender)
-    if ours is None or not sent or ours.behind is not None:
-        # Nothing that the peer may have taken, or a termination that whatever it took cannot stop.
-        if now is None or (ours is not None and rank(move) < rank(ours.move)):
+    if ours is None or ours.behind is not None or not sent:
+        if now is None:
             raise refusal
-        return _moved(exchange, now)
+        if ours is None or rank(move) >= rank(ours.move):
+            return _moved(exchange, now)
+        if ours.behind is not None or machine.after(now, ours.move, exchange.party) is None:
+            raise refusal
+        return replace(_moved(exchange, now), pending=ours)
     confirmed = machine.after(exchange.state, ours.move, exchange.party)
     later = None if confirmed is None else machine.after(confirmed, move, sender)
     if now is None:

@@ -37,6 +37,7 @@ from entrepot.journal import (
     audit,
     enqueue,
     holds_lane,
+    is_untried,
     withdraw_lane,
     withdraw_unsent,
 )
@@ -223,9 +224,10 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
     negotiation = _meant(tx.connection, message, sender)
     exchange = _identified(negotiation.exchange, message)
     _check_content(desk, negotiation, message)
-    sent = exchange.pending is None or withdraw_unsent(tx, exchange.id) == 0
+    pending = exchange.pending
+    sent = pending is None or not is_untried(tx, pending.message_id)
     after = moves.receive(NEGOTIATION, exchange, message.move, exchange.party.other, sent=sent)
-    if exchange.pending is not None:
+    if pending is not None and after.pending is None:
         withdraw_lane(tx, exchange.id)  # it has arrived, or comes too late
     negotiation = _taken_in(tx, replace(negotiation, exchange=after), message, exchange.party.other)
     _audit_move(tx, exchange, after, message.move, exchange.party.other)

@@ -100,6 +100,7 @@ _FREE: Final = (
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
 _DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
 _IN_LANE: Final = select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1)
+_IS_UNTRIED: Final = select(outbox.c.id).where(outbox.c.id == bindparam("of"), outbox.c.attempts == 0)
 _DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
 
 
@@ -168,6 +169,11 @@ def withdraw_unsent(tx: Transaction, lane: str) -> int:
 def holds_lane(tx: Transaction, lane: str) -> bool:
     """Say whether anything is queued in a lane."""
     return tx.connection.execute(_IN_LANE, {"of": lane}).first() is not None
+
+
+def is_untried(tx: Transaction, message_id: MessageId) -> bool:
+    """Say whether a message is queued and certainly has not left yet."""
+    return tx.connection.execute(_IS_UNTRIED, {"of": message_id}).first() is not None
 
 
 def postpone(tx: Transaction, message_id: MessageId, until: UtcTime) -> None:

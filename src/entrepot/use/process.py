@@ -39,6 +39,7 @@ from entrepot.journal import (
     Transaction,
     audit,
     enqueue,
+    is_untried,
     withdraw_lane,
     withdraw_unsent,
 )
@@ -145,9 +146,10 @@ def receive(
         why = ("no such agreement",) if contract is None else may_open(tx, contract, process.format)
         if why:
             raise ProtocolError("; ".join(why))
-    sent = before.pending is None or withdraw_unsent(tx, before.id) == 0
+    pending = before.pending
+    sent = pending is None or not is_untried(tx, pending.message_id)
     after = exchange.receive(TRANSFER, before, message.move, before.party.other, sent=sent)
-    if before.pending is not None:
+    if pending is not None and after.pending is None:
         withdraw_lane(tx, before.id)  # it has arrived, or comes too late
     process = replace(process, exchange=after)
     match message.content:

@@ -177,7 +177,8 @@ def _arrival(
         for (at, m, by), to in machine.transitions.items()
         if m is move and by is sender and to is after.state and at in _possible(machine, before)
     )
-    lane = tuple(m for m in side.lane if m[2])  # what never left is withdrawn
+    kept = after.pending is not None
+    lane = side.lane if kept else tuple(m for m in side.lane if m[2])  # what never left is withdrawn
     taken = replace(_plain(side, after), lane=lane, answers=side.answers | {(message_id, True)})
     yield arrow, world.having(receiver, taken)
 

@@ -185,3 +185,20 @@ def test_an_answer_to_something_else_moves_nothing() -> None:
 
     assert moves.delivered(TRANSFER, waiting, M3) is None
     assert moves.refused(TRANSFER, waiting, M3, State.TERMINATED) is waiting
+
+
+def test_a_move_that_has_not_left_follows_a_weaker_one() -> None:
+    """Refusing the peer's start for a suspension that it has not seen would lose the new door's token."""
+    consumer = at(State.STARTED, Party.CONSUMER, Pending(Move.SUSPEND, M1))
+
+    after = moves.receive(TRANSFER, consumer, Move.START, Party.PROVIDER, sent=False)
+
+    assert (after.state, after.pending) == (State.STARTED, Pending(Move.SUSPEND, M1))
+
+
+def test_a_completion_that_has_not_left_refuses_a_suspension() -> None:
+    """Completed beats suspended, and could not follow it."""
+    consumer = at(State.STARTED, Party.CONSUMER, Pending(Move.COMPLETE, M1))
+
+    with pytest.raises(TransitionError):
+        moves.receive(TRANSFER, consumer, Move.SUSPEND, Party.PROVIDER, sent=False)
