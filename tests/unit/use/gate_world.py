@@ -1,0 +1,147 @@
+"""A provider's journal with one product, one contract in force, one open door: what the gate stands on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from entrepot import catalogue, policy
+from entrepot.contracts import Agreement, Party, Status, ends_at, render_agreement, store
+from entrepot.identity import (
+    KeyJob,
+    Membership,
+    PublicKey,
+    Vault,
+    issue_membership,
+    remember_membership,
+    remember_status_list,
+)
+from entrepot.identity.status import StatusList
+from entrepot.journal import Journal, Transaction
+from entrepot.ledger import RecordKind, records_of
+from entrepot.policy import parse_policy
+from entrepot.use import Admitted, Denied, Door, House, Knock, Outcome, admit, settle
+from entrepot.use import store as use_store
+from entrepot.use.process import token_digest
+from entrepot.values import (
+    AgreementId,
+    Did,
+    Grade,
+    KeyId,
+    KindOfUse,
+    ProcessId,
+    ProductId,
+    UseId,
+    canonical,
+    sha256,
+)
+
+PROVIDER, CONSUMER, PLATFORM = Did("did:web:provider"), Did("did:web:consumer"), Did("did:web:platform")
+CONTRACT = "1491310000MA1FL0000N31012026112508010854RZ32S1A"
+AGREEMENT = AgreementId(CONTRACT)
+PROCESS, OTHER = ProcessId("urn:uuid:process"), ProcessId("urn:uuid:other")
+TOKEN = "the token of the door"
+LIST = "http://platform/statusList"
+NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
+LIMIT = 2
+END = "2026-12-31T00:00:00Z"
+
+
+class World:
+    """One provider, at a time that the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        self._ids = 0
+        self.journal = Journal.open(f"sqlite:///{folder / 'node.db'}", lambda: self.now, self._new_id)
+        self.journal.create_schema()
+        self.house = House(PROVIDER, "boot-1", timedelta(seconds=60), timedelta(hours=1))
+        vault = Vault.create(folder / "vault", "a passphrase for tests", PLATFORM, (KeyJob.IDENTITY,))
+        data = folder / "data.csv"
+        data.write_text("a,b\n1,2\n")
+        resource = catalogue.measure(data, "text/csv", "resource-1")
+        self.membership = Membership(
+            did=CONSUMER, issuer=PLATFORM, connector_code="5" * 32, subject_code="9" * 18, region="3101",
+            roles=("consumer",), evidence_key_id=KeyId(f"{CONSUMER}#evidence-1"),
+            evidence_key=PublicKey("ed25519", bytes(32)), status_url=LIST, status_index=1,
+            valid_from=NOW - timedelta(days=1), valid_until=NOW + timedelta(days=300),
+        )  # fmt: skip
+        credential = issue_membership(vault.signer(KeyJob.IDENTITY), self.membership)
+
+        def fill(tx: Transaction) -> None:
+            catalogue.attach_resource(tx, resource)
+            described = catalogue.Description(
+                "Data", "Rows of data.", "research", Grade.L2, frozenset({KindOfUse.DELIVERY}), TERMS
+            )
+            product = catalogue.offer_product(tx, ProductId("6PRODUCT"), PROVIDER, "resource-1", described)
+            self._keep_contract(tx, product)
+            remember_membership(tx, credential, self.membership)
+            for process in (PROCESS, OTHER):
+                door = Door(process, AGREEMENT, CONSUMER, "HttpData-PULL", 1)
+                use_store.open_door(tx, door, token_digest(TOKEN))
+
+        self.journal.write_now(fill)
+        self.learn_status()
+
+    def learn_status(self, *, revoked: bool = False) -> None:
+        """A status list signed now comes in."""
+        bits = bytearray(16_384)
+        if revoked:
+            bits[0] |= 1 << 6
+        found = StatusList(PLATFORM, LIST, self.now, bytes(bits))
+        self.journal.write_now(lambda tx: remember_status_list(tx, found, "signed"))
+
+    def knock(self, process: ProcessId = PROCESS, **other: object) -> Admitted | Denied:
+        knock = replace(Knock(process, TOKEN, KindOfUse.DELIVERY, "research"), **other)  # type: ignore[arg-type]
+        return self.journal.write_now(lambda tx: admit(tx, knock, self.house))
+
+    def settle(self, use_id: UseId, outcome: Outcome, sent: int = 0) -> object:
+        return self.journal.write_now(lambda tx: settle(tx, self.house, use_id, outcome, sent))
+
+    def kinds(self, use_id: UseId) -> list[RecordKind]:
+        return [w.record.kind for w in self.journal.read_now(lambda c: records_of(c, use_id))]
+
+    def reboot(self) -> None:
+        self.house = replace(self.house, boot=self.house.boot + "+")
+
+    def close(self) -> None:
+        self.journal.close()
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"urn:uuid:{self._ids}"
+
+    def _keep_contract(self, tx: Transaction, product: catalogue.Product) -> None:
+        agreement = Agreement(AGREEMENT, product.id, TERMS, PROVIDER, CONSUMER, NOW - timedelta(hours=1))
+        store.keep_contract(
+            tx,
+            {
+                "agreement_id": agreement.id, "contract_id": CONTRACT, "negotiation_id": "urn:uuid:n",
+                "party": str(Party.PROVIDER), "counterparty": CONSUMER, "status": str(Status.PERFORMING),
+                "agreement": canonical.encode(render_agreement(agreement)),
+                "product_digest": catalogue.product_digest(product), "envelope": b"",
+                "envelope_digest": sha256(b""), "receipt": b"", "one_sided": False,
+                "ends_at": ends_at(TERMS), "end_reason": None, "ended_at": None,
+            },
+        )  # fmt: skip
+
+
+TERMS = parse_policy(
+    {
+        "permission": [
+            {
+                "action": "use",
+                "constraint": [
+                    {"leftOperand": "odrl:purpose", "operator": "eq", "rightOperand": "research"},
+                    {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": str(LIMIT)},
+                    {
+                        "leftOperand": "odrl:dateTime",
+                        "operator": "lteq",
+                        "rightOperand": "2026-12-31T00:00:00Z",
+                    },
+                    {"leftOperand": "odrl:spatial", "operator": "isPartOf", "rightOperand": "31"},
+                ],
+            }
+        ]
+    }
+)
+assert policy.contradictions(TERMS) == ()
