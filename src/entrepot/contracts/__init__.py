@@ -1,6 +1,18 @@
 """What was promised? Negotiation, the digital contract, its life and its end."""
 
 from entrepot.contracts import exchange
+from entrepot.contracts.desk import (
+    DSP,
+    SIGNING,
+    Desk,
+    Listing,
+    Next,
+    Published,
+    Render,
+    Responder,
+    Step,
+    respond,
+)
 from entrepot.contracts.digital import (
     LIFE,
     SIGNED_AS,
@@ -17,6 +29,15 @@ from entrepot.contracts.digital import (
     seal_envelope,
 )
 from entrepot.contracts.exchange import Exchange, Machine, Move, Party, Pending, State
+from entrepot.contracts.life import (
+    Contract,
+    agreement_of,
+    contract_by_id,
+    contracts_held,
+    end_contract,
+    hold_insecure_unsigned,
+    in_force,
+)
 from entrepot.contracts.model import (
     Agreement,
     Content,
@@ -30,29 +51,13 @@ from entrepot.contracts.model import (
 )
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.contracts.service import (
-    DSP,
-    SIGNING,
-    Contract,
-    Desk,
-    Listing,
-    Next,
-    Published,
-    Render,
-    Responder,
-    Step,
     adopt,
-    agreement_of,
     approve,
-    contract_by_id,
     contract_filed,
     contract_id_given,
-    contracts_held,
     counterparty_signed,
     delivered,
-    end_contract,
     handed_over,
-    hold_insecure_unsigned,
-    in_force,
     move,
     negotiations,
     offer_contract,
@@ -61,7 +66,6 @@ from entrepot.contracts.service import (
     receive,
     refused,
     request_contract,
-    respond,
     step_failed,
     versions_of,
     waiting_for_a_person,

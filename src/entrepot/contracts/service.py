@@ -1,35 +1,18 @@
-"""Use cases of negotiation and contract. Each takes an open transaction; none sends anything itself.
+"""Use cases of negotiation and signing. Each takes an open transaction; none sends anything itself."""
 
-What to do next is one function, the `Responder`; its default is the product's: a request equal to what
-is offered is agreed by rule, anything else waits for a person.
-"""
+from dataclasses import replace
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Final, TypeAlias
-
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
-from entrepot.contracts.digital import (
-    EndReason,
-    Signatory,
-    Signature,
-    Status,
-    advance,
-    contract_payload,
-    ends_at,
-    open_envelope,
-    seal_envelope,
-)
+from entrepot.contracts.desk import DSP, SIGNING, Desk, Next, Published, Step, waits_for_a_person
+from entrepot.contracts.digital import Signature, contract_payload, seal_envelope
+from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
-from entrepot.contracts.model import Agreement, Content, Message, Negotiation, Offer, Reason, Signing
+from entrepot.contracts.life import keep_contract, settle_contract
+from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Reason, Signing
 from entrepot.contracts.rules import NEGOTIATION
-from entrepot.contracts.wire import parse_agreement, render_agreement
 from entrepot.journal import (
     AuditEvent,
     OutboxMessage,
@@ -42,7 +25,6 @@ from entrepot.journal import (
     withdraw_unsent,
 )
 from entrepot.values import (
-    AgreementId,
     ConflictError,
     ContractId,
     Did,
@@ -53,131 +35,7 @@ from entrepot.values import (
     ProtocolError,
     UtcTime,
     canonical,
-    sha256,
 )
-
-Render: TypeAlias = Callable[[Message, str], tuple[str, bytes]]
-"""Writes a message for a base address: where it goes, and its bytes, the same every time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What we offer, or would accept, for a product."""
-
-    offer: Offer
-    product_digest: Digest | None
-    needs_person: bool = False
-    """Even a request equal to the offer waits for a person (high grades)."""
-
-
-Published: TypeAlias = Callable[[Connection, Offer], Listing | None]
-"""Finds our listing of the product that somebody asks for; None where there is none for them."""
-
-DSP: Final = "dsp"
-SIGNING: Final = "signing"
-"""Kinds of outbox messages: protocol messages, and the steps of signing."""
-
-
-class Event(StrEnum):
-    MOVED = "contract:negotiation:move"
-    WAITING = "contract:negotiation:wait"
-    FILED = "contract:contract:file"
-    ENDED = "contract:contract:end"
-
-
-class Step(StrEnum):
-    """What the signing of a contract needs from outside the transaction."""
-
-    GET_CONTRACT_ID = "get-contract-id"
-    SIGN_AND_HAND_OVER = "sign-and-hand-over"
-    COUNTERSIGN_AND_FILE = "countersign-and-file"
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The next move of our own, and what it carries."""
-
-    move: Move
-    content: Content = None
-
-
-Responder: TypeAlias = Callable[[Negotiation, UtcTime], Next | Step | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the use cases need to know of their node."""
-
-    me: Did
-    render: Render
-    respond: "Responder"
-    callback: str = ""
-    """Our own base address, which a first message names."""
-    follow_up: timedelta = timedelta(milliseconds=200)
-    deadline: timedelta = timedelta(hours=24)
-
-
-def respond(negotiation: Negotiation, now: UtcTime) -> Next | Step | None:
-    """The product's responder: agree by rule to what we asked for or offer, else wait for a person."""
-    state, party = negotiation.exchange.state, negotiation.exchange.party
-    if _has_expired(negotiation, now):
-        return Next(Move.TERMINATE, Reason("expired", ("what was offered has run out",)))
-    wanted = negotiation.approved or (is_ours(negotiation) and not negotiation.needs_person)
-    if party is Party.PROVIDER:
-        return _respond_as_provider(negotiation, state, now, wanted=wanted)
-    if state is State.OFFERED and wanted:
-        return Next(Move.ACCEPT)
-    if state is State.AGREED:
-        if not _is_what_was_offered(negotiation):
-            return Next(Move.TERMINATE, Reason("terms", ("the agreement is not what was offered",)))
-        return Next(Move.VERIFY) if negotiation.signing.handed_over else Step.SIGN_AND_HAND_OVER
-    return None
-
-
-def is_ours(negotiation: Negotiation) -> bool:
-    """Say whether the terms on the table are those that we asked for or offer, for the same product."""
-    offer, asked = negotiation.offer, negotiation.asked
-    return offer.policy == asked.policy and offer.target == asked.target
-
-
-def _named(party: Did | None) -> Did:
-    """The parties of a negotiation are known from its first message on."""
-    if party is None:
-        raise ProtocolError("the offer does not name its assigner")
-    return party
-
-
-def _has_expired(n: Negotiation, now: UtcTime) -> bool:
-    """Say whether the terms ran out before they were signed and filed: nobody signs what is over."""
-    ends = ends_at(n.offer.policy)
-    is_open = n.exchange.state not in {State.INITIAL, State.FINALIZED, State.TERMINATED}
-    return is_open and not n.signing.receipt and ends is not None and ends <= now
-
-
-def _is_what_was_offered(n: Negotiation) -> bool:
-    offered, agreement = n.offer, n.agreement
-    return agreement is not None and (
-        (agreement.policy, agreement.target, agreement.assigner, agreement.assignee)
-        == (offered.policy, offered.target, offered.assigner, offered.assignee)
-    )
-
-
-def _respond_as_provider(n: Negotiation, state: State, now: UtcTime, *, wanted: bool) -> Next | Step | None:
-    if state is State.ACCEPTED or (state is State.REQUESTED and wanted):
-        if n.signing.contract_id is None:
-            return Step.GET_CONTRACT_ID
-        agreement = Agreement(
-            id=AgreementId(n.signing.contract_id),
-            target=n.offer.target,
-            policy=n.offer.policy,
-            assigner=_named(n.offer.assigner),
-            assignee=n.counterparty,
-            timestamp=now,
-        )
-        return Next(Move.AGREE, agreement)
-    if state is State.VERIFIED:
-        return Next(Move.FINALIZE) if n.signing.receipt else Step.COUNTERSIGN_AND_FILE
-    return None
 
 
 def request_contract(
@@ -331,7 +189,7 @@ def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) 
     if after is not before.exchange:
         _audit_move(tx, before.exchange, after, None, after.party.other)
         _save(tx, replace(before, exchange=after), before.exchange)
-        _settle_contract(tx, replace(before, exchange=after))
+        settle_contract(tx, replace(before, exchange=after))
 
 
 def contract_id_given(
@@ -379,8 +237,8 @@ def contract_filed(
         return
     signing = replace(before.signing, envelope=envelope, receipt=receipt)
     filed = replace(before, signing=signing)
-    _keep_contract(tx, filed)
-    _settle_contract(tx, filed)
+    keep_contract(tx, filed)
+    settle_contract(tx, filed)
     _proceed(tx, desk, filed, before=before.exchange)
 
 
@@ -404,67 +262,6 @@ def payload_of(negotiation: Negotiation) -> bytes:
     return contract_payload(agreement, contract_id, digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """A contract that this node is party to."""
-
-    agreement: Agreement
-    contract_id: ContractId
-    negotiation_id: ProcessId
-    party: Party
-    counterparty: Did
-    status: Status
-    product_digest: Digest
-    envelope: bytes
-    envelope_digest: Digest
-    receipt: bytes
-    one_sided: bool
-    ends_at: UtcTime | None
-    end_reason: EndReason | None
-    ended_at: UtcTime | None
-
-
-def agreement_of(connection: Connection, agreement_id: AgreementId) -> Contract | None:
-    """Find the contract of an agreement."""
-    row = store.contract_row(connection, agreement_id)
-    return None if row is None else _contract_of(row)
-
-
-def contract_by_id(connection: Connection, contract_id: ContractId) -> Contract | None:
-    row = store.contract_row_by_id(connection, contract_id)
-    return None if row is None else _contract_of(row)
-
-
-def contracts_held(connection: Connection, most: int = 1000) -> list[Contract]:
-    return [_contract_of(r) for r in store.contract_rows(connection, most)]
-
-
-def in_force(contract: Contract, now: UtcTime) -> tuple[str, ...]:
-    """Say why the contract does not hold at `now`; nothing where it does."""
-    reasons = []
-    if contract.status is not Status.PERFORMING:
-        ended = f" ({contract.end_reason})" if contract.end_reason else ""
-        reasons.append(f"the contract has status {contract.status}{ended}")
-    if contract.ends_at is not None and now > contract.ends_at:
-        reasons.append("the contract has expired")
-    if now < contract.agreement.timestamp - timedelta(minutes=5):
-        reasons.append("the contract has not begun")
-    return tuple(reasons)
-
-
-def end_contract(tx: Transaction, agreement_id: AgreementId, reason: EndReason) -> bool:
-    """End a contract; from the moment this is durable no use under it begins. False when it had ended."""
-    contract = agreement_of(tx.connection, agreement_id)
-    if contract is None:
-        raise NotFoundError("there is no such contract here")
-    if contract.status is Status.ENDED:
-        return False
-    after = advance(contract.status, Status.ENDED)
-    store.move_contract(tx, agreement_id, contract.status, after, reason, tx.now)
-    audit(tx, AuditEvent(Event.ENDED, {"contract": contract.contract_id, "reason": str(reason)}))
-    return True
-
-
 def read_negotiation(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:
     return store.read(connection, negotiation_id)
 
@@ -478,43 +275,9 @@ def waiting_for_a_person(connection: Connection) -> list[Negotiation]:
     return [n for n in store.every(connection, 1000) if waits_for_a_person(n)]
 
 
-def waits_for_a_person(n: Negotiation) -> bool:
-    """Say whether only a person of ours can agree to what is on the table."""
-    at = (n.exchange.state, n.exchange.party)
-    return (
-        n.exchange.pending is None
-        and not n.approved
-        and (n.needs_person or not is_ours(n))
-        and at in {(State.REQUESTED, Party.PROVIDER), (State.OFFERED, Party.CONSUMER)}
-    )
-
-
 def versions_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
     """Every version of the terms, oldest first."""
     return store.terms_of(connection, negotiation_id)
-
-
-def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:
-    """Put an agreement into performance that nobody has signed. For rigs of test suites only; it warns."""
-    warnings.warn("an agreement without signatures is held", stacklevel=2)
-    values: dict[str, Any] = {
-        "agreement_id": agreement.id,
-        "contract_id": agreement.id,
-        "negotiation_id": "",
-        "party": str(party),
-        "counterparty": counterparty,
-        "status": str(Status.PERFORMING),
-        "agreement": canonical.encode(render_agreement(agreement)),
-        "product_digest": sha256(b""),
-        "envelope": b"",
-        "envelope_digest": sha256(b""),
-        "receipt": b"",
-        "one_sided": True,
-        "ends_at": ends_at(agreement.policy),
-        "end_reason": None,
-        "ended_at": None,
-    }
-    store.keep_contract(tx, values)
 
 
 def _meant(connection: Connection, message: Message, sender: Did) -> Negotiation:
@@ -583,7 +346,7 @@ def _proceed(
             negotiation = replace(negotiation, exchange=_touched(negotiation.exchange))
         _save(tx, negotiation, before)
     if negotiation.exchange.state is not before.state:
-        _settle_contract(tx, negotiation)
+        settle_contract(tx, negotiation)
     if negotiation.exchange.pending is not None:
         return negotiation
     wanted = desk.respond(negotiation, tx.now)
@@ -678,66 +441,6 @@ def _existing(connection: Connection, negotiation_id: ProcessId) -> Negotiation:
     if negotiation is None:
         raise NotFoundError("there is no such negotiation here")
     return negotiation
-
-
-def _keep_contract(tx: Transaction, n: Negotiation) -> None:
-    if n.agreement is None or n.signing.product_digest is None:
-        raise ProtocolError("a contract needs an agreement and the product's digest")
-    envelope = open_envelope(n.signing.envelope)
-    store.keep_contract(
-        tx,
-        {
-            "agreement_id": n.agreement.id,
-            "contract_id": n.signing.contract_id or n.agreement.id,
-            "negotiation_id": n.exchange.id,
-            "party": str(n.exchange.party),
-            "counterparty": n.counterparty,
-            "status": str(Status.SIGNED),
-            "agreement": canonical.encode(render_agreement(n.agreement)),
-            "product_digest": n.signing.product_digest,
-            "envelope": n.signing.envelope,
-            "envelope_digest": sha256(n.signing.envelope),
-            "receipt": n.signing.receipt,
-            "one_sided": {s.role for s in envelope.signatures} != {Signatory.PROVIDER, Signatory.CONSUMER},
-            "ends_at": ends_at(n.agreement.policy),
-            "end_reason": None,
-            "ended_at": None,
-        },
-    )
-    audit(tx, AuditEvent(Event.FILED, {"contract": n.signing.contract_id or n.agreement.id}))
-
-
-def _settle_contract(tx: Transaction, n: Negotiation) -> None:
-    """A finalized negotiation puts its contract into performance, a terminated one ends it.
-
-    The filing may come to us before or after that; whichever is later does it.
-    """
-    if n.agreement is None or not NEGOTIATION.is_final(n.exchange.state):
-        return
-    if n.exchange.state is State.FINALIZED:
-        after = advance(Status.SIGNED, Status.PERFORMING)
-        store.move_contract(tx, n.agreement.id, Status.SIGNED, after, None, None)
-    elif store.contract_row(tx.connection, n.agreement.id) is not None:
-        end_contract(tx, n.agreement.id, EndReason.AGREEMENT)
-
-
-def _contract_of(row: "Row[Any]") -> Contract:
-    return Contract(
-        agreement=parse_agreement(canonical.decode(row.agreement)),
-        contract_id=ContractId(row.contract_id),
-        negotiation_id=ProcessId(row.negotiation_id),
-        party=Party(row.party),
-        counterparty=Did(row.counterparty),
-        status=Status(row.status),
-        product_digest=Digest(row.product_digest),
-        envelope=row.envelope,
-        envelope_digest=Digest(row.envelope_digest),
-        receipt=row.receipt,
-        one_sided=row.one_sided,
-        ends_at=row.ends_at,
-        end_reason=None if row.end_reason is None else EndReason(row.end_reason),
-        ended_at=row.ended_at,
-    )
 
 
 def _audit_move(tx: Transaction, before: Exchange, after: Exchange, by: Move | None, sender: Party) -> None:

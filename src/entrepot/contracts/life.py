@@ -1,0 +1,173 @@
+"""Contracts that this node is party to: how they are kept, whether they hold, and how they end."""
+
+import warnings
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from entrepot.contracts import store
+from entrepot.contracts.digital import EndReason, Signatory, Status, advance, ends_at, open_envelope
+from entrepot.contracts.events import Event
+from entrepot.contracts.exchange import Party, State
+from entrepot.contracts.model import Agreement, Negotiation
+from entrepot.contracts.rules import NEGOTIATION
+from entrepot.contracts.wire import parse_agreement, render_agreement
+from entrepot.journal import AuditEvent, Transaction, audit
+from entrepot.values import (
+    AgreementId,
+    ContractId,
+    Did,
+    Digest,
+    NotFoundError,
+    ProcessId,
+    ProtocolError,
+    UtcTime,
+    canonical,
+    sha256,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract that this node is party to."""
+
+    agreement: Agreement
+    contract_id: ContractId
+    negotiation_id: ProcessId
+    party: Party
+    counterparty: Did
+    status: Status
+    product_digest: Digest
+    envelope: bytes
+    envelope_digest: Digest
+    receipt: bytes
+    one_sided: bool
+    ends_at: UtcTime | None
+    end_reason: EndReason | None
+    ended_at: UtcTime | None
+
+
+def agreement_of(connection: Connection, agreement_id: AgreementId) -> Contract | None:
+    """Find the contract of an agreement."""
+    row = store.contract_row(connection, agreement_id)
+    return None if row is None else _contract_of(row)
+
+
+def contract_by_id(connection: Connection, contract_id: ContractId) -> Contract | None:
+    row = store.contract_row_by_id(connection, contract_id)
+    return None if row is None else _contract_of(row)
+
+
+def contracts_held(connection: Connection, most: int = 1000) -> list[Contract]:
+    return [_contract_of(r) for r in store.contract_rows(connection, most)]
+
+
+def in_force(contract: Contract, now: UtcTime) -> tuple[str, ...]:
+    """Say why the contract does not hold at `now`; nothing where it does."""
+    reasons = []
+    if contract.status is not Status.PERFORMING:
+        ended = f" ({contract.end_reason})" if contract.end_reason else ""
+        reasons.append(f"the contract has status {contract.status}{ended}")
+    if contract.ends_at is not None and now > contract.ends_at:
+        reasons.append("the contract has expired")
+    if now < contract.agreement.timestamp - timedelta(minutes=5):
+        reasons.append("the contract has not begun")
+    return tuple(reasons)
+
+
+def end_contract(tx: Transaction, agreement_id: AgreementId, reason: EndReason) -> bool:
+    """End a contract; from the moment this is durable no use under it begins. False when it had ended."""
+    contract = agreement_of(tx.connection, agreement_id)
+    if contract is None:
+        raise NotFoundError("there is no such contract here")
+    if contract.status is Status.ENDED:
+        return False
+    after = advance(contract.status, Status.ENDED)
+    store.move_contract(tx, agreement_id, contract.status, after, reason, tx.now)
+    audit(tx, AuditEvent(Event.ENDED, {"contract": contract.contract_id, "reason": str(reason)}))
+    return True
+
+
+def keep_contract(tx: Transaction, n: Negotiation) -> None:
+    if n.agreement is None or n.signing.product_digest is None:
+        raise ProtocolError("a contract needs an agreement and the product's digest")
+    envelope = open_envelope(n.signing.envelope)
+    store.keep_contract(
+        tx,
+        {
+            "agreement_id": n.agreement.id,
+            "contract_id": n.signing.contract_id or n.agreement.id,
+            "negotiation_id": n.exchange.id,
+            "party": str(n.exchange.party),
+            "counterparty": n.counterparty,
+            "status": str(Status.SIGNED),
+            "agreement": canonical.encode(render_agreement(n.agreement)),
+            "product_digest": n.signing.product_digest,
+            "envelope": n.signing.envelope,
+            "envelope_digest": sha256(n.signing.envelope),
+            "receipt": n.signing.receipt,
+            "one_sided": {s.role for s in envelope.signatures} != {Signatory.PROVIDER, Signatory.CONSUMER},
+            "ends_at": ends_at(n.agreement.policy),
+            "end_reason": None,
+            "ended_at": None,
+        },
+    )
+    audit(tx, AuditEvent(Event.FILED, {"contract": n.signing.contract_id or n.agreement.id}))
+
+
+def settle_contract(tx: Transaction, n: Negotiation) -> None:
+    """A finalized negotiation puts its contract into performance, a terminated one ends it.
+
+    The filing may come to us before or after that; whichever is later does it.
+    """
+    if n.agreement is None or not NEGOTIATION.is_final(n.exchange.state):
+        return
+    if n.exchange.state is State.FINALIZED:
+        after = advance(Status.SIGNED, Status.PERFORMING)
+        store.move_contract(tx, n.agreement.id, Status.SIGNED, after, None, None)
+    elif store.contract_row(tx.connection, n.agreement.id) is not None:
+        end_contract(tx, n.agreement.id, EndReason.AGREEMENT)
+
+
+def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:
+    """Put an agreement into performance that nobody has signed. For rigs of test suites only; it warns."""
+    warnings.warn("an agreement without signatures is held", stacklevel=2)
+    values: dict[str, Any] = {
+        "agreement_id": agreement.id,
+        "contract_id": agreement.id,
+        "negotiation_id": "",
+        "party": str(party),
+        "counterparty": counterparty,
+        "status": str(Status.PERFORMING),
+        "agreement": canonical.encode(render_agreement(agreement)),
+        "product_digest": sha256(b""),
+        "envelope": b"",
+        "envelope_digest": sha256(b""),
+        "receipt": b"",
+        "one_sided": True,
+        "ends_at": ends_at(agreement.policy),
+        "end_reason": None,
+        "ended_at": None,
+    }
+    store.keep_contract(tx, values)
+
+
+def _contract_of(row: "Row[Any]") -> Contract:
+    return Contract(
+        agreement=parse_agreement(canonical.decode(row.agreement)),
+        contract_id=ContractId(row.contract_id),
+        negotiation_id=ProcessId(row.negotiation_id),
+        party=Party(row.party),
+        counterparty=Did(row.counterparty),
+        status=Status(row.status),
+        product_digest=Digest(row.product_digest),
+        envelope=row.envelope,
+        envelope_digest=Digest(row.envelope_digest),
+        receipt=row.receipt,
+        one_sided=row.one_sided,
+        ends_at=row.ends_at,
+        end_reason=None if row.end_reason is None else EndReason(row.end_reason),
+        ended_at=row.ended_at,
+    )
