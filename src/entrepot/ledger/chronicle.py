@@ -4,6 +4,7 @@ The embedded ledger appends to one, the follower keeps one of somebody else's. O
 entry and the whole state and compares both roots with the marker, so a changed row is found at the start.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,11 +22,12 @@ MAX_ENTRIES: Final = 4096
 
 
 class Chronicle:
-    """The committed history. One thread appends; any thread reads."""
+    """The committed history. One appends at a time; any thread reads."""
 
     def __init__(self, store: LedgerStore, head: Head, tree: Tree) -> None:
         self._store = store
         self._tree = tree
+        self._appending = threading.Lock()
         self.head = head
         self.size = len(tree)
 
@@ -53,17 +55,18 @@ class Chronicle:
 
     def extend(self, blocks: Iterable[Block], expected: Checkpoint | None = None) -> None:
         """Commit blocks, all or none; with `expected`, only if they lead exactly there."""
-        head = self.head
-        try:
-            with self._store.transaction():
-                for block in blocks:
-                    self._append(head, block)
-                    head = block.head
-                self._require(expected)
-        except BaseException:
-            self._tree.truncate(self.size)
-            raise
-        self.head, self.size = head, len(self._tree)
+        with self._appending:
+            head = self.head
+            try:
+                with self._store.transaction():
+                    for block in blocks:
+                        self._append(head, block)
+                        head = block.head
+                    self._require(expected)
+            except BaseException:
+                self._tree.truncate(self.size)
+                raise
+            self.head, self.size = head, len(self._tree)
 
     def entries(self, start: int, end: int) -> list[bytes]:
         """The stored entries from `start` to before `end`, at most `MAX_ENTRIES` of them."""

@@ -4,9 +4,10 @@ A witness cannot see what entries say, nor a row rewritten on the log's disk aft
 follower can: it holds the entries, recomputes every state root, and compares stored bytes on request.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from entrepot.ledger.chronicle import MAX_ENTRIES, Chronicle
@@ -39,6 +40,7 @@ class Follower:
     def __init__(self, path: Path, genesis: Genesis, key: NoteKey) -> None:
         self.key = key
         self._chronicle = Chronicle.open(path, genesis)
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         self._chronicle.close()
@@ -59,27 +61,27 @@ class Follower:
 
     def judge(self, note: bytes) -> Checkpoint:
         """The log's checkpoint, if it is not smaller than what is held and does not contradict it."""
-        checkpoint = verify_checkpoint(decode_note(note), self.key)
-        if checkpoint.size <= self.size and self._chronicle.root(checkpoint.size) != checkpoint.root:
-            raise InconsistentError(
-                f"two roots for one tree of {checkpoint.size} leaves of {checkpoint.origin}"
-            )
+        checkpoint = self._agreed(note)
         if checkpoint.size < self.size:
             raise SizeConflictError(self.size)
         return checkpoint
 
-    def follow(self, note: bytes, entries: Iterable[bytes]) -> Checkpoint:
+    def follow(self, note: bytes, entries: Iterable[bytes], start: int | None = None) -> Checkpoint:
         """Take in `entries`, from what is held to the checkpoint `note`; all of them or none.
 
         Every block is applied again and its state root compared; the entries together with those held
         before must have the root that the log signed, so a past rewritten under a valid signature fails.
+        With `start`, where `entries` begin, what another caller has taken in meanwhile is passed over.
         """
-        checkpoint = self.judge(note)
-        if note == self.note:
-            return checkpoint  # nothing new, so nothing is written
-        self._chronicle.extend(replay(self._chronicle.head, entries), checkpoint)
-        self._chronicle.add_note(checkpoint.size, note)
-        return checkpoint
+        with self._turn:
+            overtaken = 0 if start is None else self.size - start
+            checkpoint = self._agreed(note) if overtaken else self.judge(note)
+            if note == self.note or checkpoint.size < self.size:
+                return checkpoint  # nothing new, so nothing is written
+            new = islice(entries, overtaken, None)
+            self._chronicle.extend(replay(self._chronicle.head, new), checkpoint)
+            self._chronicle.add_note(checkpoint.size, note)
+            return checkpoint
 
     def compare(self, start: int, end: int, theirs: Sequence[bytes]) -> tuple[Difference, ...]:
         """Compare what the log serves as its entries `start` to before `end` with those held, byte by byte.
@@ -101,3 +103,10 @@ class Follower:
             end = min(start + MAX_ENTRIES, size)
             differences += self.compare(start, end, fetch(start, end))
         return Audit(size, tuple(differences))
+
+    def _agreed(self, note: bytes) -> Checkpoint:
+        """The log's checkpoint, if it does not contradict what is held."""
+        checkpoint = verify_checkpoint(decode_note(note), self.key)
+        if checkpoint.size <= self.size and self._chronicle.root(checkpoint.size) != checkpoint.root:
+            raise InconsistentError(f"two roots for one tree of {checkpoint.size} leaves of this log")
+        return checkpoint

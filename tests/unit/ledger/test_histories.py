@@ -325,6 +325,26 @@ def test_a_follower_keeps_every_entry_and_comes_to_the_same_state(
     assert follower.log.head.state.get(f"contracts/{space.contract(1)}") is not None
 
 
+def test_followers_that_overtake_each_other_raise_no_false_alarm(
+    honest: LyingLog, follower: Follower
+) -> None:
+    """A loop and a person may follow at once; the slower must neither fail nor take anything twice."""
+    follower.follow(honest.note(7), honest.entries[:7], 0)
+    follower.follow(honest.note(4), honest.entries[:4], 0)
+    assert follower.size == 7
+    threads = [
+        threading.Thread(target=follower.follow, args=(honest.note(), honest.entries[4:], 4))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert follower.log.entries(0, 10) == honest.entries
+    assert follower.log.root(10) == honest.tree.root()
+
+
 def test_following_the_same_head_again_writes_nothing(
     honest: LyingLog, follower: Follower, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_cosignature_is_bound_to_time_text_and_key(space: Any) -> None:
     """Another time, another tree or another witness: nothing of a cosignature can be moved."""
     line = cosign_checkpoint(checkpoint(), 100, space.witness, space.witness_key)
     later = NoteSignature(line.name, line.key_id, (101).to_bytes(8, "big") + line.signature[8:])
+    late = cosign_checkpoint(checkpoint(), 2**63, space.witness, space.witness_key)
     other = NoteKey("observer.example", SignatureType.COSIGNATURE, space.Key("other").raw)
     plain = NoteKey("observer.example", SignatureType.ED25519, space.witness.raw)
 
@@ -109,6 +110,8 @@ def test_a_cosignature_is_bound_to_time_text_and_key(space: Any) -> None:
         (checkpoint(4).text, line, space.witness_key),
         (checkpoint().text, line, other),
         (checkpoint().text, line, plain),
+        (checkpoint().text, NoteSignature(line.name, plain.id, line.signature), plain),
+        (checkpoint().text, late, space.witness_key),
         (checkpoint().text, NoteSignature(line.name, line.key_id, line.signature[:-1]), space.witness_key),
     ):
         with pytest.raises(SignatureError):
@@ -122,6 +125,10 @@ def test_a_checkpoint_counts_only_under_the_logs_own_key(space: Any) -> None:
     broken = NoteSignature(space.log_key.name, space.log_key.id, bytes(64))
 
     assert verify_checkpoint(Note(note.text, (stranger, *note.signatures)), space.log_key) == checkpoint()
+    as_witness = NoteKey(space.log_key.name, SignatureType.COSIGNATURE, space.log.raw)
+    plain = NoteSignature(as_witness.name, as_witness.id, note.signatures[0].signature)
+    with pytest.raises(SignatureError):
+        verify_checkpoint(Note(note.text, (plain,)), as_witness)
     for signatures in ((stranger,), (*note.signatures, broken)):
         with pytest.raises(SignatureError):
             verify_checkpoint(Note(note.text, signatures), space.log_key)
@@ -166,12 +173,22 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
         b"te\xffxt\n\n\xe2\x80\x94 name AAAAAAA=\n",
         b"te\rxt\n\n\xe2\x80\x94 name AAAAAAA=\n",
         b"text\n\n\xe2\x80\x94 name AAAAAAA=\nmore\n",
+        b"\xe2\x80\x94 name AAAAAAA=\n",
     ],
 )
 def test_what_is_no_note_is_refused(raw: bytes) -> None:
     """Every byte of a note has one meaning."""
     with pytest.raises(NoteError):
         decode_note(raw)
+
+
+@pytest.mark.parametrize(("key", "signature"), [(31, 64), (33, 64), (32, 63), (32, 65), (32, 0)])
+def test_keys_and_signatures_of_another_length_are_refused(key: int, signature: int) -> None:
+    """Bytes that slid from signature into text, or were cut off, must never verify."""
+    from entrepot.ledger.note import verify_ed25519  # the one place where libsodium is called
+
+    with pytest.raises(SignatureError, match="Ed25519 signature of"):
+        verify_ed25519(bytes(key), b"text", bytes(signature))
 
 
 def test_notes_are_bounded() -> None:
@@ -237,6 +254,8 @@ def test_a_verifier_key_reads_one_way_or_not_at_all(noise: str, at: int) -> None
         "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
         "PeterNeumann+c74f20a3+AQ==",
         "PeterNeumann",
+        "Peter Neumann+004fb23e+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "+f63234e3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
         "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
         "PeterNeumann+c74f20a3+AxpcAQcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
     ],

@@ -105,9 +105,9 @@ class LedgerClient:
 async def follow(follower: Follower, ledger: LedgerClient) -> Checkpoint:
     """Bring a follower up to the published checkpoint, or raise what is wrong with the log's history."""
     note = await ledger.checkpoint()
-    checkpoint = follower.judge(note)
-    entries = await ledger.entries(follower.size, checkpoint.size)
-    return await asyncio.to_thread(follower.follow, note, entries)
+    start, checkpoint = follower.size, follower.judge(note)
+    entries = await ledger.entries(start, checkpoint.size)
+    return await asyncio.to_thread(follower.follow, note, entries, start)
 
 
 async def audit(follower: Follower, ledger: LedgerClient) -> Audit:
