@@ -33,6 +33,15 @@ class LeaseContract:
         assert take(journal, 20, "one")
         assert not take(journal, 40, "two")
 
+    def test_a_dead_holder_keeps_nobody_from_a_job(self, journal: Journal) -> None:
+        """What a killed run held is free at the start of the next one, which keeps its own."""
+        assert take(journal, 0, "dead", "seal")
+        assert take(journal, 0, "new", "audit")
+
+        assert journal.write_now(lambda tx: j.free_leases(tx, "new")) == 1
+        assert take(journal, 1, "new", "seal")
+        assert not take(journal, 1, "late", "audit")
+
     def test_jobs_are_leased_apart(self, journal: Journal) -> None:
         """One worker's job does not hold up another."""
         assert take(journal, 0, "one", "seal")

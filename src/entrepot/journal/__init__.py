@@ -3,7 +3,7 @@
 from entrepot.journal.audit import AuditEvent, audit, seal_audit, seal_audit_as, verify_audit_chain
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.journal import Journal
-from entrepot.journal.lease import lease
+from entrepot.journal.lease import free_leases, lease
 from entrepot.journal.outbox import (
     OutboxMessage,
     claim,
@@ -48,6 +48,7 @@ __all__ = [
     "forget_answers",
     "forget_seen",
     "free_claims",
+    "free_leases",
     "holds_lane",
     "is_untried",
     "lease",

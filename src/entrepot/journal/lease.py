@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Column, String, Table, bindparam, insert, or_, update
+from sqlalchemy import Column, String, Table, bindparam, delete, insert, or_, update
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal.database import UtcTimeColumn, metadata
@@ -25,6 +25,15 @@ _RETAKE: Final = (
     )
     .values(holder=bindparam("by"), until=bindparam("ends"))
 )
+_FREE: Final = delete(_lease).where(_lease.c.holder != bindparam("by"))
+
+
+def free_leases(tx: Transaction, holder: str) -> int:
+    """Free the leases that others hold; say how many.
+
+    **Only for a holder that knows the others to be dead**: at the start of a node, which owns its folder.
+    """
+    return tx.connection.execute(_FREE, {"by": holder}).rowcount
 
 
 def lease(tx: Transaction, name: str, holder: str, seconds: float) -> bool:

@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 
 from entrepot.identity import Vault
-from entrepot.journal import Journal, SchemaState, free_claims, schema_state
+from entrepot.journal import Journal, SchemaState, Transaction, free_claims, free_leases, schema_state
 from entrepot.node.anchor import LedgerSender
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.logs import set_up_logs
@@ -69,8 +69,7 @@ async def _run(settings: Settings, folder: Path) -> None:
         raise SettingsError(f"the keys are those of {vault.did}, the settings those of {settings.did}")
     journal = Journal.open(url)
     node = open_node(settings, folder, vault, journal, system_clock)
-    # The folder is ours alone: whoever had claimed messages is dead, and they need not wait for its leases.
-    await journal.write(lambda tx: free_claims(tx, node.boot))
+    await journal.write(lambda tx: _free_what_the_dead_held(tx, node))
     parts = parts_of(node)
     try:
         await _serve(node, parts)
@@ -79,6 +78,12 @@ async def _run(settings: Settings, folder: Path) -> None:
             part.close()
         await node.outgoing.close()
         journal.close()
+
+
+def _free_what_the_dead_held(tx: Transaction, node: Node) -> None:
+    """The folder is ours alone, so every other holder is dead; nothing need wait for its leases to run out."""
+    free_claims(tx, node.boot)
+    free_leases(tx, node.boot)
 
 
 async def _serve(node: Node, parts: Sequence[Part]) -> None:
