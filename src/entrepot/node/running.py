@@ -81,7 +81,7 @@ async def _run(settings: Settings, folder: Path) -> None:
 
 
 def _free_what_the_dead_held(tx: Transaction, node: Node) -> None:
-    """The folder is ours alone, so every other holder is dead; nothing need wait for its leases to run out."""
+    """The folder is ours alone, so every other holder is dead: nothing waits for its leases to run out."""
     free_claims(tx, node.boot)
     free_leases(tx, node.boot)
 
