@@ -172,3 +172,11 @@ def test_hashes_of_the_wrong_width_are_refused() -> None:
         root_from_inclusion(leaf_hash(b"a"), 0, 2, [b"short"])
     with pytest.raises(ProofError):
         root_from_inclusion(leaf_hash(b"a"), 0, 2**63, [bytes(32)] * 64)
+
+
+@pytest.mark.parametrize(("index", "size"), [(1, 1), (0, 0), (-1, 1), (3, 3), (7, 4)])
+def test_a_place_outside_the_tree_proves_nothing(index: int, size: int) -> None:
+    """Else the only leaf of a tree would be provable at every number."""
+    for path in ([], [leaf_hash(b"a")], [leaf_hash(b"a")] * 2):
+        with pytest.raises(ProofError, match="no leaf"):
+            root_from_inclusion(leaf_hash(b"a"), index, size, path)
