@@ -125,6 +125,16 @@ class CountersContract:
         assert take(journal, (Charge(1, CounterKind.TOTAL, 1),))
         assert not take(journal, one)
 
+    def test_a_use_that_goes_on_is_not_counted_again(self, journal: Journal) -> None:
+        """The last use of a contract may be resumed; it must not be refused for having been counted."""
+        policy = limited(("count", "1"))
+        plan = compile_policy(policy)
+        assert take(journal, plan.charges[0])
+
+        for reserved in (True, False):
+            facts = journal.read_now(lambda c, r=reserved: counted(c, AGREEMENT, plan, NOW, reserved=r))  # type: ignore[misc]  # bound in the loop
+            assert plan.decide(facts).permitted is reserved
+
     def test_a_decision_and_its_reservation_agree(self, journal: Journal) -> None:
         """Whoever is told yes by the counted facts gets it, when nobody else came between."""
         policy = limited(("count", "3"), ("rate", "2/minute"))

@@ -51,7 +51,6 @@ class _Person(_Entry, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class _Retention(_Entry, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kinds: frozenset[str]
     days: int
-    until: date | None = None
 
 
 class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,11 +127,7 @@ def retention(kind: str, on: date) -> timedelta:
 
     Of several rules the longest counts.
     """
-    days = [
-        entry.days
-        for entry in _read().retention
-        if kind in entry.kinds and entry.begins <= on and (entry.until is None or on < entry.until)
-    ]
+    days = [entry.days for entry in _read().retention if kind in entry.kinds and entry.begins <= on]
     if not days:
         raise RefusedError(f"no rule says how long {kind} is kept on {on}")
     return timedelta(days=max(days))
