@@ -2,17 +2,33 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from nacl.signing import SigningKey
 from sqlalchemy import Connection
 
 from entrepot import ledger as led
-from entrepot.journal import Journal
+from entrepot.identity import PublicKey, Signer
+from entrepot.journal import Journal, Transaction
 from entrepot.ledger import BatchState, Record, RecordKind, Units
-from entrepot.values import Digest, UseId
+from entrepot.values import Did, Digest, KeyId, UseId
 
 NOW = datetime.now(UTC)
 FAR = NOW + timedelta(days=1)
+
+
+class Key:
+    """An Ed25519 key that is always the same."""
+
+    _key = SigningKey(bytes(32))
+    public = PublicKey("ed25519", bytes(_key.verify_key))
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data).signature
+
+
+KEY = cast("Signer", Key())
 
 
 def contract(number: int) -> str:
@@ -36,7 +52,24 @@ def write(journal: Journal, use: int, number: int, until: datetime = FAR) -> int
 
 
 def seal(journal: Journal, holder: str = "one", limit: int = 1000) -> led.Batch | None:
-    return journal.write_now(lambda tx: led.seal_records(tx, holder, limit))
+    """Seal a batch and take it as committed, so that the next may follow."""
+
+    def use_case(tx: Transaction) -> led.Batch | None:
+        batch = led.seal_records(tx, holder, limit)
+        if batch is not None:
+            raw = led.sign_batch(
+                batch,
+                chain="ledger.example",
+                height=1,
+                actor=Did("did:web:alpha.example"),
+                key=KeyId("did:web:alpha.example#evidence-1"),
+                signer=KEY,
+            )
+            led.submit_batch(tx, batch.number, raw, "https://ledger.example", FAR)
+            led.batch_committed(tx, batch.number, batch.number)
+        return batch
+
+    return journal.write_now(use_case)
 
 
 def require_proof(journal: Journal, row: int, use: int) -> led.ContractLeaf:

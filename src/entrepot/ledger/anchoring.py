@@ -1,9 +1,10 @@
 """Anchoring: from records in a node's journal to batches on the ledger.
 
 A record is written in the transaction of what it records. One sealer, under a lease, numbers committed
-records and closes them into the next batch; the batch's transaction is signed outside the writer, put in
-the outbox, and kept until the ledger's witnesses have seen it. Every step is one transaction and starts
-from what is written, so a crash between two of them neither loses nor repeats a record or a number.
+records and closes them into the next batch, once the one before it is committed; the batch's transaction is
+signed outside the writer, put in the outbox, and kept until the ledger's witnesses have seen it. Every step
+is one transaction and starts from what is written, so a crash between two of them neither loses nor repeats
+a record or a number.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from entrepot.identity import Signer
-from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw_lane
+from entrepot.journal import OutboxMessage, Transaction, enqueue, lease, withdraw
 from entrepot.ledger import record_store
 from entrepot.ledger.batch import RecordProof, batch_root, divide, outer_leaves, prove_record
 from entrepot.ledger.modules.usage import UsageBatch
@@ -51,10 +52,8 @@ BATCH_RECORDS: Final = 10_000
 """How many records go into one batch at most."""
 
 OUTBOX_KIND: Final = "ledger"
-_LANE: Final = "ledger:usage"
 _LEASE: Final = "ledger:records:seal"
 _LEASE_SECONDS: Final = 30.0
-_MANY: Final = 100_000
 
 
 class BatchState(StrEnum):
@@ -123,14 +122,16 @@ def write_record(
 def seal_records(tx: Transaction, holder: str, limit: int = BATCH_RECORDS) -> Batch | None:
     """Number what is not numbered yet and close it into the next batch; None when nothing is to be done.
 
-    One `holder` at a time seals. Signs and sends nothing: that is for `sign_batch` and `submit_batch`.
+    One batch at a time is on its way: what is written meanwhile goes into the next, so nothing queues up
+    while the ledger is away, and no batch can overtake another. One `holder` at a time seals. Signs and
+    sends nothing: that is for `sign_batch` and `submit_batch`.
     """
-    if not record_store.has_unsealed(tx.connection):
+    last = record_store.last_batch(tx.connection)
+    if (last is not None and last.state in _UNANCHORED) or not record_store.has_unsealed(tx.connection):
         return None  # an idle sealer writes nothing, not even its lease
     if not lease(tx, _LEASE, holder, _LEASE_SECONDS):
         return None
     rows = record_store.unsealed(tx.connection, limit)
-    last = record_store.last_batch(tx.connection)
     number, previous = (1, None) if last is None else (last.number + 1, Digest(last.root))
     numbers = record_store.last_numbers(tx.connection, limit)
     parts = divide(((r.contract_id, r.commitment, _read_units.decode(r.body).units) for r in rows), numbers)
@@ -156,7 +157,7 @@ def submit_batch(tx: Transaction, number: int, raw: bytes, address: str, deadlin
     _require_of(batch, raw)
     if not record_store.submit(tx, number, BatchState.SEALED, BatchState.SUBMITTED, raw):
         return False
-    _queue(tx, raw, address, deadline)
+    _queue(tx, number, raw, address, deadline)
     return True
 
 
@@ -169,11 +170,9 @@ def resubmit_batch(tx: Transaction, number: int, raw: bytes, address: str, deadl
     _require_of(batch, raw)
     if not record_store.submit(tx, number, BatchState.SUBMITTED, BatchState.SUBMITTED, raw):
         raise ConflictError(f"batch {number} is {batch.state}, nothing to send again")
-    # The ledger takes batches in their order, so those behind this one are queued behind it again.
-    withdraw_lane(tx, _LANE)
-    for waiting in _submitted(tx.connection):
-        if waiting.number >= number and waiting.transaction is not None:
-            _queue(tx, waiting.transaction, address, deadline)
+    if batch.transaction is not None:
+        withdraw(tx, MessageId(decode_transaction(batch.transaction).id))
+    _queue(tx, number, raw, address, deadline)
 
 
 def batch_committed(tx: Transaction, number: int, position: int) -> None:
@@ -308,13 +307,11 @@ def _add(tx: Transaction, batch: Batch, leaves: list[bytes], contracts: list[str
     record_store.add_batch(tx, values, parts)
 
 
-def _submitted(connection: Connection) -> list[Batch]:
-    return batches_in(connection, BatchState.SUBMITTED, limit=_MANY)
-
-
-def _queue(tx: Transaction, raw: bytes, address: str, deadline: UtcTime) -> None:
+def _queue(tx: Transaction, number: int, raw: bytes, address: str, deadline: UtcTime) -> None:
     name = MessageId(decode_transaction(raw).id)
-    enqueue(tx, OutboxMessage(name, OUTBOX_KIND, _LANE, address, raw, tx.now, deadline))
+    # A lane for each batch: one that is committed and waits for witnesses must not hold up the next.
+    lane = f"ledger:usage:{number}"
+    enqueue(tx, OutboxMessage(name, OUTBOX_KIND, lane, address, raw, tx.now, deadline))
 
 
 def _require(connection: Connection, number: int) -> Batch:

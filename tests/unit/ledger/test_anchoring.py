@@ -218,16 +218,19 @@ def test_the_real_ledger_takes_the_batches(
     """What is signed here is what the state machine asks for."""
     from entrepot.ledger import EmbeddedLedger
 
-    for use in range(5):
-        write(use)
-    for step in (worker.seal, worker.seal, worker.sign):
-        step()
     ledger = EmbeddedLedger(tmp_path / "ledger.db", space.genesis, space.log, clock=space.Clock())
     for raw in space.admissions[:1]:
         assert ledger.outcome(ledger.submit(raw)).result(10).state is TransactionState.COMMITTED
-    for batch in journal.read_now(lambda c: batches_in(c, BatchState.SUBMITTED)):
+    for use in range(5):
+        write(use)
+    for number in (1, 2):
+        worker.seal()
+        worker.sign()
+        (batch,) = journal.read_now(lambda c: batches_in(c, BatchState.SUBMITTED))
         status = ledger.outcome(ledger.submit(batch.transaction or b"")).result(10)
-        assert status.state is TransactionState.COMMITTED
+        assert (batch.number, status.state) == (number, TransactionState.COMMITTED)
+        position = status.number or 0
+        journal.write_now(lambda tx, n=number, p=position: batch_committed(tx, n, p))
     ledger.close()
 
 
@@ -361,14 +364,17 @@ def test_any_order_of_steps_and_failures_anchors_every_record_once(space: Any, t
     machine().runTest()
 
 
-def test_one_sealer_at_a_time(journal: Journal, write: Any) -> None:
+def test_one_sealer_at_a_time(journal: Journal, write: Any, worker: Worker) -> None:
     """Two sealers would give one number to two records, or close two batches at once."""
     write(1)
     first = journal.write_now(lambda tx: seal_records(tx, "one"))
+    assert first is not None
+    raw = worker.signed(first)
+    journal.write_now(lambda tx: submit_batch(tx, 1, raw, ADDRESS, FAR))
+    journal.write_now(lambda tx: batch_committed(tx, 1, 0))
     write(2)
     later = START + timedelta(seconds=31)
 
-    assert first is not None
     assert journal.write_now(lambda tx: seal_records(tx, "two")) is None
     second = journal.write_now(lambda tx: seal_records(replace(tx, now=later), "two"))
     assert second is not None
@@ -513,3 +519,32 @@ def test_there_is_no_proof_before_sealing_nor_of_what_is_not_there(journal: Jour
     assert journal.read_now(lambda c: proof_of(c, row)) is None
     with pytest.raises(NotFoundError):
         journal.read_now(lambda c: proof_of(c, row + 1))
+
+
+def test_one_batch_at_a_time_is_on_its_way(journal: Journal, write: Any, worker: Worker) -> None:
+    """While the ledger is away nothing queues up, and no batch can come before the one it builds on."""
+    write(1)
+    worker.seal()
+    for step in (worker.seal, worker.sign, worker.seal):
+        write(2)
+        step()
+    assert [b.count for b in journal.read_now(lambda c: batches_in(c, *BatchState))] == [1]
+    worker.finish()
+    assert [b.count for b in journal.read_now(lambda c: batches_in(c, *BatchState))] == [1, 3]
+
+
+def test_a_witness_that_is_away_holds_up_no_anchoring(journal: Journal, write: Any, worker: Worker) -> None:
+    """Unwitnessed age only alarms: a committed batch whose message still waits must not stop the next."""
+    later = START + timedelta(hours=1)
+    for use in range(3):
+        write(use)
+        worker.seal()
+        worker.sign()
+        (message,) = journal.write_now(lambda tx: j.claim(tx, "sender", ("ledger",), 0.0))[-1:]
+        worker.ledger.submit(message.body)
+        journal.write_now(lambda tx, m=message: j.postpone(tx, m.id, later))
+        journal.write_now(lambda tx, n=use: batch_committed(tx, n + 1, n))
+
+    assert len(worker.ledger.taken) == 3
+    assert journal.read_now(lambda c: oldest_unanchored(c, later)) == timedelta()
+    assert journal.read_now(lambda c: oldest_unwitnessed(c, later)) == timedelta(hours=1)
