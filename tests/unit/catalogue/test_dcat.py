@@ -215,3 +215,34 @@ def test_the_digest_is_the_one_stated(sample: Product) -> None:
 
     with pytest.raises(MalformedError, match="stated digest"):
         parse_dataset(document | {ENTREPOT + "digest": render_digest(sha256(b"another"))})
+
+
+def test_a_providers_own_catalogue_shows_its_products_directly(sample: Product) -> None:
+    """Only what others provide is nested: a consumer that reads `dataset` alone must find the products."""
+    document: Any = render_catalog("urn:c", ALICE, "https://alice.example/dsp", [sample])
+
+    assert [d["@id"] for d in document["dataset"]] == [sample.id]
+    assert "catalog" not in document
+    assert document["service"][0]["endpointURL"] == "https://alice.example/dsp"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": ProductId("urn:product:a b")},
+        {"title": " "},
+        {"keywords": ("k",) * 101},
+        {"media_type": "x" * 201},
+        {"version": 0},
+        {"description": "x" * 10_001},
+    ],
+    ids=lambda c: next(iter(c)),
+)
+def test_what_no_product_may_be_is_refused_with_its_right_digest(
+    sample: Product, changed: dict[str, Any]
+) -> None:
+    """A provider can sign anything; its digest says only that it meant it."""
+    document: Any = render_dataset(replace(sample, **changed), "urn:service")
+
+    with pytest.raises(MalformedError):
+        parse_dataset(document)

@@ -96,9 +96,11 @@ class Correspondence:
 
     async def read_state(self, peer: "Peer") -> State | None:
         """Ask the peer where its side of the process stands; None where it shows us none."""
-        if peer.pid is None:
+        # Its id may have come with a message while ours was on its way.
+        known = await self.journal.read(lambda c: _peer(c, peer.ours))
+        if known is None or known.pid is None:
             return None
-        url = f"{peer.address.rstrip('/')}/{peer.kind}/{codec.path_step(peer.pid)}"
+        url = f"{known.address.rstrip('/')}/{known.kind}/{codec.path_step(known.pid)}"
         try:
             headers = {"authorization": await self.authorization(peer.did)}
             reply = await self.outgoing("GET", url, headers=headers)

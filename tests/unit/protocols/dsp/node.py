@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,8 @@ class Outside:
 
     answers: list[Reply | Exception] = field(default_factory=list)
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    meanwhile: list[Coroutine[Any, Any, object]] = field(default_factory=list)
+    """What happens here between a question and its answer."""
 
     async def __call__(
         self,
@@ -56,6 +59,8 @@ class Outside:
     ) -> Reply:
         del headers, max_bytes
         self.asked.append((method, url, body))
+        if self.meanwhile:
+            await self.meanwhile.pop(0)
         answer = self.answers.pop(0) if self.answers else UnavailableError("silence")
         if isinstance(answer, Exception):
             raise answer
@@ -99,12 +104,15 @@ class Node:
 
     def call(self, method: str, path: str, body: Any = None, caller: Did | None = PEER) -> Response:
         """Call an endpoint; what the route asks for has been shown already."""
+        return asyncio.run(self.called(method, path, body, caller))
+
+    async def called(self, method: str, path: str, body: Any = None, caller: Did | None = PEER) -> Response:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         found = self._find(method, dsp.PATH + path) or self._find(method, path)
         assert found is not None, f"no route for {method} {path}"
         route, steps = found
         asking = caller if route.proof is Proof.MEMBERSHIP else None
-        return asyncio.run(route.handle(Call(steps, raw, {}, caller=asking)))  # type: ignore[arg-type]  # handlers are coroutines
+        return await route.handle(Call(steps, raw, {}, caller=asking))
 
     def send_due(self) -> dsp.Meaning:
         """Send the one message that is due."""

@@ -5,16 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from entrepot_dsp_node import PEER_BASE, START, Node
+from entrepot_dsp_node import AGREEMENT, ME, OFFER, PEER, PEER_BASE, START, Node
 from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot import contracts
-from entrepot.contracts import Move, Next, Reason, State
-from entrepot.journal import OutboxMessage, enqueue, next_due
+from entrepot.contracts import Content, DoorAddress, Message, Move, Next, Party, Reason, State
+from entrepot.journal import OutboxMessage, Transaction, enqueue, next_due
 from entrepot.protocols import Reply
-from entrepot.protocols.dsp import Meaning, judge, pause
-from entrepot.values import MessageId, RefusedError, TrustError, UnavailableError
+from entrepot.protocols.dsp import Meaning, judge, pause, render_negotiation, render_transfer
+from entrepot.use import process as transfers
+from entrepot.values import MessageId, ProcessId, RefusedError, TrustError, UnavailableError
 
 SECONDS = st.floats(0, 100_000).map(lambda s: timedelta(seconds=s))
 TOO_EARLY = timedelta(seconds=10)
@@ -23,6 +24,18 @@ THEIRS = "urn:uuid:theirs"
 
 def answered(status: int, **document: Any) -> Reply:
     return Reply(status, json.dumps(document).encode() if document else b"", {})
+
+
+def open_process(node: Node) -> None:
+    """Ask for a transfer process under an agreement in which we are the consumer."""
+    node.hold_agreement(Party.CONSUMER)
+
+    def request(tx: Transaction) -> None:
+        contract = contracts.agreement_of(tx.connection, AGREEMENT)
+        assert contract is not None
+        transfers.request_transfer(tx, node.rail, contract, PEER_BASE, "HttpData-PULL")
+
+    node.journal.write_now(request)
 
 
 class TestJudging:
@@ -140,6 +153,8 @@ class TestSending:
         assert node.send_due() is Meaning.REFUSED
         assert node.negotiation().exchange.state is State.TERMINATED
         assert "400" in node.negotiation().problem
+        node.later(days=2)
+        assert node.due() == []
 
     def test_too_early_is_over_after_ten_seconds(self, node: Node) -> None:
         """A 404 that stays is a 404."""
@@ -235,5 +250,98 @@ def test_a_message_of_no_process_is_dropped(node: Node) -> None:
     node.journal.write_now(lambda tx: enqueue(tx, message))
 
     assert node.send_due() is Meaning.DELIVERED
+    node.later(days=2)
     assert node.due() == []
     assert node.outside.asked == []
+
+
+class TestCrossing:
+    """Their message comes while ours is on its way, and proves that ours has arrived."""
+
+    @pytest.fixture
+    def accepting(self, node: Node) -> Node:
+        """They have offered, our acceptance is due, and their agreement comes before its answer."""
+        ours = node.request_contract().exchange.id
+        node.outside.answers.append(answered(201, providerPid=THEIRS))
+        node.send_due()
+
+        def message(move: Move, content: Content) -> tuple[str, bytes]:
+            theirs = Message(
+                MessageId(f"urn:m:{move}"), move, ours, ProcessId(THEIRS), content, addressed_to=ours
+            )
+            return render_negotiation(theirs, "")
+
+        node.call("POST", *message(Move.OFFER, OFFER))
+        node.journal.write_now(lambda tx: contracts.move(tx, node.desk, ours, Next(Move.ACCEPT)))
+        node.later(seconds=1)
+        agreement = contracts.Agreement(AGREEMENT, OFFER.target, OFFER.policy, PEER, ME, START)
+        node.outside.meanwhile.append(node.called("POST", *message(Move.AGREE, agreement)))
+        return node
+
+    def test_a_negotiation_that_they_have_ended_since_is_ended_here(self, accepting: Node) -> None:
+        """Our answer came after their next message; where the process stands is read, not guessed."""
+        accepting.outside.answers += [answered(200), answered(200, state="TERMINATED")]
+
+        assert accepting.send_due() is Meaning.DELIVERED
+        assert accepting.negotiation().exchange.state is State.TERMINATED
+
+    def test_where_their_state_cannot_be_read_ours_stays(self, accepting: Node) -> None:
+        """Their next message will show it; nothing is concluded from silence."""
+        accepting.outside.answers += [answered(200), UnavailableError("gone")]
+
+        assert accepting.send_due() is Meaning.DELIVERED
+        assert accepting.negotiation().exchange.state is State.AGREED
+
+    def test_a_transfer_that_they_have_ended_since_is_ended_here(self, node: Node) -> None:
+        """Their start came before their answer to our request, and told us their id."""
+        open_process(node)
+        ours = node.process().exchange.id
+        door = DoorAddress("https://them.example/door", "token")
+        start = render_transfer(
+            Message(MessageId("urn:m"), Move.START, ours, ProcessId(THEIRS), door, addressed_to=ours), ""
+        )
+        node.outside.meanwhile.append(node.called("POST", *start))
+        node.outside.answers += [answered(200), answered(200, state="TERMINATED")]
+
+        assert node.send_due() is Meaning.DELIVERED
+        assert node.outside.asked[-1][:2] == ("GET", f"{PEER_BASE}/transfers/{THEIRS}")
+        assert node.process().exchange.state is State.TERMINATED
+
+
+class TestTransfers:
+    @pytest.fixture
+    def opening(self, node: Node) -> Node:
+        """A transfer process that we have asked for."""
+        open_process(node)
+        return node
+
+    def test_a_delivered_request_moves_the_process(self, opening: Node) -> None:
+        """As in a negotiation, by the other machine."""
+        opening.outside.answers.append(answered(200, providerPid=THEIRS))
+
+        assert opening.send_due() is Meaning.DELIVERED
+        assert opening.process().exchange.state is State.REQUESTED
+        assert opening.process().exchange.peer_pid == THEIRS
+
+    def test_a_refused_request_ends_the_process(self, opening: Node) -> None:
+        """Whoever waits for the data must hear that none will come, and why."""
+        opening.outside.answers.append(answered(400))
+
+        assert opening.send_due() is Meaning.REFUSED
+        assert opening.process().exchange.state is State.TERMINATED
+        assert "400" in opening.process().problem
+        opening.later(days=2)
+        assert opening.due() == []
+
+    def test_their_state_is_read_at_the_place_of_transfers(self, opening: Node) -> None:
+        """A process that they have completed is completed here, though their message was lost."""
+        opening.outside.answers.append(answered(200, providerPid=THEIRS))
+        opening.send_due()
+        pid = opening.process().exchange.id
+        opening.journal.write_now(lambda tx: transfers.move(tx, opening.rail, pid, Next(Move.TERMINATE)))
+        opening.later(seconds=1)
+        opening.outside.answers += [answered(400), answered(200, state="TERMINATED")]
+        opening.send_due()
+
+        assert opening.outside.asked[-1][:2] == ("GET", f"{PEER_BASE}/transfers/{THEIRS}")
+        assert opening.process().exchange.state is State.TERMINATED
