@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import structlog
 
-from entrepot.protocols import Call, Proof, Reply, Response, Route
+from entrepot.protocols import Call, Proof, Reply, Response, Route, unquoted
 from entrepot.values import (
     Did,
     EntrepotError,
@@ -94,10 +94,10 @@ class Application:
             response = await self._answer(route, path, scope, receive)
         except EntrepotError as error:
             _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
-            response = problem(error, request_id)
+            response = problem(error, request_id, to_owner=route.proof is Proof.OWNER)
         except Exception:  # noqa: BLE001 (the edge: a fault becomes a 500, and the log has its traceback)
             _log.exception("fault", route=route.path, request_id=request_id)
-            response = problem(EntrepotError("something went wrong here"), request_id)
+            response = problem(EntrepotError("something went wrong here"), request_id, to_owner=False)
         await _respond(send, response, request_id)
 
     def _find(self, method: str, path: str) -> tuple[Route | RawRoute, Mapping[str, str]] | Response:
@@ -125,7 +125,7 @@ class Application:
                 caller = await self._gatekeeper.authenticate(authorization)
             except TrustError as error:
                 # An unauthorised party learns nothing, not even that something is there.
-                _log.info("untrusted", route=route.path, error=str(error))
+                _log.info("untrusted", route=route.path, error=unquoted(str(error)))
                 return Response(404 if "/dsp/" in route.path else 401)
         elif route.proof is Proof.OWNER and not self._gatekeeper.is_owner(authorization):
             raise TrustError("the owner's token is missing or wrong")
@@ -134,18 +134,22 @@ class Application:
         return await route.handle(Call(path, body, headers, query, caller))
 
 
-def problem(error: EntrepotError, request_id: str) -> Response:
-    """Turn an error into a problem document (RFC 9457) that says what to do next."""
+def problem(error: EntrepotError, request_id: str, *, to_owner: bool) -> Response:
+    """Turn an error into a problem document (RFC 9457) that says what to do next.
+
+    Only the owner is told what exactly was wrong with the words that were sent.
+    """
+    said: Callable[[str], str] = str if to_owner else unquoted
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": type(error).__name__,
         "status": error.status,
-        "detail": str(error),
+        "detail": said(str(error)),
         "remedy": error.remedy(),
         "requestId": request_id,
     }
     if isinstance(error, RefusedError):
-        document["reasons"] = list(error.reasons)
+        document["reasons"] = [said(r) for r in error.reasons]
     body = json.dumps(document, ensure_ascii=False).encode()
     return Response(error.status, body, "application/problem+json")
 

@@ -5,10 +5,11 @@ other, so a protocol can be tested without a server. `Outgoing` is the way out, 
 which addresses may be called.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from entrepot.values import Did
 
@@ -27,6 +28,9 @@ class Proof(StrEnum):
     INVITATION = "invitation"
     OWNER = "owner"
     """The owner's token, on the owner's port only."""
+
+
+_QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,8 @@ class Outgoing(Protocol):
         headers: Mapping[str, str] | None = None,
         max_bytes: int = 1 << 20,
     ) -> Reply: ...
+
+
+def unquoted(text: str) -> str:
+    """An error text without what it quotes: what a stranger sent is not said back, nor logged."""
+    return _QUOTED.sub("…", text)

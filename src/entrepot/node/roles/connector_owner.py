@@ -267,7 +267,16 @@ class _Api:
                 "agreement": body.agreement,
                 "allowed": not against,
                 "reasons": against,
-                "report": [msgspec.structs.asdict(line) for line in decision.report()],
+                "report": [
+                    {
+                        "path": line.path,
+                        "asked": line.asked,
+                        "found": line.found,
+                        "source": line.source,
+                        "verdict": line.verdict,
+                    }
+                    for line in decision.report()
+                ],
                 "text": {
                     "en": sentences(contract.agreement.policy, "en"),
                     "zh": sentences(contract.agreement.policy, "zh"),

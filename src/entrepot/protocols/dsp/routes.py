@@ -15,7 +15,7 @@ from entrepot import contracts
 from entrepot.contracts import Contract, Desk, Exchange, Message, Move, Party, Published, State
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
 from entrepot.protocols.dsp import codec
-from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route, unquoted
 from entrepot.use import process as transfers
 from entrepot.values import (
     ConflictError,
@@ -276,7 +276,7 @@ def _failed(kind: str, error: EntrepotError, message: Message | None = None) -> 
     status = next(code for error_type, code in _STATUS if isinstance(error, error_type))
     consumer = "" if message is None else message.consumer_pid or ""
     provider = "" if message is None else message.provider_pid or ""
-    reason = str(error)
+    reason = unquoted(str(error))
     if isinstance(error, TransitionError):
         reason = f"{reason}; the process is in state {error.state}"
     return Response(status, codec.render_error(kind, consumer, provider, status, reason))
