@@ -1,0 +1,169 @@
+"""Addresses that a stranger may name: loopback, private, rebinding, redirecting, huge, slow."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from entrepot.node.http import HttpClient
+from entrepot.values import MalformedError, UnavailableError
+
+
+@dataclass
+class Server:
+    """A server on loopback that answers every connection in one way, and counts them."""
+
+    port: int
+    connections: list[bytes] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def serving(answer: bytes | None, then: Callable[[], bytes] | None = None) -> AsyncIterator[Server]:
+    server = Server(0)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server.connections.append(await reader.readuntil(b"\r\n\r\n"))
+            if answer is None:
+                await reader.read()  # silent for as long as the caller stays
+                return
+            writer.write(answer)
+            while then is not None:
+                writer.write(then())
+                await writer.drain()
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
+
+
+def test_loopback_is_called_only_where_the_settings_list_it() -> None:
+    """Whoever makes us call our own machine reaches what trusts the machine."""
+
+    async def play() -> None:
+        async with serving(OK) as server:
+            unlisted, listed = HttpClient((), 5), HttpClient((server.url,), 5)
+            with pytest.raises(UnavailableError, match="private"):
+                await unlisted("GET", server.url)
+            assert server.connections == []
+            assert (await listed("GET", server.url)).body == b"ok"
+            await unlisted.close()
+            await listed.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "0.0.0.0"]
+)
+def test_private_ranges_are_refused_without_a_connection(host: str) -> None:
+    """Cloud metadata, office printers, the database next door: none is for a stranger to name."""
+
+    async def play() -> None:
+        client = HttpClient((), 5)
+        with pytest.raises(UnavailableError, match="private"):
+            await client("GET", f"http://{host}/latest/meta-data")
+        await client.close()
+
+    asyncio.run(play())
+
+
+def test_the_address_that_was_checked_is_the_one_connected_to() -> None:
+    """A name is looked up once, and connected to by number: a second look-up could answer otherwise."""
+    lookups: list[str] = []
+
+    async def play() -> None:
+        async with serving(OK) as server:
+            origin = f"http://rebinding.example:{server.port}"
+            client = HttpClient((origin,), 5)
+            loop = asyncio.get_running_loop()
+
+            async def rebinding(host: str, port: int, **_more: object) -> list[tuple[object, ...]]:
+                lookups.append(host)
+                address = "127.0.0.1" if len(lookups) == 1 else "10.9.9.9"
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+            loop.getaddrinfo = rebinding  # type: ignore[method-assign, assignment]  # the resolver is the attacker's
+            assert (await client("GET", f"{origin}/")).body == b"ok"
+            assert b"host: rebinding.example" in server.connections[0].lower()
+            await client.close()
+
+    asyncio.run(play())
+    assert lookups == ["rebinding.example"]
+
+
+def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    """Where a stranger's server points to was checked by nobody."""
+
+    async def play() -> None:
+        async with serving(OK) as goal:
+            away = f"HTTP/1.1 302 Found\r\nlocation: {goal.url}/\r\ncontent-length: 0\r\n\r\n".encode()
+            async with serving(away) as server:
+                client = HttpClient((server.url, goal.url), 5)
+                assert (await client("GET", server.url)).status == 302
+                assert goal.connections == []
+                await client.close()
+
+    asyncio.run(play())
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    """Memory is bounded whatever a stranger sends."""
+
+    async def play() -> None:
+        head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+        async with serving(head, then=lambda: b"x" * 65_536) as server:
+            client = HttpClient((server.url,), 5)
+            with pytest.raises(UnavailableError, match="more than"):
+                await client("GET", server.url, max_bytes=1 << 20)
+            await client.close()
+
+    asyncio.run(play())
+
+
+def test_silence_is_bounded_in_time() -> None:
+    """A stranger's server that never answers costs a few seconds, not a worker."""
+
+    async def play() -> None:
+        async with serving(None) as server:
+            client = HttpClient((server.url,), 0.3)
+            with pytest.raises(UnavailableError, match="did not answer"):
+                await client("GET", server.url)
+            await client.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://example.org/", "http://user:secret@example.org/", "file:///etc/passwd", "http://", "http://x:y/"],
+)
+def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
+    """Only http and https, with no password in it, and said without repeating it."""
+
+    async def play() -> None:
+        client = HttpClient((), 5)
+        with pytest.raises(MalformedError) as caught:
+            await client("GET", url)
+        assert "secret" not in str(caught.value)
+        await client.close()
+
+    asyncio.run(play())
