@@ -6,7 +6,10 @@ stays flat whatever the size; a stop cuts the socket whether the peer reads or n
 """
 
 import asyncio
+import contextlib
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -32,6 +35,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CHUNK: Final = 256 << 10
 USE_HEADER: Final = "entrepot-use"
 PURPOSE_HEADER: Final = "entrepot-purpose"
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -152,9 +156,18 @@ def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
 
 
 def _abort_of(send: Send) -> Callable[[], None]:
-    """How this connection is cut: the server's transport is aborted, whatever still waits in it."""
+    """How this connection is cut: aborted, and what the kernel still holds for the peer thrown away."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
-    return getattr(transport, "abort", lambda: None)
+
+    def abort() -> None:
+        if transport is None:
+            return
+        connection = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # it was closed a moment ago
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.abort()
+
+    return abort
 
 
 def _start(status: int, headers: Mapping[str, str]) -> MutableMapping[str, Any]:
