@@ -8,6 +8,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from doors import Doors
+from strace import why_not
+
 from space import Space, found_space
 
 
@@ -21,3 +24,15 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     running = found_space(tmp_path_factory.mktemp("space"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def strace() -> None:
+    """Skips by name what needs strace where it cannot be used."""
+    if reason := why_not():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def doors(space: Space) -> Doors:
+    return Doors(space)

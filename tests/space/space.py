@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -30,7 +30,15 @@ from entrepot.ledger import decode_transaction
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.node import making
 from entrepot.node.settings import Listen, Messages, Outgoing, Party, Records, Role, Settings, Status
-from entrepot.values import DataType, canonical, data_code, is_social_credit_code, parse_digest, system_clock
+from entrepot.values import (
+    DataType,
+    canonical,
+    data_code,
+    is_social_credit_code,
+    parse_digest,
+    sha256,
+    system_clock,
+)
 
 PASSPHRASE: Final = "a passphrase for tests on one machine"
 COMMAND: Final = (sys.executable, "-c", "import sys; from entrepot.cli import main; sys.exit(main())")
@@ -51,7 +59,7 @@ class SaidNoError(Exception):
         self.status = status
 
 
-@dataclass
+@dataclass(eq=False)
 class Running:
     """One node: its folder, its addresses, its process while it runs."""
 
@@ -93,6 +101,11 @@ class Running:
         self.process.kill()
         self.process.wait()
 
+    def killed(self, patience: float = PATIENCE) -> None:
+        """Wait until somebody has killed it."""
+        assert self.process is not None
+        assert self.process.wait(patience) == -signal.SIGKILL
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -118,16 +131,34 @@ class Running:
 
     def rows(self, query: str, *values: object, file: str = "node.db") -> list[tuple[Any, ...]]:
         """What is durable at this node."""
-        with contextlib.closing(sqlite3.connect(self.folder / file, timeout=30)) as connection:
+        address = f"file:{self.folder / file}?mode=ro"  # a reader that leaves recovery to the node
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
             return connection.execute(query, values).fetchall()
 
-    def peak_memory(self) -> int:
-        """The most memory that the process ever held, in bytes (VmHWM)."""
+    def memory(self) -> tuple[int, int]:
+        """Bytes in memory now, and the most since `begin_measuring` (VmRSS, VmHWM)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        now, most = (int(fields[name].split()[0]) << 10 for name in ("VmRSS", "VmHWM"))
+        return now, most
+
+    def begin_measuring(self) -> int:
+        """Forget the peak (opening the keys takes more than any delivery); gives the bytes in memory now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return self.memory()[0]
 
 
-@dataclass
+class Ended(NamedTuple):
+    """How an acquisition ended, as the consumer has written it down."""
+
+    state: str
+    problem: str
+    agreement: str
+    process: str
+    use: str
+
+
+@dataclass(eq=False)
 class Space:
     """Three organisations in one folder."""
 
@@ -167,16 +198,23 @@ class Space:
                 "policy": {"permission": [{"action": "use", "constraint": constraints}]},
             },
         )["id"]
+        listed = "SELECT 1 FROM product WHERE id = ?"
+        wait_for("its listing", lambda: self.operator.rows(listed, product))
         return product
 
     def begin(self, product: str, agreement: str | None = None) -> "Acquiring":
-        """Begin to use a product, without waiting."""
+        """Begin to use a product, without waiting. Where the consumer dies of it, it may or may not stand."""
         target = self.root / f"received-{next(self._serial)}"
         body = {"product": product, "target": str(target), "agreement": agreement}
-        begun = self.consumer.ask("POST", "/owner/uses", body)
-        return Acquiring(self, begun["id"], target)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.consumer.ask("POST", "/owner/uses", body)
+        return Acquiring(self, target)
 
-    def use(self, product: str, agreement: str | None = None) -> dict[str, Any]:
+    def at(self, target: str) -> "Acquiring":
+        """The acquisition that had this target."""
+        return Acquiring(self, Path(target))
+
+    def use(self, product: str, agreement: str | None = None) -> Ended:
         """Use a product, from promise to data; gives the finished acquisition."""
         return self.begin(product, agreement).received()
 
@@ -190,26 +228,31 @@ class Acquiring:
     """One acquisition of the consumer's."""
 
     space: Space
-    id: str
     target: Path
 
-    def now(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.space.consumer.ask("GET", f"/owner/acquisitions/{self.id}")
-        return found
+    def stands(self) -> bool:
+        """Whether the consumer has written it down."""
+        return bool(self._row("SELECT 1 FROM acquisition WHERE target = ?"))
 
-    def ended(self, patience: float = PATIENCE) -> dict[str, Any]:
-        def over() -> dict[str, Any] | None:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                found = self.now()
-                return found if found["state"] in {"received", "failed"} else None
-            return None
+    def is_over(self) -> Ended | None:
+        """How it ended; None while it goes on. Asks no process anything."""
+        row = self._row(
+            "SELECT state, problem, agreement_id, process_id, use_id FROM acquisition"
+            " WHERE target = ? AND state IN ('received', 'failed')"
+        )
+        return Ended(*row) if row else None
 
-        return wait_for(f"the end of {self.id}", over, patience)
+    def ended(self, patience: float = PATIENCE) -> Ended:
+        return wait_for(f"the end of {self.target.name}", self.is_over, patience)
 
-    def received(self, patience: float = PATIENCE) -> dict[str, Any]:
+    def received(self, patience: float = PATIENCE) -> Ended:
         found = self.ended(patience)
-        assert found["state"] == "received", found["problem"]
+        assert found.state == "received", found.problem
         return found
+
+    def _row(self, query: str) -> tuple[Any, ...] | None:
+        rows = self.space.consumer.rows(query, str(self.target))
+        return rows[0] if rows else None
 
 
 def found_space(root: Path, **settings: Any) -> Space:
@@ -294,29 +337,29 @@ def _adjust(node: Running, shared: dict[str, Any]) -> None:
 # What must hold once a use is over.
 
 
-def settled(space: Space, agreement: str, content: bytes, acquisitions: Sequence[Acquiring]) -> None:
+def settled(space: Space, agreement: str, content: bytes | Path, acquisitions: Sequence[Acquiring]) -> None:
     """Both sides and the ledger agree on every use under an agreement; what was received is the oracle."""
-    ended = [a.received() for a in acquisitions]
-    wait_for("receipts and anchors", lambda: _at_rest(space))
+    received = [a.received().use for a in acquisitions]
+    wait_for("receipts and anchors", lambda: at_rest(space))
+    digest = sha256(content.read_bytes() if isinstance(content, Path) else content)
     for acquiring in acquisitions:
-        assert acquiring.target.read_bytes() == content
-    uses = [u for u in space.provider.ask("GET", "/owner/uses") if u["agreement"] == agreement]
-    received = [a["use"] for a in ended]
-    assert sorted(u["use"] for u in uses) == sorted(set(received))
-    assert {(u["state"], u["outcome"], u["receipt"]) for u in uses} == {("closed", "received", "agreed")}
+        assert sha256(acquiring.target.read_bytes()) == digest
+    uses = space.provider.rows("SELECT id, state, outcome FROM use WHERE agreement_id = ?", agreement)
+    assert sorted(uses) == sorted((use_id, "closed", "received") for use_id in set(received))
+    assert len(uses) == len(received)
     counted = space.provider.rows("SELECT used FROM policy_counter WHERE agreement_id = ?", agreement)
     assert counted == [(len(received),)]
+    metered = space.provider.rows("SELECT use_id, uses FROM meter WHERE agreement_id = ?", agreement)
+    assert sorted(metered) == sorted((use_id, 1) for use_id in received)
     for use_id in received:
         written = Counter(r["kind"] for r in records(space.provider, use_id))
         assert (written["opened"], written["closed"]) == (1, 1)
         assert [r["kind"] for r in records(space.consumer, use_id)] == ["receipt"]
-        metered = space.provider.rows("SELECT uses FROM meter WHERE use_id = ?", use_id)
-        assert metered == [(1,)]
     for node in (space.provider, space.consumer):
         agrees_with_ledger(space.operator, node)
 
 
-def _at_rest(space: Space) -> bool:
+def at_rest(space: Space) -> bool:
     """Nothing is under way: every use closed, every record on the ledger, nothing left to send."""
     return all(
         not node.rows("SELECT 1 FROM outbox LIMIT 1")
@@ -354,12 +397,14 @@ def made_bytes(size: int, seed: int) -> bytes:
     return Random(seed).randbytes(size)  # noqa: S311 (content of a test file, no secret)
 
 
-def wait_for(what: str, condition: Callable[[], T], patience: float = PATIENCE) -> T:
+def wait_for(
+    what: str, condition: Callable[[], T | None], patience: float = PATIENCE, pause: float = 0.05
+) -> T:
     """Wait until something holds; gives it."""
     deadline = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
     return found
 
 
