@@ -180,3 +180,35 @@ def test_a_place_outside_the_tree_proves_nothing(index: int, size: int) -> None:
     for path in ([], [leaf_hash(b"a")], [leaf_hash(b"a")] * 2):
         with pytest.raises(ProofError, match="no leaf"):
             root_from_inclusion(leaf_hash(b"a"), index, size, path)
+
+
+def test_a_path_has_exactly_the_length_of_its_place() -> None:
+    """Too short would make an inner node an entry, too long would let bytes be added that nobody signed."""
+    tree = grown(ENTRIES)
+    path = list(tree.prove_inclusion(2))
+    for bad, why in ((path[:-1], "too short"), ([*path, path[0]], "too long"), (path * 22, "at most 63")):
+        with pytest.raises(ProofError, match=why):
+            root_from_inclusion(leaf_hash(ENTRIES[2]), 2, 8, bad)
+    with pytest.raises(ProofError, match="at most 63"):
+        root_from_inclusion(leaf_hash(b"a"), 0, 2**70, [leaf_hash(b"a")] * 70)
+
+
+def test_consistency_at_the_ends_is_strict() -> None:
+    """From nothing, to itself, backwards, and with a proof where none belongs."""
+    tree = grown(ENTRIES)
+    root = tree.root()
+    verify_consistency(0, EMPTY_ROOT, 8, root, [])
+    verify_consistency(8, root, 8, root, [])
+    for old, old_root, new, path, why in (
+        (9, root, 8, [], "cannot extend"),
+        (-1, root, 8, [], "cannot extend"),
+        (0, root, 8, [], "digest of nothing"),
+        (0, EMPTY_ROOT, 8, [root], "must be empty"),
+        (8, root, 8, [root], "must be empty"),
+        (8, EMPTY_ROOT, 8, [], "two roots"),
+        (4, tree.root(4), 8, [], "too short"),
+        (3, tree.root(3), 8, [], "too short"),
+        (3, tree.root(3), 8, [*tree.prove_consistency(3), root], "too long"),
+    ):
+        with pytest.raises(ProofError, match=why):
+            verify_consistency(old, old_root, new, root, path)
