@@ -14,7 +14,6 @@ from entrepot.identity import Signer
 from entrepot.ledger.note import verify_ed25519
 from entrepot.values import (
     Digest,
-    MalformedError,
     TooLargeError,
     TransactionId,
     canonical,
@@ -94,8 +93,6 @@ def decode_transaction(raw: bytes) -> SignedTransaction:
     """
     if len(raw) > MAX_TRANSACTION:
         raise TooLargeError(f"transaction of {len(raw)} bytes where at most {MAX_TRANSACTION} are allowed")
-    if len(raw) <= SIGNATURE_BYTES:
-        raise MalformedError(f"transaction of {len(raw)} bytes has no room for its signature")
     payload, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
     transaction = canonical.decode_struct(payload, Transaction)
     return SignedTransaction(raw, payload, signature, transaction, sha256(payload))
