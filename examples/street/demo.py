@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from entrepot.values import DataType, data_code, is_social_credit_code
 PASSPHRASE = "this passphrase is for a demonstration on one machine"
 STATUS_MAX_AGE = 5
 TRIAL = 60
+DAY = timedelta(days=1)
 BIN = Path(sys.executable).parent / "entrepot"
 
 
@@ -143,7 +145,7 @@ def cast_of(root: Path) -> dict[str, Organisation]:
 
 
 def walk(story: Story, who: dict[str, Organisation], root: Path, cars: DataSet) -> None:
-    operator, regulator = who["operator"], who["regulator"]
+    regulator = who["regulator"]
     provider, consumer = who["provider"], who["consumer"]
     found(story, who, root)
     product = offer(story, provider, root, cars)
@@ -152,7 +154,7 @@ def walk(story: Story, who: dict[str, Organisation], root: Path, cars: DataSet) 
     question(story, data, cars)
     package, policy = proof(story, provider, regulator, use_id, root)
     refusals(story, who, product, agreement, trial, root)
-    forgery(story, operator, regulator)
+    forgery(story, who, root, cars)
     court(story, package, policy, root)
 
 
@@ -389,9 +391,10 @@ def refusals(
     )
 
 
-def forgery(story: Story, operator: Organisation, regulator: Organisation) -> None:
+def forgery(story: Story, who: dict[str, Organisation], root: Path, cars: DataSet) -> None:
     """The operator's own database is changed; the follower finds it, a witness alone would not."""
     story.chapter("7  Somebody changes an old row of the ledger's database")
+    operator, regulator, provider = who["operator"], who["regulator"], who["provider"]
     before = entrepot("ledger", "audit", node=regulator)
     entry = change_one_byte(operator.folder / "ledger.db")
     code, found_now = call("ledger", "audit", node=regulator)
@@ -402,11 +405,14 @@ def forgery(story: Story, operator: Organisation, regulator: Organisation) -> No
         f"{before['entries']} entries were as they should be; now entry {differs} is not",
         holds=code == 8 and entry in differs and not before["differences"],
     )
-    looks = wait_for_witness(operator)
+    offer_one(provider, root, cars, "J9K0L1M2", "Vehicle tests, third edition", 1, datetime.now(UTC) + DAY)
+    wait_until("the ledger goes on", lambda: standing(operator)["size"] > before["entries"])
+    wait_until("the head is witnessed", lambda: is_witnessed(operator))
+    leaves = standing(operator)["witnessed"]
     story.proved(
         "a witness alone would not have noticed",
-        f"it goes on cosigning: {looks} leaves witnessed, for it sees heads and proofs, not stored rows",
-        holds=looks >= before["entries"],
+        f"it goes on cosigning: now {leaves} leaves, for it sees heads and proofs, not stored rows",
+        holds=leaves > before["entries"],
     )
 
 
@@ -544,15 +550,14 @@ def change_one_byte(database: Path) -> int:
     return int(number)
 
 
-def wait_for_witness(operator: Organisation) -> int:
-    import urllib.request
+def standing(operator: Organisation) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://{operator.public}/ledger/standing", timeout=5) as reply:
+        return json.loads(reply.read())
 
-    def standing() -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://{operator.public}/ledger/standing", timeout=5) as reply:
-            return json.loads(reply.read())
 
-    wait_until("the head is witnessed", lambda: standing()["witnessed"] == standing()["size"])
-    return int(standing()["witnessed"])
+def is_witnessed(operator: Organisation) -> bool:
+    now = standing(operator)
+    return bool(now["witnessed"] == now["size"])
 
 
 def social_credit_code(stem: str) -> str:

@@ -218,4 +218,5 @@ def _toml(value: object) -> str:
         case list() | tuple():
             return "[" + ", ".join(_toml(v) for v in value) + "]"
         case _:
-            return json.dumps(str(value), ensure_ascii=False)
+            # JSON escapes all that TOML wants escaped but the delete character.
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,92 @@
+"""Settings: what is refused, and that what is written is read again."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrepot.node.settings import Settings, SettingsError, is_loopback, write_settings
+
+GOOD = """
+did = "did:web:node.example"
+roles = ["connector"]
+[listen]
+public = "127.0.0.1:9001"
+owner = "127.0.0.1:9002"
+url = "http://127.0.0.1:9001"
+[space]
+name = "harbour"
+platform = "did:web:platform.example"
+platform_url = "https://platform.example"
+ledger_url = "https://platform.example/ledger"
+ledger_origin = "platform.example/ledger"
+ledger_key = "key"
+[party]
+name = "node"
+"""
+
+
+def read(folder: Path, text: str) -> Settings:
+    path = folder / "entrepot.toml"
+    path.write_text(text)
+    return Settings.read(path)
+
+
+def test_a_good_file_is_read_with_defaults(tmp_path: Path) -> None:
+    """Who says nothing gets the times of the design."""
+    settings = read(tmp_path, GOOD)
+
+    assert (settings.status.max_age, settings.status.resign, settings.messages.follow_up) == (60.0, 30.0, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("[party]", "[party]\nnick = 'x'"), "nick"),
+        (('roles = ["connector"]', "roles = []"), "at least one role"),
+        (('roles = ["connector"]', 'roles = ["king"]'), "king"),
+        (('owner = "127.0.0.1:9002"', 'owner = "192.0.2.1:9002"'), "loopback"),
+        (('public = "127.0.0.1:9001"', 'public = "192.0.2.1:9001"'), "TLS"),
+        (('public = "127.0.0.1:9001"', 'public = "nowhere"'), "host:port"),
+        (('url = "http://127.0.0.1:9001"', 'url = "http://127.0.0.1:9001/"'), "slash"),
+        (("[party]", "[status]\nmax_age = 'long'\n[party]"), "max_age"),
+        (("[space]", "[space"), "entrepot.toml"),
+        (('ledger_key = "key"', 'ledger_key = "key"\nquorum = 1'), "witnesses"),
+    ],
+)
+def test_what_would_weaken_the_node_is_refused_by_name(
+    tmp_path: Path, change: tuple[str, str], says: str
+) -> None:
+    """A typo in a settings file must never be a default that nobody chose."""
+    with pytest.raises(SettingsError, match=says):
+        read(tmp_path, GOOD.replace(*change))
+
+
+def test_a_missing_file_says_what_makes_one(tmp_path: Path) -> None:
+    """The first thing that a newcomer meets."""
+    with pytest.raises(SettingsError, match="entrepot init"):
+        Settings.read(tmp_path / "entrepot.toml")
+
+
+@given(name=st.text(max_size=30), age=st.floats(0.1, 1e6), origins=st.lists(st.text(max_size=20), max_size=3))
+def test_what_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, name: str, age: float, origins: list[str]
+) -> None:
+    """Commands rewrite settings files; none may lose or change a value."""
+    folder = tmp_path_factory.mktemp("settings")
+    plain = msgspec.to_builtins(read(folder, GOOD))
+    plain["party"]["name"] = name
+    plain["status"]["max_age"] = age
+    plain["outgoing"]["allow_private"] = origins
+    settings = msgspec.convert(plain, Settings)
+    write_settings(settings, folder / "again.toml")
+
+    assert Settings.read(folder / "again.toml") == settings
+
+
+def test_loopback_is_told_from_everything_else() -> None:
+    """The owner's port depends on it."""
+    assert [is_loopback(h) for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
+    assert [is_loopback(h) for h in ("0.0.0.0", "10.0.0.1", "example.org", "")] == [False] * 4
