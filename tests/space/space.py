@@ -218,6 +218,14 @@ class Space:
         """Use a product, from promise to data; gives the finished acquisition."""
         return self.begin(product, agreement).received()
 
+    def revive(self) -> None:
+        """Start the nodes that are dead."""
+        dead = [n for n in self.nodes if n.process is not None and n.process.poll() is not None]
+        for node in dead:
+            node.start()
+        for node in dead:
+            wait_for("a node", node.is_up)
+
     def stop(self) -> None:
         for node in reversed(self.nodes):
             node.stop()

@@ -8,7 +8,7 @@ the use must come to its end by itself. A point that does not fire fails the tes
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,8 @@ from space import Acquiring, Running, Space, at_rest, made_bytes, settled, wait_
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600), pytest.mark.usefixtures("strace")]
 CALLS: Final = "trace=pwrite64,fdatasync,sendto,write"
-TRIES: Final = 4
+TRIES: Final = 12
+OBSERVED: Final = 3
 _NAMES: Final = re.compile(r"/(urn:|sha256:).*| HTTP/1.1.*|(?<=HTTP/1.1 ...).*", re.ASCII)
 
 
@@ -99,7 +100,7 @@ def node(request: pytest.FixtureRequest, space: Space) -> Running:
 
 def test_a_use_survives_a_death_at_any_commit(bench: Bench, node: Running, tmp_path: Path) -> None:
     """Killed before the first write to the log, or at any fdatasync: the use ends well, and counts once."""
-    commits = _fewest(bench, node, tmp_path, _commits)
+    commits = min(_commits(calls) for calls in _observed(bench, node, tmp_path))
 
     bench.kill_surely(node, "pwrite64", 1)
     for number in range(1, commits + 1):
@@ -111,9 +112,7 @@ def test_a_use_survives_a_death_at_a_send(
     bench: Bench, node: Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Killed when all is durable and nothing said yet: at the first and last message of each kind."""
-    sends = [
-        c for c in bench.observe(node, tmp_path / "trace") if c.name == "sendto" and c.thread == node.pid
-    ]
+    sends = min((_sends(node, calls) for calls in _observed(bench, node, tmp_path)), key=len)
     every = request.config.getoption("--all-points")
     numbers = range(1, len(sends) + 1) if every else _first_and_last(sends)
 
@@ -122,16 +121,17 @@ def test_a_use_survives_a_death_at_a_send(
     print(f"{node.folder.name}: {len(numbers)} points of sends fired")
 
 
-def _commits(node: Running, calls: Sequence[SystemCall]) -> int:
-    del node
+def _observed(bench: Bench, node: Running, tmp_path: Path) -> Iterator[list[SystemCall]]:
+    """Several uses as they went: what is anchored together, and so said together, differs a little."""
+    return (bench.observe(node, tmp_path / f"trace{n}") for n in range(OBSERVED))
+
+
+def _commits(calls: Sequence[SystemCall]) -> int:
     return sum(c.name == "fdatasync" and "node.db" in c.file for c in calls)
 
 
-def _fewest(
-    bench: Bench, node: Running, tmp_path: Path, count: Callable[[Running, Sequence[SystemCall]], int]
-) -> int:
-    """How often at least: what is anchored together differs a little from run to run."""
-    return min(count(node, bench.observe(node, tmp_path / f"trace{n}")) for n in range(3))
+def _sends(node: Running, calls: Sequence[SystemCall]) -> list[SystemCall]:
+    return [c for c in calls if c.name == "sendto" and c.thread == node.pid]
 
 
 def _first_and_last(sends: Sequence[SystemCall]) -> list[int]:

@@ -73,7 +73,7 @@ class DeliveryDoor:
         self._house = house
         self._streams = streams
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send, path: Mapping[str, str]) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         process_id = ProcessId(path["process"])
         token = headers.get("authorization", "")
@@ -91,7 +91,11 @@ class DeliveryDoor:
             if isinstance(admitted, Denied):
                 await _refuse(send, admitted)
                 return
-            await self._deliver(admitted, headers, scope["method"], send, stream)
+            leaving = asyncio.create_task(_left(receive))
+            try:
+                await self._deliver(admitted, headers, scope["method"], send, stream, leaving)
+            finally:
+                leaving.cancel()
 
     async def _deliver(
         self,
@@ -100,6 +104,7 @@ class DeliveryDoor:
         method: str,
         send: Send,
         stream: Stream,
+        leaving: asyncio.Task[None],
     ) -> None:
         use, contract = admitted.use, admitted.contract
         resource = await self._journal.read(lambda c: _resource_of(c, contract))
@@ -133,14 +138,14 @@ class DeliveryDoor:
             await send(_start(206 if span.is_part else 200, answer))
             async with await anyio.open_file(resource.path, "rb") as file:
                 await file.seek(span.start)
-                while sent < span.end - span.start and not stream.is_cut:
+                while sent < span.end - span.start and not (stream.is_cut or leaving.done()):
                     chunk = await file.read(min(CHUNK, span.end - span.start - sent))
                     if not chunk:
                         return  # the file became shorter: what is missing is not made up
                     more = sent + len(chunk) < span.end - span.start
                     await send({"type": "http.response.body", "body": chunk, "more_body": more})
                     sent += len(chunk)
-            if not stream.is_cut:
+            if sent == span.end - span.start and not stream.is_cut:
                 outcome = Outcome.SENT
         finally:
             with anyio.CancelScope(shield=True):
@@ -153,6 +158,12 @@ class DeliveryDoor:
 def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
     goods = steps.goods_of(connection, contract)
     return None if goods is None else catalogue.resource(connection, goods.resource_id)
+
+
+async def _left(receive: Receive) -> None:
+    """Return when the peer has gone: what is sent afterwards goes nowhere, and the server says nothing."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _abort_of(send: Send) -> Callable[[], None]:
