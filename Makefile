@@ -76,7 +76,7 @@ bench: $(READY) ## Measure every claim: our figure, the rival's, their ratio
 
 lock: ## Resolve the locked list of packages anew
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
-	  --extra dev --extra docs --extra postgresql pyproject.toml -o requirements.lock
+	  --extra dev --extra docs --extra postgresql --extra query pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made
 	@rm -rf $(VENV) build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
