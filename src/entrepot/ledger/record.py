@@ -71,6 +71,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Digest of what was delivered or answered."""
     decision: DigestText | None = None
     """Digest of the decision's report, when opened."""
+    environment: OutcomeText | None = None
+    """Where it ran, for a use that is a computation: the tier of its sandbox."""
     outcome: OutcomeText | None = None
     """How it ended, in a few fixed words."""
     receipt: DigestText | None = None

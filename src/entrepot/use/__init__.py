@@ -2,6 +2,7 @@
 
 from entrepot.use import acquisition, process
 from entrepot.use.delivery import DeliveryDoor
+from entrepot.use.doors import Doors, Visit
 from entrepot.use.facts import agreed_purpose, facts_of
 from entrepot.use.fetch import Answer, ArtefactError, Fetched, fetch
 from entrepot.use.gate import admit, settle
@@ -14,6 +15,7 @@ from entrepot.use.model import (
     House,
     Knock,
     Outcome,
+    Spent,
     TransferProcess,
     Use,
     UseState,
@@ -33,14 +35,17 @@ __all__ = [
     "DeliveryDoor",
     "Denied",
     "Door",
+    "Doors",
     "Fetched",
     "House",
     "Knock",
     "Outcome",
+    "Spent",
     "Streams",
     "TransferProcess",
     "Use",
     "UseState",
+    "Visit",
     "acquisition",
     "admit",
     "agreed_purpose",

@@ -10,9 +10,9 @@ import contextlib
 import re
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import anyio
 from sqlalchemy import Connection
@@ -22,19 +22,13 @@ from entrepot.catalogue import Resource
 from entrepot.contracts import Contract
 from entrepot.journal import Journal
 from entrepot.use import steps
+from entrepot.use.doors import UNKNOWN, USE_HEADER, Receive, Send, Visit, answer, refuse, start
 from entrepot.use.gate import admit, settle
-from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Use
-from entrepot.use.process import read_process
+from entrepot.use.model import Admitted, Denied, House, Outcome, Spent, Use
 from entrepot.use.streams import Stream, Streams
-from entrepot.values import KindOfUse, ProcessId, canonical, render_digest
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from entrepot.values import KindOfUse, render_digest
 
 CHUNK: Final = 256 << 10
-USE_HEADER: Final = "entrepot-use"
-PURPOSE_HEADER: Final = "entrepot-purpose"
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -66,60 +60,53 @@ def parse_range(header: str | None, size: int) -> Span | None:
 
 
 class DeliveryDoor:
-    """The door of deliveries, as an ASGI handler."""
+    """What serves the doors of deliveries."""
 
     def __init__(self, journal: Journal, house: House, streams: Streams) -> None:
         self._journal = journal
         self._house = house
         self._streams = streams
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        process_id = ProcessId(path["process"])
-        token = headers.get("authorization", "")
-        if token[:7].lower() == "bearer ":
-            token = token[7:]
-        knock = Knock(process_id, token, KindOfUse.DELIVERY, headers.get(PURPOSE_HEADER))
-        process = await self._journal.read(lambda c: read_process(c, process_id))
-        if process is None:
-            await _refuse(send, Denied(("no door opens to this token",), known=False))
+    async def __call__(self, visit: Visit) -> None:
+        if visit.below or visit.method not in {"GET", "HEAD"}:
+            await refuse(visit.send, UNKNOWN)
             return
+        process, knock = visit.process, visit.knock(KindOfUse.DELIVERY)
         # Registered before the gate is asked: a stop that becomes durable after the use was admitted
         # finds the handle, one that came before is seen by the gate.
-        with self._streams.registered(process.agreement_id, process_id, _abort_of(send)) as stream:
+        cutting = abort_of(visit.send)
+        with self._streams.registered(process.agreement_id, process.exchange.id, cutting) as stream:
             admitted = await self._journal.write(lambda tx: admit(tx, knock, self._house))
             if isinstance(admitted, Denied):
-                await _refuse(send, admitted)
+                await refuse(visit.send, admitted)
                 return
-            leaving = asyncio.create_task(_left(receive))
+            leaving = asyncio.create_task(_left(visit.receive))
             try:
-                await self._deliver(admitted, headers, scope["method"], send, stream, leaving)
+                await self._deliver(admitted, visit, stream, leaving)
             finally:
                 leaving.cancel()
 
     async def _deliver(
         self,
         admitted: Admitted,
-        headers: Mapping[str, str],
-        method: str,
-        send: Send,
+        visit: Visit,
         stream: Stream,
         leaving: asyncio.Task[None],
     ) -> None:
-        use, contract = admitted.use, admitted.contract
+        use, contract, send, headers = admitted.use, admitted.contract, visit.send, visit.headers
         resource = await self._journal.read(lambda c: _resource_of(c, contract))
         if resource is None or not await asyncio.to_thread(catalogue.is_unchanged, resource):
-            await self._settle(use, Outcome.REFUSED, 0)
-            await _refuse(send, Denied(("the artefact is not what was offered; its owner must look",)))
+            await self._settle(use, Outcome.REFUSED)
+            await refuse(send, Denied(("the artefact is not what was offered; its owner must look",)))
             return
         etag = f'"{render_digest(use.artefact)}"'
         asked = headers.get("range") if headers.get("if-range", etag) == etag else None
         span = parse_range(asked, use.size)
         if span is None:
-            await self._settle(use, Outcome.SENT, 0)
-            await _head(send, 416, {"content-range": f"bytes */{use.size}", USE_HEADER: use.id})
+            await self._settle(use, Outcome.SENT)
+            await answer(send, 416, {"content-range": f"bytes */{use.size}", USE_HEADER: use.id})
             return
-        answer = {
+        told = {
             "content-type": resource.media_type,
             "content-length": str(span.end - span.start),
             "accept-ranges": "bytes",
@@ -127,15 +114,15 @@ class DeliveryDoor:
             USE_HEADER: use.id,
         }
         if span.is_part:
-            answer["content-range"] = f"bytes {span.start}-{span.end - 1}/{use.size}"
+            told["content-range"] = f"bytes {span.start}-{span.end - 1}/{use.size}"
         sent = 0
         outcome = Outcome.INTERRUPTED
         try:
-            if method == "HEAD":
-                await _head(send, 206 if span.is_part else 200, answer)
+            if visit.method == "HEAD":
+                await answer(send, 206 if span.is_part else 200, told)
                 outcome = Outcome.SENT
                 return
-            await send(_start(206 if span.is_part else 200, answer))
+            await send(start(206 if span.is_part else 200, told))
             async with await anyio.open_file(resource.path, "rb") as file:
                 await file.seek(span.start)
                 while sent < span.end - span.start and not (stream.is_cut or leaving.done()):
@@ -151,8 +138,9 @@ class DeliveryDoor:
             with anyio.CancelScope(shield=True):
                 await self._settle(use, outcome, sent)
 
-    async def _settle(self, use: Use, outcome: Outcome, sent: int) -> None:
-        await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, sent))
+    async def _settle(self, use: Use, outcome: Outcome, sent: int = 0) -> None:
+        spent = Spent(bytes=sent)
+        await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, spent))
 
 
 def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
@@ -166,7 +154,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _abort_of(send: Send) -> Callable[[], None]:
+def abort_of(send: Send) -> Callable[[], None]:
     """How this connection is cut: aborted, and what the kernel still holds for the peer thrown away."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
 
@@ -179,29 +167,3 @@ def _abort_of(send: Send) -> Callable[[], None]:
         transport.abort()
 
     return abort
-
-
-def _start(status: int, headers: Mapping[str, str]) -> MutableMapping[str, Any]:
-    raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
-    return {"type": "http.response.start", "status": status, "headers": raw}
-
-
-async def _head(send: Send, status: int, headers: Mapping[str, str]) -> None:
-    await send(_start(status, headers))
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _refuse(send: Send, denied: Denied) -> None:
-    """Refuse a call. Whom no door knows gets 404 and no reason."""
-    document: dict[str, canonical.Json] = {
-        "type": "about:blank",
-        "title": "Refused" if denied.known else "Not found",
-        "status": 403 if denied.known else 404,
-        "remedy": "Ask `entrepot policy explain` what would be allowed." if denied.known else "",
-    }
-    if denied.known:
-        document["reasons"] = [*denied.reasons]
-    body = canonical.encode(document)
-    head = {"content-type": "application/problem+json", "content-length": str(len(body))}
-    await send(_start(403 if denied.known else 404, head))
-    await send({"type": "http.response.body", "body": body})

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from entrepot.contracts import Contract
 from entrepot.identity import Membership
 from entrepot.policy import Atom, Fact, Facts, Group, Operator, Plan, Policy, Source, counted
-from entrepot.values import KindOfUse, UtcTime
+from entrepot.use.model import Knock
+from entrepot.values import UtcTime
 
 
 def facts_of(
@@ -15,8 +16,7 @@ def facts_of(
     contract: Contract,
     plan: Plan,
     membership: Membership | None,
-    kind: KindOfUse,
-    purpose: str | None,
+    knock: Knock,
     now: UtcTime,
     *,
     reserved: bool,
@@ -25,7 +25,7 @@ def facts_of(
     facts: dict[str, Fact] = {
         "dateTime": Fact(now, Source.OBSERVED),
         "timeWindow": Fact(now, Source.OBSERVED),
-        "kind": Fact(str(kind), Source.OBSERVED),
+        "kind": Fact(str(knock.kind), Source.OBSERVED),
         "consumer": Fact(contract.counterparty, Source.CREDENTIAL),
     }
     if membership is not None:
@@ -34,10 +34,11 @@ def facts_of(
         if membership.region:
             facts["region"] = Fact(membership.region, Source.CREDENTIAL)
     agreed = agreed_purpose(contract.agreement.policy)
-    if purpose is not None:
-        facts["purpose"] = Fact(purpose, Source.CLAIMED)
+    if knock.purpose is not None:
+        facts["purpose"] = Fact(knock.purpose, Source.CLAIMED)
     elif agreed is not None:
         facts["purpose"] = Fact(agreed, Source.AGREEMENT)
+    facts |= knock.observed
     facts |= counted(connection, contract.agreement.id, plan, now, reserved=reserved)
     return facts
 

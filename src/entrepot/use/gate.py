@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from entrepot.journal import Transaction
 from entrepot.use import steps
-from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Use
+from entrepot.use.model import NOTHING, Admitted, Denied, House, Knock, Outcome, Spent, Use
 from entrepot.values import UseId
 
 
@@ -34,15 +34,17 @@ def admit(tx: Transaction, knock: Knock, house: House) -> Admitted | Denied:
     return Admitted(steps.open_use(tx, house, door, contract, decision), contract)
 
 
-def settle(tx: Transaction, house: House, use_id: UseId, outcome: Outcome, sent: int) -> Use | None:
+def settle(
+    tx: Transaction, house: House, use_id: UseId, outcome: Outcome, spent: Spent = NOTHING
+) -> Use | None:
     """Write down how a use went on or ended. None where it was closed before: a use is closed once."""
     use = steps.find_use(tx, use_id)
     if use is None:
         return None
-    checked = steps.check_output(use, outcome, sent)
+    checked = steps.check_output(use, outcome, spent)
     if checked is Outcome.REFUSED:
         steps.release(tx, use)
-    use = replace(use, sent=use.sent + sent, outcome=str(checked))
-    use = steps.write_down(tx, house, use, checked, sent)
+    use = replace(use, sent=use.sent + spent.bytes, rows=use.rows + spent.rows, outcome=str(checked))
+    use = steps.write_down(tx, house, use, checked, spent)
     steps.meter(tx, use, checked)
     return use

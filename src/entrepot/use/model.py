@@ -1,11 +1,14 @@
 """What is used: transfer processes, doors, and uses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from entrepot.contracts import Contract, Exchange
+from entrepot.policy import Fact
 from entrepot.values import (
     AgreementId,
     ContractId,
@@ -66,7 +69,8 @@ class Use:
     consumer: Did
     product_id: ProductId
     artefact: Digest
-    """Digest of what is delivered."""
+    """Digest of what is delivered, or of what is asked about."""
+    kind: KindOfUse
     state: UseState
     boot: str
     """The run of the node that serves it; a use of a dead boot was interrupted."""
@@ -77,15 +81,47 @@ class Use:
     size: int
     sent: int = 0
     """Bytes that went out, repeats included."""
+    rows: int = 0
     outcome: str = ""
+
+    def is_closed_by(self, outcome: "Outcome") -> bool:
+        """Whether this outcome ends it. Only a delivery goes on after an interruption."""
+        return outcome.closes or (outcome is Outcome.INTERRUPTED and self.kind is not KindOfUse.DELIVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a use came to since it was last settled."""
+
+    bytes: int = 0
+    """Bytes that went out."""
+    rows: int = 0
+    answer: Digest | None = None
+    """Digest of what was answered, where that is not the artefact itself."""
+    size: int = 0
+    """Length of the answer."""
+    environment: str | None = None
+    """Where it ran, in a few fixed words."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything of the data went out."""
+        return self.bytes > 0 or self.rows > 0 or self.answer is not None
+
+
+NOTHING: Final = Spent()
 
 
 class Outcome(StrEnum):
-    """How a use goes on or ends. Only the last five close it."""
+    """How a use goes on or ends. `SENT` never closes it, `INTERRUPTED` not a delivery; all others do."""
 
     SENT = "sent"
     """All that was asked for has left; the receipt is awaited."""
     INTERRUPTED = "interrupted"
+    ANSWERED = "answered"
+    """It was one call, and that was answered."""
+    FAILED = "failed"
+    """It went wrong after data was touched; it counts."""
     RECEIVED = "received"
     """The consumer's receipt agrees."""
     DIFFERS = "differs"
@@ -111,6 +147,8 @@ class Knock:
     kind: KindOfUse
     purpose: str | None = None
     """What the caller says it is for; the agreement's purpose where it says nothing."""
+    observed: Mapping[str, Fact] = field(default_factory=dict)
+    """What the door itself has seen of this call, for the policy: fields, rows at most, and the like."""
 
 
 @dataclass(frozen=True, slots=True)

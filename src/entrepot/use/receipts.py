@@ -101,5 +101,5 @@ def take_in_receipt(tx: Transaction, house: House, sender: Did, signed: SignedRe
     keep_receipt(tx, signed, tx.now + regulation.retention("record", tx.now.date()))
     verdict = compare(tx.connection, use.id)
     outcome = Outcome.RECEIVED if verdict is Comparison.AGREED else Outcome.DIFFERS
-    settle(tx, house, use.id, outcome, 0)
+    settle(tx, house, use.id, outcome)
     return verdict

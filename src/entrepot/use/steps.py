@@ -1,5 +1,6 @@
 """The steps of the gate, one function each, in the order in which it takes them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -17,7 +18,7 @@ from entrepot.policy import release as release_counters
 from entrepot.policy import reserve as reserve_counters
 from entrepot.use import store
 from entrepot.use.facts import facts_of
-from entrepot.use.model import Denied, Door, Goods, House, Knock, Outcome, Use, UseState
+from entrepot.use.model import NOTHING, Denied, Door, Goods, House, Knock, Outcome, Spent, Use, UseState
 from entrepot.use.process import find_door
 from entrepot.values import FORMATS, KindOfUse, UseId, canonical, render_digest, render_time, sha256
 from entrepot.values.canonical import Json
@@ -91,9 +92,7 @@ def decide(
     if oldest_unanchored(tx.connection, tx.now) > house.oldest_unanchored:
         reasons.append("records have waited too long for the ledger; nothing new is opened until it has them")
     plan = plan_of(contract.agreement.policy)
-    facts = facts_of(
-        tx.connection, contract, plan, membership, knock.kind, knock.purpose, tx.now, reserved=resumed
-    )
+    facts = facts_of(tx.connection, contract, plan, membership, knock, tx.now, reserved=resumed)
     decision = plan.decide(facts)
     return decision, (*reasons, *decision.reasons())
 
@@ -116,6 +115,7 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, deci
         consumer=contract.counterparty,
         product_id=goods.product_id,
         artefact=goods.artefact,
+        kind=FORMATS[door.format],
         state=UseState.OPEN,
         boot=house.boot,
         permission=decision.relied_on,
@@ -132,7 +132,7 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, deci
 def resume(tx: Transaction, house: House, use: Use) -> Use:
     """Go on with a use: it costs nothing further, and a gap before it is written down."""
     if use.state is UseState.INTERRUPTED or use.boot != house.boot:
-        store.touch_use(tx, use.id, UseState.OPEN, house.boot, 0, "")
+        store.touch_use(tx, replace(use, state=UseState.OPEN, boot=house.boot, outcome=""), NOTHING)
         _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units()))
     return use
 
@@ -156,9 +156,9 @@ def find_use(tx: Transaction, use_id: UseId) -> Use | None:
     return None if use is None or use.state is UseState.CLOSED else use
 
 
-def check_output(use: Use, outcome: Outcome, sent: int) -> Outcome:
+def check_output(use: Use, outcome: Outcome, spent: Spent) -> Outcome:
     """What came out decides: a use that touched data cannot be taken back as refused."""
-    if outcome is Outcome.REFUSED and use.sent + sent > 0:
+    if outcome is Outcome.REFUSED and (use.sent > 0 or spent.touched):
         return Outcome.INTERRUPTED
     return outcome
 
@@ -171,29 +171,36 @@ def release(tx: Transaction, use: Use) -> None:
         release_counters(tx, use.agreement_id, charges, use.opened_at)
 
 
-def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, sent: int) -> Use:
+def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, spent: Spent) -> Use:
     """Write down how a use went on (*interrupted*) or that it is closed."""
-    if outcome.closes:
-        state, kind = UseState.CLOSED, RecordKind.CLOSED
-    else:
-        state = UseState.OPEN if outcome is Outcome.SENT else UseState.INTERRUPTED
-        kind = RecordKind.INTERRUPTED
-    store.touch_use(tx, use.id, state, house.boot, sent, str(outcome))
-    if outcome.closes:
-        taken_back = -1 if outcome is Outcome.REFUSED else 0
-        seconds = int((tx.now - use.opened_at).total_seconds())
-        _keep(tx, _record(tx, use, kind, outcome, Units(bytes=use.sent, seconds=seconds, uses=taken_back)))
+    if use.is_closed_by(outcome):
+        use = replace(use, state=UseState.CLOSED, boot=house.boot)
+        _keep(tx, _closed(tx, use, outcome, spent))
     elif outcome is Outcome.INTERRUPTED:
-        _keep(tx, _record(tx, use, kind, outcome, Units()))
+        use = replace(use, state=UseState.INTERRUPTED, boot=house.boot)
+        _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units()))
+    store.touch_use(tx, use, spent)
     return use
 
 
 def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:
     """Write what a closed use came to, for those who make prices of it."""
-    if outcome.closes:
+    if use.state is UseState.CLOSED:
         uses = 0 if outcome is Outcome.REFUSED else 1
-        seconds = int((tx.now - use.opened_at).total_seconds())
-        store.write_meter(tx, use, uses, seconds)
+        store.write_meter(tx, use, uses, _seconds(tx, use))
+
+
+def _closed(tx: Transaction, use: Use, outcome: Outcome, spent: Spent) -> Record:
+    taken_back = -1 if outcome is Outcome.REFUSED else 0
+    units = Units(bytes=use.sent, rows=use.rows, seconds=_seconds(tx, use), uses=taken_back)
+    record = _record(tx, use, RecordKind.CLOSED, outcome, units)
+    if spent.answer is not None:
+        record = structs.replace(record, artefact=render_digest(spent.answer), size=spent.size)
+    return structs.replace(record, environment=spent.environment)
+
+
+def _seconds(tx: Transaction, use: Use) -> int:
+    return int((tx.now - use.opened_at).total_seconds())
 
 
 def _record(tx: Transaction, use: Use, kind: RecordKind, outcome: Outcome | None, units: Units) -> Record:

@@ -22,13 +22,14 @@ from sqlalchemy import (
 
 from entrepot.contracts import Exchange, Move, Party, Pending, State
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
-from entrepot.use.model import Door, TransferProcess, Use, UseState
+from entrepot.use.model import Door, Spent, TransferProcess, Use, UseState
 from entrepot.values import (
     AgreementId,
     ConflictError,
     ContractId,
     Did,
     Digest,
+    KindOfUse,
     MessageId,
     ProcessId,
     ProductId,
@@ -85,6 +86,8 @@ _use: Final = Table(
     Column("touched_at", UtcTimeColumn, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sent", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("rows", BigInteger, nullable=False),
     Column("outcome", String(100), nullable=False),
 )
 
@@ -96,6 +99,7 @@ _meter: Final = Table(
     Column("at", UtcTimeColumn, nullable=False),
     Column("uses", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
     Column("seconds", BigInteger, nullable=False),
 )
 """What a use came to, in its own units; prices are made from it elsewhere."""
@@ -148,6 +152,7 @@ _TOUCH: Final = (
         boot=bindparam("by_boot"),
         touched_at=bindparam("at"),
         sent=_use.c.sent + bindparam("more"),
+        rows=_use.c.rows + bindparam("more_rows"),
         outcome=bindparam("how"),
     )
 )
@@ -249,20 +254,23 @@ def open_use(tx: Transaction, use: Use) -> None:
             "touched_at": use.touched_at,
             "size": use.size,
             "sent": use.sent,
+            "kind": str(use.kind),
+            "rows": use.rows,
             "outcome": use.outcome,
         },
     )
 
 
-def touch_use(tx: Transaction, use_id: UseId, state: UseState, boot: str, more: int, outcome: str) -> bool:
-    """Move a use that is not closed; False where it is closed already."""
+def touch_use(tx: Transaction, use: Use, spent: Spent) -> bool:
+    """Save how a use stands that was not closed, and add what was spent; False where it is closed already."""
     values = {
-        "of": use_id,
-        "to_state": str(state),
-        "by_boot": boot,
+        "of": use.id,
+        "to_state": str(use.state),
+        "by_boot": use.boot,
         "at": tx.now,
-        "more": more,
-        "how": outcome,
+        "more": spent.bytes,
+        "more_rows": spent.rows,
+        "how": use.outcome,
     }
     return tx.connection.execute(_TOUCH, values).rowcount == 1
 
@@ -274,6 +282,7 @@ def write_meter(tx: Transaction, use: Use, uses: int, seconds: int) -> None:
         "at": tx.now,
         "uses": uses,
         "bytes": use.sent,
+        "rows": use.rows,
         "seconds": seconds,
     }
     tx.connection.execute(insert(_meter), values)
@@ -371,5 +380,7 @@ def _use_of(row: Row[Any]) -> Use:
         touched_at=row.touched_at,
         size=row.size,
         sent=row.sent,
+        kind=KindOfUse(row.kind),
+        rows=row.rows,
         outcome=row.outcome,
     )

@@ -15,7 +15,7 @@ def interrupt_dead(tx: Transaction, house: House) -> int:
     """At a start: what an earlier run had open was interrupted; what it had reserved stays reserved."""
     dead = [u for u in store.live_uses(tx.connection) if u.state is UseState.OPEN and u.boot != house.boot]
     for use in dead:
-        settle(tx, house, use.id, Outcome.INTERRUPTED, 0)
+        settle(tx, house, use.id, Outcome.INTERRUPTED)
     return len(dead)
 
 
@@ -23,7 +23,7 @@ def close_due(tx: Transaction, house: House) -> int:
     """Close uses whose process or contract has ended, or whose resume window is over; say how many."""
     due = _due(tx.connection, house, tx.now)
     for use, outcome in due:
-        settle(tx, house, use.id, outcome, 0)
+        settle(tx, house, use.id, outcome)
     return len(due)
 
 

@@ -136,13 +136,14 @@ def test_the_commitment_is_what_the_format_says() -> None:
     salt = bytes(range(32))
     assert encode_record(OPENED) == (
         b'{"artefact":null,"at":"2026-11-25T08:00:00.000000Z","consumer":"did:web:consumer.example",'
-        b'"contract":"' + CONTRACT.encode() + b'","decision":"' + DIGEST.encode() + b'","kind":"opened",'
+        b'"contract":"' + CONTRACT.encode() + b'","decision":"' + DIGEST.encode() + b'","environment":null,'
+        b'"kind":"opened",'
         b'"outcome":null,"product":"urn:uuid:1","receipt":null,"size":null,"status_age":3,'
         b'"units":{"bytes":0,"rows":0,"seconds":0,"uses":1},"use":"urn:uuid:0b9c","v":1}'
     )
     made = commitment(salt, encode_record(OPENED))
-    assert made.hex() == "3c784b5f6fa010c767a0bc2798d008016fd22d568461c836ef75ae65d05762ad"
-    assert leaf_hash(made).hex() == "17b687dbbcebdb7677e327001d8e2565b2b6e4b0e3598215476b824163dd7f5e"
+    assert made.hex() == "94a404cc657f754fbcc748ecfc47dba178745360298958396503a8e0616c3718"
+    assert leaf_hash(made).hex() == "9da107fd0680479599d80e08b5a160aefac7ab6e3f80bffa9abed491542aad15"
 
 
 def test_a_receipt_is_held_to_its_consumers_key(space: Any) -> None:

@@ -17,9 +17,9 @@ from entrepot.identity import (
 )
 from entrepot.identity.status import StatusList
 from entrepot.journal import Journal, Transaction
-from entrepot.ledger import RecordKind, records_of
+from entrepot.ledger import Record, RecordKind, records_of
 from entrepot.policy import parse_policy
-from entrepot.use import Admitted, Denied, Door, House, Knock, Outcome, admit, settle
+from entrepot.use import Admitted, Denied, Door, House, Knock, Outcome, Spent, admit, settle
 from entrepot.use import store as use_store
 from entrepot.use.process import token_digest
 from entrepot.values import (
@@ -39,6 +39,7 @@ PROVIDER, CONSUMER, PLATFORM = Did("did:web:provider"), Did("did:web:consumer"),
 CONTRACT = "1491310000MA1FL0000N31012026112508010854RZ32S1A"
 AGREEMENT = AgreementId(CONTRACT)
 PROCESS, OTHER = ProcessId("urn:uuid:process"), ProcessId("urn:uuid:other")
+ASKING = ProcessId("urn:uuid:asking")
 TOKEN = "the token of the door"
 LIST = "http://platform/statusList"
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
@@ -70,7 +71,12 @@ class World:
         def fill(tx: Transaction) -> None:
             catalogue.attach_resource(tx, resource)
             described = catalogue.Description(
-                "Data", "Rows of data.", "research", Grade.L2, frozenset({KindOfUse.DELIVERY}), TERMS
+                "Data",
+                "Rows of data.",
+                "research",
+                Grade.L2,
+                frozenset({KindOfUse.DELIVERY, KindOfUse.QUERY}),
+                TERMS,
             )
             product = catalogue.offer_product(tx, ProductId("6PRODUCT"), PROVIDER, "resource-1", described)
             self._keep_contract(tx, product)
@@ -78,6 +84,8 @@ class World:
             for process in (PROCESS, OTHER):
                 door = Door(process, AGREEMENT, CONSUMER, "HttpData-PULL", 1)
                 use_store.open_door(tx, door, token_digest(TOKEN))
+            asking = Door(ASKING, AGREEMENT, CONSUMER, "EntrepotQuery-PULL", 1)
+            use_store.open_door(tx, asking, token_digest(TOKEN))
 
         self.journal.write_now(fill)
         self.learn_status()
@@ -94,11 +102,18 @@ class World:
         knock = replace(Knock(process, TOKEN, KindOfUse.DELIVERY, "research"), **other)  # type: ignore[arg-type]
         return self.journal.write_now(lambda tx: admit(tx, knock, self.house))
 
-    def settle(self, use_id: UseId, outcome: Outcome, sent: int = 0) -> object:
-        return self.journal.write_now(lambda tx: settle(tx, self.house, use_id, outcome, sent))
+    def ask(self) -> Admitted | Denied:
+        return self.knock(ASKING, kind=KindOfUse.QUERY)
+
+    def settle(self, use_id: UseId, outcome: Outcome, sent: int = 0, **spent: object) -> object:
+        came_to = replace(Spent(bytes=sent), **spent)  # type: ignore[arg-type]  # as the test names them
+        return self.journal.write_now(lambda tx: settle(tx, self.house, use_id, outcome, came_to))
+
+    def records(self, use_id: UseId) -> list[Record]:
+        return [w.record for w in self.journal.read_now(lambda c: records_of(c, use_id))]
 
     def kinds(self, use_id: UseId) -> list[RecordKind]:
-        return [w.record.kind for w in self.journal.read_now(lambda c: records_of(c, use_id))]
+        return [record.kind for record in self.records(use_id)]
 
     def reboot(self) -> None:
         self.house = replace(self.house, boot=self.house.boot + "+")

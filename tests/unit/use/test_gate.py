@@ -19,6 +19,7 @@ from entrepot.contracts import EndReason, end_contract  # noqa: E402 (after the 
 from entrepot.ledger import RecordKind  # noqa: E402
 from entrepot.use import Admitted, Denied, Outcome, steps  # noqa: E402
 from entrepot.use import gate as the_gate  # noqa: E402
+from entrepot.values import Digest, render_digest  # noqa: E402
 
 World = gate_world.World
 
@@ -95,6 +96,28 @@ def what_touched_data_is_not_given_back(world: World) -> None:
     assert world.kinds(use.id)[-1] is RecordKind.INTERRUPTED
 
 
+def a_call_is_closed_by_its_answer(world: World) -> None:
+    use = admitted(world.ask()).use
+    world.settle(use.id, Outcome.ANSWERED, 20, rows=2, answer=Digest(b"a" * 32), size=20, environment="tier")
+    closed = world.records(use.id)[-1]
+    assert (closed.kind, closed.outcome, closed.environment) == (RecordKind.CLOSED, "answered", "tier")
+    assert (closed.artefact, closed.size) == (render_digest(Digest(b"a" * 32)), 20)
+    assert (closed.units.rows, closed.units.bytes) == (2, 20)
+    assert admitted(world.ask()).use.id != use.id
+
+
+def a_call_that_broke_off_is_closed_and_counted(world: World) -> None:
+    for _ in range(gate_world.LIMIT):
+        use = admitted(world.ask()).use
+        world.settle(use.id, Outcome.INTERRUPTED)
+        assert world.kinds(use.id) == [RecordKind.OPENED, RecordKind.CLOSED]
+    assert any("count" in r for r in denied(world.ask()).reasons)
+
+
+def a_door_serves_its_own_kind_of_use_only(world: World) -> None:
+    assert any("EntrepotQuery-PULL" in r for r in denied(world.knock(gate_world.ASKING)).reasons)
+
+
 def a_stranger_is_told_nothing(world: World) -> None:
     found = denied(world.knock(token="another token"))
     assert not found.known
@@ -130,6 +153,9 @@ SCENARIOS: tuple[Callable[[World], None], ...] = (
     a_broken_connection_is_written_down_and_resumed_without_cost,
     what_never_touched_data_is_given_back,
     what_touched_data_is_not_given_back,
+    a_call_is_closed_by_its_answer,
+    a_call_that_broke_off_is_closed_and_counted,
+    a_door_serves_its_own_kind_of_use_only,
     a_stranger_is_told_nothing,
     a_denial_is_audited_once_a_minute_and_never_a_record,
     a_purpose_not_promised_is_refused,

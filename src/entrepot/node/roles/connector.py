@@ -15,7 +15,7 @@ from entrepot.node.http import RawRoute, origin_of
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.protocols import Proof, dsp, tds
-from entrepot.use import DeliveryDoor, House, Streams
+from entrepot.use import DeliveryDoor, Doors, House, Streams
 from entrepot.use.process import Rail, start_when_in_force
 from entrepot.values import (
     FORMATS,
@@ -28,7 +28,7 @@ from entrepot.values import (
     canonical,
 )
 
-DOOR_PATH = "/door/{process}"
+DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
 
 
 class Connector:
@@ -221,14 +221,16 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         connector.cut,
     )
     signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
-    door = DeliveryDoor(node.journal, connector.house, connector.streams)
+    doors = Doors(
+        node.journal, {"HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams)}
+    )
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
     base = connector.desk.callback
     return Part(
         public=[
             *dsp.routes(services),
             *tds.party_routes(party),
-            RawRoute("GET", DOOR_PATH, Proof.DOOR_TOKEN, door),
+            *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
         owner=owner_routes(connector),
         loops=[

@@ -258,9 +258,8 @@ class _Api:
             now = self._node.clock()
             member = known_member(connection, contract.counterparty)
             plan = use.plan_of(contract.agreement.policy)
-            facts = use.facts_of(
-                connection, contract, plan, member, body.kind, body.purpose, now, reserved=False
-            )
+            knock = use.Knock(ProcessId(""), "", body.kind, body.purpose)
+            facts = use.facts_of(connection, contract, plan, member, knock, now, reserved=False)
             decision = plan.decide(facts)
             against = [*contracts.in_force(contract, now), *decision.reasons()]
             return {

@@ -1,0 +1,106 @@
+"""Doors: where every use enters. A call is handed to what serves the format of its transfer process.
+
+A door is an endpoint and an opaque token. To a caller whom no door knows nothing is said, not even that a
+process is there. The token is read with and without `Bearer`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from entrepot.journal import Journal
+from entrepot.policy import Fact
+from entrepot.use.model import Denied, Knock, TransferProcess
+from entrepot.use.process import read_process
+from entrepot.values import KindOfUse, ProcessId, canonical
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+USE_HEADER: Final = "entrepot-use"
+PURPOSE_HEADER: Final = "entrepot-purpose"
+UNKNOWN: Final = Denied(("no door opens to this token",), known=False)
+_NOTHING_SEEN: Final[Mapping[str, Fact]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A call at a door, before the gate has been asked. **Its token is only claimed to open the door.**"""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    process: TransferProcess
+    headers: Mapping[str, str]
+    token: str = field(repr=False)
+    below: str = ""
+    """What is asked for below the door: `items`, `openapi.json`; empty at the door itself."""
+
+    @property
+    def method(self) -> str:
+        method: str = self.scope["method"]
+        return method
+
+    def knock(self, kind: KindOfUse, observed: Mapping[str, Fact] = _NOTHING_SEEN) -> Knock:
+        """What the gate is asked, with what the door has seen of this call."""
+        purpose = self.headers.get(PURPOSE_HEADER)
+        return Knock(self.process.exchange.id, self.token, kind, purpose, observed)
+
+
+Handler: TypeAlias = Callable[[Visit], Awaitable[None]]
+
+
+class Doors:
+    """All doors of a node, as an ASGI handler of `/door/{process}` and of what lies below it."""
+
+    def __init__(self, journal: Journal, handlers: Mapping[str, Handler]) -> None:
+        self._journal = journal
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        process = await self._journal.read(lambda c: read_process(c, ProcessId(path["process"])))
+        handler = None if process is None else self._handlers.get(process.format)
+        if process is None or handler is None:
+            await refuse(send, UNKNOWN)
+            return
+        token = headers.get("authorization", "")
+        if token[:7].lower() == "bearer ":
+            token = token[7:]
+        await handler(Visit(scope, receive, send, process, headers, token, path.get("below", "")))
+
+
+def start(status: int, headers: Mapping[str, str]) -> MutableMapping[str, Any]:
+    """The event that begins an answer."""
+    raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+async def answer(send: Send, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+    """Give a whole answer. **The headers name its length.**"""
+    await send(start(status, headers))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, denied: Denied) -> None:
+    """Refuse a call with every reason. Whom no door knows gets 404 and none."""
+    remedy = "Ask `entrepot policy explain` what would be allowed."
+    await complain(send, 403 if denied.known else 404, denied.reasons if denied.known else (), remedy)
+
+
+async def complain(send: Send, status: int, reasons: tuple[str, ...], remedy: str) -> None:
+    """Answer with a problem document (RFC 9457)."""
+    titles = {400: "Malformed", 403: "Refused", 404: "Not found", 413: "Too large"}
+    document: dict[str, canonical.Json] = {
+        "type": "about:blank",
+        "title": titles.get(status, "Not possible now"),
+        "status": status,
+        "remedy": remedy if status != 404 else "",
+    }
+    if reasons:
+        document["reasons"] = [*reasons]
+    body = canonical.encode(document)
+    head = {"content-type": "application/problem+json", "content-length": str(len(body))}
+    await answer(send, status, head, body)
