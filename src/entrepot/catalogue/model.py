@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from entrepot.catalogue.source import Column, Source, SourceKind
 from entrepot.policy import Policy, render_policy
 from entrepot.values import (
     Did,
@@ -30,7 +31,10 @@ _ID: Final = re.compile(r"[A-Za-z0-9:._~@!$&'()*+,;=/-]{1,200}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A file that this node holds. `modified_ns` and `inode` tell whether it is still the same one."""
+    """A file that this node holds. `modified_ns` and `inode` tell whether it is still the same one.
+
+    A table is a Parquet file made from its source, once; a live service is a file that describes it.
+    """
 
     id: str
     path: Path
@@ -39,6 +43,16 @@ class Resource:
     digest: Digest
     modified_ns: int
     inode: int
+    columns: tuple[Column, ...] = ()
+    """Of a table, in their order; nothing else has any."""
+    rows: int = 0
+    source: Source | None = None
+    """What it was made from; absent where a file is attached as it is."""
+
+    @property
+    def service(self) -> Source | None:
+        """The live service that it describes."""
+        return self.source if self.source is not None and self.source.kind is SourceKind.HTTP else None
 
 
 @dataclass(frozen=True, slots=True)

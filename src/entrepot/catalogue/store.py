@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,11 +16,13 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     insert,
     select,
     update,
 )
 
+from entrepot.catalogue import source
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
 from entrepot.policy import parse_policy, render_policy
@@ -35,7 +38,17 @@ _resource: Final = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("modified_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
+    Column("columns", LargeBinary, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("source", LargeBinary),
 )
+_secret: Final = Table(
+    "source_secret",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What lets us in at a source, sealed by the vault."""
 _product: Final = Table(
     "product",
     metadata,
@@ -60,6 +73,9 @@ _product: Final = Table(
 
 _ATTACH: Final = insert(_resource)
 _RESOURCE: Final = select(_resource).where(_resource.c.id == bindparam("of"))
+_KEEP: Final = insert(_secret)
+_FORGET: Final = delete(_secret).where(_secret.c.name == bindparam("of"))
+_SECRET: Final = select(_secret.c.sealed).where(_secret.c.name == bindparam("of"))
 _OFFER: Final = insert(_product)
 _CURRENT: Final = (
     select(_product)
@@ -95,6 +111,9 @@ def attach(tx: Transaction, resource: Resource) -> None:
             "digest": resource.digest,
             "modified_ns": resource.modified_ns,
             "inode": resource.inode,
+            "columns": canonical.encode([[c.name, str(c.type)] for c in resource.columns]),
+            "rows": resource.rows,
+            "source": None if resource.source is None else _encoded(resource.source),
         },
     )
 
@@ -104,8 +123,30 @@ def read_resource(connection: Connection, resource_id: str) -> Resource | None:
     if row is None:
         return None
     return Resource(
-        row.id, Path(row.path), row.media_type, row.size, Digest(row.digest), row.modified_ns, row.inode
+        id=row.id,
+        path=Path(row.path),
+        media_type=row.media_type,
+        size=row.size,
+        digest=Digest(row.digest),
+        modified_ns=row.modified_ns,
+        inode=row.inode,
+        columns=tuple(
+            source.Column(name, source.ColumnType(kind)) for name, kind in msgspec.json.decode(row.columns)
+        ),
+        rows=row.rows,
+        source=None if row.source is None else msgspec.json.decode(row.source, type=source.Source),
     )
+
+
+def keep_secret(tx: Transaction, name: str, sealed: bytes) -> None:
+    """Write a sealed secret down, in the place of an older one of that name."""
+    tx.connection.execute(_FORGET, {"of": name})
+    tx.connection.execute(_KEEP, {"name": name, "sealed": sealed})
+
+
+def read_secret(connection: Connection, name: str) -> bytes | None:
+    row = connection.execute(_SECRET, {"of": name}).first()
+    return None if row is None else bytes(row.sealed)
 
 
 def offer(tx: Transaction, product: Product) -> None:
@@ -164,6 +205,10 @@ def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> 
 
 def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
+
+
+def _encoded(value: source.Source) -> bytes:
+    return canonical.encode(msgspec.to_builtins(value))
 
 
 def _product_of(row: Row[Any]) -> Product:
