@@ -3,25 +3,40 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from entrepot import catalogue, space
-from entrepot.contracts import Desk, agreement_of
+from entrepot.contracts import Contract, Desk, agreement_of
 from entrepot.identity import KeyJob
 from entrepot.journal import Transaction
 from entrepot.node.node import Node
 from entrepot.protocols import dsp
-from entrepot.use import Acquisition, AcquisitionState, Answer, fetch, keep_own_receipt, make_receipt
+from entrepot.use import (
+    PURPOSE_HEADER,
+    Acquisition,
+    AcquisitionState,
+    Answer,
+    Fetched,
+    TransferProcess,
+    ask,
+    fetch,
+    keep_own_receipt,
+    make_receipt,
+)
 from entrepot.use import acquisition as acquisitions
 from entrepot.use.process import Rail, read_process
 from entrepot.values import (
+    FORMATS,
     ConflictError,
     Did,
     EntrepotError,
+    KindOfUse,
     NotFoundError,
     ProductId,
+    RefusedError,
     TrustError,
     UnavailableError,
 )
@@ -55,8 +70,12 @@ class Acquirer:
             match acquisition.state:
                 case AcquisitionState.LOOKING:
                     await self._look_up(acquisition)
-                case AcquisitionState.FETCHING:
+                case AcquisitionState.FETCHING if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
                     await self._fetch(acquisition)
+                case AcquisitionState.FETCHING:
+                    await self._ask(acquisition)
+                case AcquisitionState.ASKING:
+                    await self._fail(acquisition, "the node stopped during the call; ask again")
                 case _:
                     await self._node.journal.write(
                         lambda tx: acquisitions.look_again(tx, self._rail, acquisition)
@@ -64,13 +83,15 @@ class Acquirer:
         except (UnavailableError, ConflictError) as error:
             _log.info("acquisition waits", acquisition=acquisition.id, error=type(error).__name__)
         except EntrepotError as error:
-            problem = str(error)
-            await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
+            await self._fail(acquisition, str(error))
         except Exception:  # noqa: BLE001 (a process-level loop: it logs, and the owner is told)
             _log.exception("acquisition", acquisition=acquisition.id)
-            await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, "a fault; see the log"))
+            await self._fail(acquisition, "a fault; see the log")
         finally:
             self._busy.discard(acquisition.id)
+
+    async def _fail(self, acquisition: Acquisition, problem: str) -> None:
+        await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
 
     async def _look_up(self, acquisition: Acquisition) -> None:
         """Ask the platform whose product it is, then its provider for the product."""
@@ -99,18 +120,14 @@ class Acquirer:
         return product, address
 
     async def _fetch(self, acquisition: Acquisition) -> None:
-        if acquisition.process_id is None or acquisition.artefact is None or acquisition.agreement_id is None:
-            raise NotFoundError("the acquisition names no process")
-        process_id, agreement_id = acquisition.process_id, acquisition.agreement_id
-        process = await self._node.journal.read(lambda c: read_process(c, process_id))
-        contract = await self._node.journal.read(lambda c: agreement_of(c, agreement_id))
-        if process is None or contract is None:
-            raise NotFoundError("the process or its contract is gone")
+        process, contract = await self._opened_by(acquisition)
+        if acquisition.artefact is None:
+            raise NotFoundError("the acquisition names no artefact")
         token = self._node.vault.unseal(process.sealed_token).decode()
 
         def open_door(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
             sent = {**headers, "authorization": f"Bearer {token}"}
-            return self._opened(process.endpoint, sent)
+            return self._called("GET", process.endpoint, sent)
 
         fetched = await fetch(
             open_door,
@@ -120,6 +137,38 @@ class Acquirer:
             purpose=acquisition.purpose,
             progress=lambda done, _size: self.progress.__setitem__(acquisition.id, done),
         )
+        await self._acknowledge(acquisition, contract, fetched)
+
+    async def _ask(self, acquisition: Acquisition) -> None:
+        """Make one call at the door: of an open API, or of a query in place."""
+        process, contract = await self._opened_by(acquisition)
+        token = self._node.vault.unseal(process.sealed_token).decode()
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        if acquisition.purpose is not None:
+            headers[PURPOSE_HEADER] = acquisition.purpose
+        below, body = acquisition.asked.below, acquisition.asked.body
+        url = f"{process.endpoint}/{below}" if below else process.endpoint
+        asking = await self._node.journal.write(lambda tx: acquisitions.asking(tx, acquisition))
+        try:
+            call = self._called("POST" if body else "GET", url, headers, body.encode())
+            fetched = await ask(call, acquisition.target)
+        except UnavailableError as error:
+            raise RefusedError(f"no whole answer came, and the use may have been counted: {error}") from error
+        answered = replace(asking, artefact=fetched.digest, size=fetched.size)
+        await self._acknowledge(answered, contract, fetched)
+
+    async def _opened_by(self, acquisition: Acquisition) -> tuple[TransferProcess, Contract]:
+        process_id, agreement_id = acquisition.process_id, acquisition.agreement_id
+        if process_id is None or agreement_id is None:
+            raise NotFoundError("the acquisition names no process")
+        process = await self._node.journal.read(lambda c: read_process(c, process_id))
+        contract = await self._node.journal.read(lambda c: agreement_of(c, agreement_id))
+        if process is None or contract is None:
+            raise NotFoundError("the process or its contract is gone")
+        return process, contract
+
+    async def _acknowledge(self, acquisition: Acquisition, contract: Contract, fetched: Fetched) -> None:
+        """Sign for what came, tell the provider, and write down that it is here: all in one commit."""
         signer = self._node.vault.signer(KeyJob.EVIDENCE)
         raw = make_receipt(acquisition, contract, fetched.use_id, self._node.me, self._node.clock(), signer)
 
@@ -128,13 +177,17 @@ class Acquirer:
             deadline = tx.now + self._rail.deadline
             about = fetched.use_id
             space.tell(tx, contract.counterparty, space.Notice.RECEIPT, raw, about, deadline)
-            acquisitions.received(tx, acquisitions.read(tx.connection, acquisition.id), fetched.use_id)
+            before = acquisitions.read(tx.connection, acquisition.id)
+            known = replace(before, artefact=acquisition.artefact, size=acquisition.size)
+            acquisitions.received(tx, known, fetched.use_id)
 
         await self._node.journal.write(write_down)
 
     @asynccontextmanager
-    async def _opened(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-        async with self._node.outgoing.stream("GET", url, headers) as answer:
+    async def _called(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AsyncIterator[Answer]:
+        async with self._node.outgoing.stream(method, url, headers, body) as answer:
             yield answer
 
 

@@ -91,7 +91,7 @@ class Application:
             await route.handle(scope, receive, send, path)
             return
         try:
-            response = await self._answer(route, path, scope, receive)
+            response = await self._answer(route, path, scope, receive, request_id)
         except EntrepotError as error:
             _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
             response = problem(error, request_id, to_owner=route.proof is Proof.OWNER)
@@ -115,7 +115,7 @@ class Application:
         return Response(405 if allowed else 404)
 
     async def _answer(
-        self, route: Route, path: Mapping[str, str], scope: Scope, receive: Receive
+        self, route: Route, path: Mapping[str, str], scope: Scope, receive: Receive, request_id: str
     ) -> Response:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         authorization = headers.get("authorization", "")
@@ -131,7 +131,7 @@ class Application:
             raise TrustError("the owner's token is missing or wrong")
         body = await _body(receive, route.max_bytes)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=50))
-        return await route.handle(Call(path, body, headers, query, caller))
+        return await route.handle(Call(path, body, headers, query, caller, request_id))
 
 
 def problem(error: EntrepotError, request_id: str, *, to_owner: bool) -> Response:
@@ -249,14 +249,18 @@ class HttpClient:
             raise UnavailableError(f"{origin_of(url)} did not answer: {type(error).__name__}") from error
 
     @asynccontextmanager
-    async def stream(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator["Incoming"]:
+    async def stream(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AsyncIterator["Incoming"]:
         """Call another node and read its answer piece by piece; only a silence is bounded in time."""
         try:
             async with asyncio.timeout(self._seconds):
                 client, target, host = await self._prepared(url)
             sent = {**headers, "host": host}
             extensions = {"sni_hostname": host.rpartition(":")[0] or host}
-            async with client.stream(method, target, headers=sent, extensions=extensions) as response:
+            async with client.stream(
+                method, target, content=body, headers=sent, extensions=extensions
+            ) as response:
                 yield Incoming(response)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error

@@ -7,6 +7,7 @@ need the network are done by the node; here is what they decide and what is kept
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -26,17 +27,23 @@ from entrepot.contracts import (
 )
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.use import acquisition_store as store
-from entrepot.use.model import Acquisition, AcquisitionState
-from entrepot.use.process import Rail, read_process, request_transfer
+from entrepot.use.model import NOTHING_ASKED, Acquisition, AcquisitionState, Asked
+from entrepot.use.process import Rail, read_process, request_transfer, started_process
 from entrepot.values import (
+    FORMATS,
     AgreementId,
     Digest,
+    KindOfUse,
+    MalformedError,
     NotFoundError,
+    ProcessId,
     ProductId,
     RefusedError,
     UseId,
     UtcTime,
 )
+
+DELIVERY: Final = "HttpData-PULL"
 
 
 class Event(StrEnum):
@@ -50,9 +57,16 @@ def begin(
     purpose: str | None,
     target: Path,
     agreement_id: AgreementId | None = None,
+    *,
+    format_name: str = DELIVERY,
+    asked: Asked = NOTHING_ASKED,
 ) -> Acquisition:
     """Write down what is wanted; under this agreement and no other, where one is named."""
-    acquisition = Acquisition(tx.new_id(), product_id, purpose, target, agreement_id=agreement_id)
+    if format_name not in FORMATS:
+        raise MalformedError(f"{format_name} is no format; there are {', '.join(FORMATS)}")
+    acquisition = Acquisition(
+        tx.new_id(), product_id, purpose, target, format_name, asked, agreement_id=agreement_id
+    )
     store.create(tx, acquisition)
     audit(tx, AuditEvent(Event.BEGUN, {"acquisition": acquisition.id, "product": product_id}))
     return acquisition
@@ -62,6 +76,9 @@ def found(
     tx: Transaction, desk: Desk, rail: Rail, acquisition: Acquisition, product: Product, address: str
 ) -> Acquisition:
     """The product was looked up: use a contract in force over it, or ask for one."""
+    if FORMATS[acquisition.format] not in product.kinds:
+        offered = ", ".join(sorted(product.kinds))
+        raise RefusedError(f"the product is offered for {offered}, not for {FORMATS[acquisition.format]}")
     digest = product_digest(product)
     known = replace(
         acquisition,
@@ -132,6 +149,11 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
     return acquisition
 
 
+def asking(tx: Transaction, acquisition: Acquisition) -> Acquisition:
+    """Write down that the call is made now. A call is made once: each one is a use."""
+    return _saved(tx, acquisition, replace(acquisition, state=AcquisitionState.ASKING))
+
+
 def received(tx: Transaction, acquisition: Acquisition, use_id: UseId) -> Acquisition:
     """The artefact is here, whole and verified."""
     audit(tx, AuditEvent(Event.ENDED, {"acquisition": acquisition.id, "state": "received"}))
@@ -150,6 +172,11 @@ def running(connection: Connection) -> list[Acquisition]:
     return store.running(connection)
 
 
+def newest(connection: Connection, most: int) -> list[Acquisition]:
+    """The last ones begun, newest first."""
+    return store.newest(connection, most)
+
+
 def read(connection: Connection, acquisition_id: str) -> Acquisition:
     found_one = store.read(connection, acquisition_id)
     if found_one is None:
@@ -160,7 +187,12 @@ def read(connection: Connection, acquisition_id: str) -> Acquisition:
 def _open(tx: Transaction, rail: Rail, acquisition: Acquisition, contract: Contract) -> Acquisition:
     if not acquisition.address:
         raise RefusedError("the provider's address is not known")
-    process = request_transfer(tx, rail, contract, acquisition.address, "HttpData-PULL")
+    open_one = _open_process(tx.connection, contract, acquisition)
+    if open_one is not None:
+        ready = replace(acquisition, state=AcquisitionState.FETCHING, agreement_id=contract.agreement.id)
+        before = store.read(tx.connection, acquisition.id)
+        return _saved(tx, before or acquisition, replace(ready, process_id=open_one, waiting_for=""))
+    process = request_transfer(tx, rail, contract, acquisition.address, acquisition.format)
     after = replace(
         acquisition,
         state=AcquisitionState.OPENING,
@@ -170,6 +202,13 @@ def _open(tx: Transaction, rail: Rail, acquisition: Acquisition, contract: Contr
     )
     before = store.read(tx.connection, acquisition.id)
     return _saved(tx, before or acquisition, after)
+
+
+def _open_process(connection: Connection, contract: Contract, acquisition: Acquisition) -> ProcessId | None:
+    """A process that is started already and answers calls; each delivery has one of its own."""
+    if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
+        return None
+    return started_process(connection, contract.agreement.id, acquisition.format)
 
 
 def _waits_for(state: State) -> str:

@@ -14,13 +14,15 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    distinct,
+    func,
     insert,
     select,
     update,
 )
 
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
-from entrepot.use.model import Acquisition, AcquisitionState
+from entrepot.use.model import Acquisition, AcquisitionState, Asked
 from entrepot.values import AgreementId, ConflictError, Did, Digest, ProcessId, ProductId, UseId
 
 _acquisition: Final = Table(
@@ -43,6 +45,9 @@ _acquisition: Final = Table(
     Column("waiting_for", String(500), nullable=False),
     Column("problem", String(1000), nullable=False),
     Column("version", Integer, nullable=False),
+    Column("format", String(100), nullable=False),
+    Column("below", Text, nullable=False),
+    Column("body", Text, nullable=False),
     Column("created_at", UtcTimeColumn, nullable=False),
 )
 
@@ -52,6 +57,10 @@ _RUNNING: Final = (
     select(_acquisition)
     .where(_acquisition.c.state.not_in(("received", "failed")))
     .order_by(_acquisition.c.created_at)
+)
+_NEWEST: Final = select(_acquisition).order_by(_acquisition.c.created_at.desc()).limit(bindparam("most"))
+_RECEIVED_UNDER: Final = select(func.count(distinct(_acquisition.c.use_id))).where(
+    _acquisition.c.agreement_id == bindparam("of"), _acquisition.c.state == "received"
 )
 _UPDATE: Final = update(_acquisition).where(
     _acquisition.c.id == bindparam("of"), _acquisition.c.version == bindparam("expected")
@@ -79,6 +88,15 @@ def running(connection: Connection) -> list[Acquisition]:
     return [_acquisition_of(r) for r in connection.execute(_RUNNING)]
 
 
+def newest(connection: Connection, most: int) -> list[Acquisition]:
+    return [_acquisition_of(r) for r in connection.execute(_NEWEST, {"most": most})]
+
+
+def received_under(connection: Connection, agreement_id: AgreementId) -> int:
+    """How many uses under an agreement brought us what we wanted."""
+    return int(connection.execute(_RECEIVED_UNDER, {"of": agreement_id}).scalar_one())
+
+
 def _row(a: Acquisition) -> dict[str, Any]:
     return {
         "id": a.id,
@@ -98,6 +116,9 @@ def _row(a: Acquisition) -> dict[str, Any]:
         "waiting_for": a.waiting_for,
         "problem": a.problem[:1000],
         "version": a.version,
+        "format": a.format,
+        "below": a.asked.below,
+        "body": a.asked.body,
     }
 
 
@@ -107,6 +128,8 @@ def _acquisition_of(row: Row[Any]) -> Acquisition:
         product_id=ProductId(row.product_id),
         purpose=row.purpose,
         target=Path(row.target),
+        format=row.format,
+        asked=Asked(row.below, row.body),
         state=AcquisitionState(row.state),
         provider=None if row.provider is None else Did(row.provider),
         address=row.address,

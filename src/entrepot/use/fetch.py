@@ -18,6 +18,7 @@ import msgspec
 from entrepot.values import Digest, EntrepotError, RefusedError, TrustError, UnavailableError, UseId
 
 _SYNC_EVERY: Final = 16 << 20
+MAX_ANSWER: Final = 256 << 20
 USE_HEADER: Final = "entrepot-use"
 
 
@@ -120,6 +121,27 @@ async def _once(
             file.flush()
             await asyncio.to_thread(_sync, file.fileno())
     return None if use_id is None else UseId(use_id)
+
+
+async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int = MAX_ANSWER) -> Fetched:
+    """Make one call and keep its answer in `target`, synced. **It is not repeated: each call is a use.**"""
+    part = target.with_name(target.name + ".part")
+    size = 0
+    async with door as answer:
+        if answer.status != 200:
+            raise _refusal(answer.status, b"".join([chunk async for chunk in answer.chunks()]))
+        with part.open("wb") as file:
+            async for chunk in answer.chunks():
+                size += len(chunk)
+                if size > most:
+                    raise ArtefactError(f"the answer has more than {most} bytes")
+                file.write(chunk)
+            file.flush()
+            await asyncio.to_thread(_sync, file.fileno())
+        use_id = UseId(answer.headers.get(USE_HEADER, ""))
+    digest = await asyncio.to_thread(_digest_of, part)
+    await asyncio.to_thread(_keep, part, target)
+    return Fetched(target, use_id, digest, size)
 
 
 def _refusal(status: int, body: bytes) -> EntrepotError:

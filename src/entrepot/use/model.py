@@ -200,12 +200,27 @@ class AcquisitionState(StrEnum):
     OPENING = "opening"
     """The transfer process is requested; the provider starts it."""
     FETCHING = "fetching"
+    ASKING = "asking"
+    """A call is under way; it is made once, since each call is a use."""
     RECEIVED = "received"
     FAILED = "failed"
 
     @property
     def is_over(self) -> bool:
         return self in {AcquisitionState.RECEIVED, AcquisitionState.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked at a door that answers calls: below the door, and in what words."""
+
+    below: str = ""
+    """Path and query below the door: `items?limit=10`."""
+    body: str = ""
+    """JSON to be posted; a GET where there is none."""
+
+
+NOTHING_ASKED: Final = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +231,8 @@ class Acquisition:
     product_id: ProductId
     purpose: str | None
     target: Path
+    format: str = "HttpData-PULL"
+    asked: Asked = NOTHING_ASKED
     state: AcquisitionState = AcquisitionState.LOOKING
     provider: Did | None = None
     address: str = ""

@@ -129,6 +129,15 @@ def request_transfer(
     return _move(tx, rail, process, Next(Move.REQUEST, TransferRequest(process.agreement_id, format_name)))
 
 
+def started_process(connection: Connection, agreement_id: AgreementId, format_name: str) -> ProcessId | None:
+    """As consumer: a process of this format whose door is open to us."""
+    for process in store.of_agreement(connection, agreement_id):
+        open_now = process.exchange.state is State.STARTED and process.exchange.pending is None
+        if open_now and process.format == format_name and process.endpoint:
+            return process.exchange.id
+    return None
+
+
 def receive(
     tx: Transaction,
     rail: Rail,

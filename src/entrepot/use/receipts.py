@@ -21,8 +21,10 @@ from entrepot.use import store
 from entrepot.use.gate import settle
 from entrepot.use.model import Acquisition, House, Outcome
 from entrepot.values import (
+    FORMATS,
     ContractId,
     Did,
+    KindOfUse,
     NotFoundError,
     ProtocolError,
     TrustError,
@@ -73,7 +75,7 @@ def keep_own_receipt(tx: Transaction, rail: transfers.Rail, acquisition: Acquisi
         size=receipt.bytes,
     )
     write_record(tx, record, retain_until)
-    if acquisition.process_id is not None:
+    if acquisition.process_id is not None and FORMATS[acquisition.format] is KindOfUse.DELIVERY:
         transfers.move(tx, rail, acquisition.process_id, Next(Move.COMPLETE))
 
 
