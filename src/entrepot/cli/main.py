@@ -143,9 +143,10 @@ def run(*, node: Node = HERE) -> int:
 
     Example: entrepot run --node clinic
     """
+    from entrepot import console
     from entrepot.node.running import run as run_node
 
-    run_node(node.resolve())
+    run_node(node.resolve(), faces=[console.routes])
     return Exit.DONE
 
 

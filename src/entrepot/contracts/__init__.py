@@ -12,6 +12,7 @@ from entrepot.contracts.desk import (
     Responder,
     Step,
     respond,
+    waits_for_a_person,
 )
 from entrepot.contracts.digital import (
     LIFE,
@@ -55,6 +56,7 @@ from entrepot.contracts.service import (
     approve,
     contract_filed,
     contract_id_given,
+    counter,
     counterparty_signed,
     delivered,
     handed_over,
@@ -122,6 +124,7 @@ __all__ = [
     "contract_id_given",
     "contract_payload",
     "contracts_held",
+    "counter",
     "counterparty_signed",
     "delivered",
     "end_contract",
@@ -151,4 +154,5 @@ __all__ = [
     "text",
     "versions_of",
     "waiting_for_a_person",
+    "waits_for_a_person",
 ]

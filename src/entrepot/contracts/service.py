@@ -24,6 +24,7 @@ from entrepot.journal import (
     withdraw_lane,
     withdraw_unsent,
 )
+from entrepot.policy import Policy
 from entrepot.values import (
     ConflictError,
     ContractId,
@@ -137,6 +138,15 @@ def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiati
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's approval")
     return _proceed(tx, desk, replace(before, approved=True), before=before.exchange)
+
+
+def counter(tx: Transaction, desk: Desk, negotiation_id: ProcessId, policy: Policy) -> Negotiation:
+    """A person of ours answers the offer on the table with other terms for the same product."""
+    before = _existing(tx.connection, negotiation_id)
+    if not waits_for_a_person(before):
+        raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's answer")
+    answer = Move.OFFER if before.exchange.party is Party.PROVIDER else Move.REQUEST
+    return _move(tx, desk, before, Next(answer, replace(before.offer, policy=policy)))
 
 
 def delivered(

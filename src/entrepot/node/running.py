@@ -6,9 +6,9 @@ import fcntl
 import hmac
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 import uvicorn
@@ -28,6 +28,9 @@ from entrepot.values import UnavailableError, system_clock
 
 _log: Final = structlog.get_logger()
 
+Face: TypeAlias = Callable[[Node, Sequence[Part]], Sequence[Route]]
+"""What stands above the node and shows it to its owner, such as the console."""
+
 
 class _Server(uvicorn.Server):
     """A server that leaves the signals to the node."""
@@ -37,12 +40,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(folder: Path) -> None:
-    """Run the node in `folder` until it is told to stop."""
+def run(folder: Path, faces: Sequence[Face] = ()) -> None:
+    """Run the node in `folder` until it is told to stop; `faces` add their routes to the owner's port."""
     set_up_logs()
     settings = Settings.read(folder / SETTINGS)
     with locked(folder):
-        asyncio.run(_run(settings, folder))
+        asyncio.run(_run(settings, folder, faces))
 
 
 @contextlib.contextmanager
@@ -59,7 +62,7 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-async def _run(settings: Settings, folder: Path) -> None:
+async def _run(settings: Settings, folder: Path, faces: Sequence[Face]) -> None:
     url = database_url(settings, folder)
     state = await asyncio.to_thread(schema_state, url)
     if state is not SchemaState.CURRENT:
@@ -72,7 +75,7 @@ async def _run(settings: Settings, folder: Path) -> None:
     await journal.write(lambda tx: _free_what_the_dead_held(tx, node))
     parts = parts_of(node)
     try:
-        await _serve(node, parts)
+        await _serve(node, parts, [r for face in faces for r in face(node, parts)])
     finally:
         for part in parts:
             part.close()
@@ -86,7 +89,7 @@ def _free_what_the_dead_held(tx: Transaction, node: Node) -> None:
     free_leases(tx, node.boot)
 
 
-async def _serve(node: Node, parts: Sequence[Part]) -> None:
+async def _serve(node: Node, parts: Sequence[Part], faces: Sequence[Route]) -> None:
     settled = {op: tell for part in parts for op, tell in part.settled.items()}
     senders = {kind: send for part in parts for kind, send in part.senders.items()}
     senders["ledger"] = LedgerSender(node, settled).send
@@ -106,7 +109,7 @@ async def _serve(node: Node, parts: Sequence[Part]) -> None:
     )
     listen = node.settings.listen
     public = Application([*_health(node), *(r for part in parts for r in part.public)], gatekeeper)
-    owner = Application([*_health(node), *(r for part in parts for r in part.owner)], gatekeeper)
+    owner = Application([*_health(node), *(r for part in parts for r in part.owner), *faces], gatekeeper)
     servers = [
         _server(public, listen.public, listen.tls_certificate, listen.tls_key),
         _server(owner, listen.owner, "", ""),

@@ -28,6 +28,8 @@ class Proof(StrEnum):
     INVITATION = "invitation"
     OWNER = "owner"
     """The owner's token, on the owner's port only."""
+    SESSION = "session"
+    """The owner signed in to the console; on the owner's port only."""
 
 
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", re.DOTALL)
@@ -44,6 +46,8 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     caller: Did | None = None
     """Who is asking, where the route asks for membership."""
+    request_id: str = ""
+    """What the log calls this request; a person who meets an error is told it."""
 
 
 @dataclass(frozen=True, slots=True)

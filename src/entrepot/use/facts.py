@@ -26,7 +26,7 @@ def facts_of(
         "dateTime": Fact(now, Source.OBSERVED),
         "timeWindow": Fact(now, Source.OBSERVED),
         "kind": Fact(str(knock.kind), Source.OBSERVED),
-        "consumer": Fact(contract.counterparty, Source.CREDENTIAL),
+        "consumer": Fact(contract.agreement.assignee, Source.CREDENTIAL),
     }
     if membership is not None:
         if membership.connector_code:

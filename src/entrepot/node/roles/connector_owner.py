@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from entrepot import catalogue, contracts, oversight, use
-from entrepot.contracts import EndReason, Move, Next, Reason
+from entrepot import catalogue, contracts, use
+from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
-from entrepot.ledger import compare
 from entrepot.node.api import answer, read_body
-from entrepot.node.gather import evidence_of
-from entrepot.policy import parse_policy, sentences
+from entrepot.node.roles.negotiation_owner import negotiation_routes
+from entrepot.node.roles.use_owner import acquisition_row, use_routes
+from entrepot.policy import explain, parse_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
@@ -24,12 +24,14 @@ from entrepot.values import (
     ProcessId,
     ProductId,
     RefusedError,
-    UseId,
+    UtcTime,
     render_digest,
     render_time,
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from entrepot.node.roles.connector import Connector
 
 
@@ -85,17 +87,12 @@ def owner_routes(connector: Connector) -> list[Route]:
         ("GET", "/owner/products"): api.products,
         ("POST", "/owner/products/{id:path}/withdraw"): api.withdraw,
         ("POST", "/owner/uses"): api.begin_use,
-        ("GET", "/owner/uses"): api.uses,
-        ("GET", "/owner/acquisitions/{id}"): api.acquisition,
-        ("GET", "/owner/negotiations"): api.negotiations,
-        ("POST", "/owner/negotiations/{id}/approve"): api.approve,
-        ("POST", "/owner/negotiations/{id}/reject"): api.reject,
         ("GET", "/owner/contracts"): api.contracts,
         ("POST", "/owner/contracts/{id:path}/end"): api.end,
         ("POST", "/owner/policy/explain"): api.explain,
-        ("GET", "/owner/evidence/{id}"): api.evidence,
     }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    routes = [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [*routes, *negotiation_routes(connector), *use_routes(connector)]
 
 
 class _Api:
@@ -160,86 +157,15 @@ class _Api:
                 None if body.agreement is None else AgreementId(body.agreement),
             )
         )
-        return answer(self._acquisition(begun))
-
-    async def acquisition(self, call: Call) -> Response:
-        found = await self._journal.read(lambda c: acquisitions.read(c, call.path["id"]))
-        return answer(self._acquisition(found))
-
-    async def uses(self, _call: Call) -> Response:
-        def query(connection: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (SQLAlchemy's connection)
-            return [
-                {
-                    "use": u.id,
-                    "contract": u.contract_id,
-                    "agreement": u.agreement_id,
-                    "consumer": u.consumer,
-                    "product": u.product_id,
-                    "state": str(u.state),
-                    "outcome": u.outcome,
-                    "openedAt": render_time(u.opened_at),
-                    "size": u.size,
-                    "sent": u.sent,
-                    "receipt": str(compare(connection, UseId(u.id))),
-                }
-                for u in use.uses(connection, 200)
-            ]
-
-        return answer(await self._journal.read(query))
-
-    async def negotiations(self, _call: Call) -> Response:
-        found = await self._journal.read(contracts.negotiations)
-        waiting = {n.exchange.id for n in await self._journal.read(contracts.waiting_for_a_person)}
-        return answer(
-            [
-                {
-                    "id": n.exchange.id,
-                    "as": str(n.exchange.party),
-                    "with": n.counterparty,
-                    "product": n.offer.target,
-                    "state": str(n.exchange.state),
-                    "pending": None if n.exchange.pending is None else str(n.exchange.pending.move),
-                    "waitsForYou": n.exchange.id in waiting,
-                    "problem": n.problem,
-                }
-                for n in found
-            ]
-        )
-
-    async def approve(self, call: Call) -> Response:
-        pid = ProcessId(call.path["id"])
-        after = await self._journal.write(lambda tx: contracts.approve(tx, self._connector.desk, pid))
-        return answer({"id": pid, "state": str(after.exchange.state)})
-
-    async def reject(self, call: Call) -> Response:
-        pid = ProcessId(call.path["id"])
-        no = Next(Move.TERMINATE, Reason("rejected", ("a person said no",)))
-        after = await self._journal.write(lambda tx: contracts.move(tx, self._connector.desk, pid, no))
-        return answer({"id": pid, "state": str(after.exchange.state)})
+        return answer(acquisition_row(begun, 0))
 
     async def contracts(self, _call: Call) -> Response:
         now = self._node.clock()
-        held = await self._journal.read(contracts.contracts_held)
-        return answer(
-            [
-                {
-                    "agreement": c.agreement.id,
-                    "contract": c.contract_id,
-                    "as": str(c.party),
-                    "with": c.counterparty,
-                    "product": c.agreement.target,
-                    "status": str(c.status),
-                    "inForce": not contracts.in_force(c, now),
-                    "whyNot": list(contracts.in_force(c, now)),
-                    "endsAt": None if c.ends_at is None else render_time(c.ends_at),
-                    "text": {
-                        "en": sentences(c.agreement.policy, "en"),
-                        "zh": sentences(c.agreement.policy, "zh"),
-                    },
-                }
-                for c in held
-            ]
-        )
+
+        def query(connection: Connection) -> list[dict[str, Any]]:
+            return [_contract(connection, c, now) for c in contracts.contracts_held(connection)]
+
+        return answer(await self._journal.read(query))
 
     async def end(self, call: Call) -> Response:
         reason = read_body(call, EndBody).reason if call.body else EndReason.AGREEMENT
@@ -251,16 +177,16 @@ class _Api:
         """Say whether a use would be allowed, and why, without spending it."""
         body = read_body(call, ExplainBody)
 
-        def query(connection: Any) -> dict[str, Any]:  # noqa: ANN401 (SQLAlchemy's connection)
+        def query(connection: Connection) -> dict[str, Any]:
             contract = contracts.agreement_of(connection, AgreementId(body.agreement))
             if contract is None:
                 raise NotFoundError("there is no such agreement here")
             now = self._node.clock()
-            member = known_member(connection, contract.counterparty)
+            member = known_member(connection, contract.agreement.assignee)
             plan = use.plan_of(contract.agreement.policy)
             knock = use.Knock(ProcessId(""), "", body.kind, body.purpose)
             facts = use.facts_of(connection, contract, plan, member, knock, now, reserved=False)
-            decision = plan.decide(facts)
+            decision = plan.decide({**facts, **use.counts_of(connection, contract, plan, now)})
             against = [*contracts.in_force(contract, now), *decision.reasons()]
             return {
                 "agreement": body.agreement,
@@ -276,6 +202,7 @@ class _Api:
                     }
                     for line in decision.report()
                 ],
+                "explained": {"en": explain(decision, "en"), "zh": explain(decision, "zh")},
                 "text": {
                     "en": sentences(contract.agreement.policy, "en"),
                     "zh": sentences(contract.agreement.policy, "zh"),
@@ -284,28 +211,32 @@ class _Api:
 
         return answer(await self._journal.read(query))
 
-    async def evidence(self, call: Call) -> Response:
-        files = await evidence_of(self._node, UseId(call.path["id"]))
-        return Response(200, oversight.pack(files), "application/x-tar")
 
-    def _acquisition(self, a: use.Acquisition) -> dict[str, Any]:
-        done = self._connector.received_bytes(a.id)
-        return {
-            "id": a.id,
-            "product": a.product_id,
-            "state": str(a.state),
-            "waitingFor": a.waiting_for,
-            "problem": a.problem,
-            "provider": a.provider,
-            "agreement": a.agreement_id,
-            "negotiation": a.negotiation_id,
-            "process": a.process_id,
-            "use": a.use_id,
-            "path": str(a.target),
-            "size": a.size,
-            "received": a.size if a.state is use.AcquisitionState.RECEIVED else done,
-            "digest": None if a.artefact is None else render_digest(a.artefact),
-        }
+def _contract(connection: Connection, c: Contract, now: UtcTime) -> dict[str, Any]:
+    return {
+        "agreement": c.agreement.id,
+        "contract": c.contract_id,
+        "as": str(c.party),
+        "with": c.counterparty,
+        "product": c.agreement.target,
+        "status": str(c.status),
+        "inForce": not contracts.in_force(c, now),
+        "whyNot": list(contracts.in_force(c, now)),
+        "signedAt": render_time(c.agreement.timestamp),
+        "endsAt": None if c.ends_at is None else render_time(c.ends_at),
+        "endedAt": None if c.ended_at is None else render_time(c.ended_at),
+        "endReason": None if c.end_reason is None else str(c.end_reason),
+        "oneSided": c.one_sided,
+        "envelope": render_digest(c.envelope_digest),
+        "left": [
+            {"permission": x.permission, "per": str(x.counter), "limit": x.limit, "left": x.left}
+            for x in use.left_of(connection, c, now)
+        ],
+        "text": {
+            "en": sentences(c.agreement.policy, "en"),
+            "zh": sentences(c.agreement.policy, "zh"),
+        },
+    }
 
 
 def _product(p: catalogue.Product) -> dict[str, Any]:
@@ -313,6 +244,10 @@ def _product(p: catalogue.Product) -> dict[str, Any]:
         "id": p.id,
         "version": p.version,
         "title": p.title,
+        "description": p.description,
+        "keywords": list(p.keywords),
+        "rights": p.rights,
+        "publishedAt": render_time(p.published_at),
         "provider": p.provider,
         "grade": str(p.grade),
         "kinds": sorted(p.kinds),

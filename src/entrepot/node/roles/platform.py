@@ -14,12 +14,18 @@ from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
 from entrepot.protocols import Call, Proof, Response, Route, dsp, tds
 from entrepot.space import MemberRole
-from entrepot.values import Did, Grade, ProductId, canonical, render_digest
+from entrepot.values import Did, Grade, ProductId, canonical, render_digest, render_time
 
 
 class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[MemberRole, ...]
     days: float = 7.0
+
+
+class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words of the operator for its own book; the member is not told them."""
+
+    why: str = ""
 
 
 class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +148,9 @@ def _owner_routes(node: Node, rules: space.Rules) -> list[Route]:
         ("POST", "/owner/invitations"): api.invite,
         ("GET", "/owner/members"): api.members,
         ("POST", "/owner/members/{did:path}/admit"): api.admit,
+        ("POST", "/owner/members/{did:path}/decline"): api.decline,
+        ("POST", "/owner/members/{did:path}/suspend"): api.suspend,
+        ("POST", "/owner/members/{did:path}/resume"): api.resume,
         ("POST", "/owner/members/{did:path}/revoke"): api.revoke,
         ("GET", "/owner/contracts"): api.contracts,
     }
@@ -176,6 +185,9 @@ class _Api:
                 {
                     "did": m.did,
                     "name": m.name,
+                    "subjectCode": m.subject_code,
+                    "region": m.region,
+                    "admittedAt": None if m.admitted_at is None else render_time(m.admitted_at),
                     "state": str(m.state),
                     "roles": [str(r) for r in m.roles],
                     "connectorCode": m.connector_code,
@@ -188,6 +200,24 @@ class _Api:
     async def admit(self, call: Call) -> Response:
         did = Did(call.path["did"])
         await self._journal.write(lambda tx: space.admit(tx, did))
+        return await self._member(did)
+
+    async def decline(self, call: Call) -> Response:
+        did = Did(call.path["did"])
+        why = read_body(call, WhyBody).why if call.body else ""
+        await self._journal.write(lambda tx: space.decline(tx, did, why))
+        return await self._member(did)
+
+    async def suspend(self, call: Call) -> Response:
+        """Shut a member out until it is resumed; the status list says so from its next signing on."""
+        did = Did(call.path["did"])
+        why = read_body(call, WhyBody).why if call.body else ""
+        await self._journal.write(lambda tx: space.suspend(tx, did, why))
+        return await self._member(did)
+
+    async def resume(self, call: Call) -> Response:
+        did = Did(call.path["did"])
+        await self._journal.write(lambda tx: space.resume(tx, did))
         return await self._member(did)
 
     async def revoke(self, call: Call) -> Response:

@@ -1,0 +1,117 @@
+"""The owner's API of negotiations: what is on the table, what waits for a person, and that person's word."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from entrepot import catalogue, contracts
+from entrepot.contracts import Move, Negotiation, Next, Reason
+from entrepot.node.api import answer, read_body
+from entrepot.policy import Policy, parse_policy, render_policy, sentences
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.values import NotFoundError, ProcessId, RefusedError, canonical, render_time
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from entrepot.node.roles.connector import Connector
+
+
+class CounterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Other terms than those on the table."""
+
+    policy: Any
+
+
+def negotiation_routes(connector: Connector) -> list[Route]:
+    api = _Api(connector)
+    table = {
+        ("GET", "/owner/negotiations"): api.every,
+        ("GET", "/owner/negotiations/{id}"): api.one,
+        ("POST", "/owner/negotiations/{id}/approve"): api.approve,
+        ("POST", "/owner/negotiations/{id}/reject"): api.reject,
+        ("POST", "/owner/negotiations/{id}/counter"): api.counter,
+    }
+    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+
+
+class _Api:
+    """One method a route."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._desk = connector.desk
+        self._journal = connector.node.journal
+
+    async def every(self, _call: Call) -> Response:
+        found = await self._journal.read(contracts.negotiations)
+        return answer([_row(n) for n in found])
+
+    async def one(self, call: Call) -> Response:
+        """One negotiation with its terms: ours, those on the table, and every version before."""
+        pid = ProcessId(call.path["id"])
+
+        def query(connection: Connection) -> dict[str, Any]:
+            found = contracts.read_negotiation(connection, pid)
+            if found is None:
+                raise NotFoundError("there is no such negotiation here")
+            versions = contracts.versions_of(connection, pid)
+            return _row(found) | {
+                "ours": terms(found.asked.policy),
+                "table": terms(found.offer.policy),
+                "versions": [
+                    {
+                        "number": number,
+                        "by": str(by),
+                        "at": render_time(at),
+                        **terms(parse_policy(canonical.decode(raw))),
+                    }
+                    for number, by, at, raw in versions
+                ],
+                "agreement": None if found.agreement is None else found.agreement.id,
+            }
+
+        return answer(await self._journal.read(query))
+
+    async def approve(self, call: Call) -> Response:
+        pid = ProcessId(call.path["id"])
+        after = await self._journal.write(lambda tx: contracts.approve(tx, self._desk, pid))
+        return answer({"id": pid, "state": str(after.exchange.state)})
+
+    async def reject(self, call: Call) -> Response:
+        pid = ProcessId(call.path["id"])
+        no = Next(Move.TERMINATE, Reason("rejected", ("a person said no",)))
+        after = await self._journal.write(lambda tx: contracts.move(tx, self._desk, pid, no))
+        return answer({"id": pid, "state": str(after.exchange.state)})
+
+    async def counter(self, call: Call) -> Response:
+        """Answer with other terms; they are refused here where they contradict themselves."""
+        policy = parse_policy(read_body(call, CounterBody).policy)
+        if reasons := await asyncio.to_thread(catalogue.examine, policy):
+            raise RefusedError(*reasons)
+        pid = ProcessId(call.path["id"])
+        after = await self._journal.write(lambda tx: contracts.counter(tx, self._desk, pid, policy))
+        return answer({"id": pid, "state": str(after.exchange.state)})
+
+
+def terms(policy: Policy) -> dict[str, Any]:
+    """A policy in its wire form, and as sentences."""
+    return {
+        "policy": render_policy(policy),
+        "text": {"en": sentences(policy, "en"), "zh": sentences(policy, "zh")},
+    }
+
+
+def _row(n: Negotiation) -> dict[str, Any]:
+    return {
+        "id": n.exchange.id,
+        "as": str(n.exchange.party),
+        "with": n.counterparty,
+        "product": n.offer.target,
+        "state": str(n.exchange.state),
+        "pending": None if n.exchange.pending is None else str(n.exchange.pending.move),
+        "waitsForYou": contracts.waits_for_a_person(n),
+        "problem": n.problem,
+    }

@@ -1,0 +1,155 @@
+"""The owner's API of uses: what was used of ours, what we used, and the proof of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from entrepot import oversight, use
+from entrepot.contracts import Contract, Party, contract_by_id
+from entrepot.ledger import WrittenRecord, batch_of, compare, receipt_of, records_of
+from entrepot.node.api import answer
+from entrepot.node.gather import evidence_of
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.use import acquisition as acquisitions
+from entrepot.values import ContractId, NotFoundError, UseId, render_digest, render_time
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from entrepot.node.roles.connector import Connector
+
+_MOST = 200
+
+
+def use_routes(connector: Connector) -> list[Route]:
+    api = _Api(connector)
+    table = {
+        ("GET", "/owner/uses"): api.uses,
+        ("GET", "/owner/uses/{id}"): api.one,
+        ("GET", "/owner/acquisitions"): api.acquisitions,
+        ("GET", "/owner/acquisitions/{id}"): api.acquisition,
+        ("GET", "/owner/evidence/{id}"): api.evidence,
+    }
+    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+
+
+class _Api:
+    """One method a route."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._node = connector.node
+        self._journal = connector.node.journal
+
+    async def uses(self, _call: Call) -> Response:
+        def query(connection: Connection) -> list[dict[str, Any]]:
+            return [_use(connection, u) for u in use.uses(connection, _MOST)]
+
+        return answer(await self._journal.read(query))
+
+    async def one(self, call: Call) -> Response:
+        """One use, with every record that this node wrote of it and how far each has come."""
+        return answer(await self._journal.read(lambda c: _proof(c, UseId(call.path["id"]))))
+
+    async def acquisitions(self, _call: Call) -> Response:
+        found = await self._journal.read(lambda c: acquisitions.newest(c, _MOST))
+        return answer([self._acquisition(a) for a in found])
+
+    async def acquisition(self, call: Call) -> Response:
+        found = await self._journal.read(lambda c: acquisitions.read(c, call.path["id"]))
+        return answer(self._acquisition(found))
+
+    async def evidence(self, call: Call) -> Response:
+        files = await evidence_of(self._node, UseId(call.path["id"]))
+        return Response(200, oversight.pack(files), "application/x-tar")
+
+    def _acquisition(self, a: use.Acquisition) -> dict[str, Any]:
+        return acquisition_row(a, self._connector.received_bytes(a.id))
+
+
+def acquisition_row(a: use.Acquisition, done: int) -> dict[str, Any]:
+    return {
+        "id": a.id,
+        "product": a.product_id,
+        "state": str(a.state),
+        "waitingFor": a.waiting_for,
+        "problem": a.problem,
+        "provider": a.provider,
+        "agreement": a.agreement_id,
+        "negotiation": a.negotiation_id,
+        "process": a.process_id,
+        "use": a.use_id,
+        "path": str(a.target),
+        "size": a.size,
+        "received": a.size if a.state is use.AcquisitionState.RECEIVED else done,
+        "digest": None if a.artefact is None else render_digest(a.artefact),
+    }
+
+
+def _use(connection: Connection, u: use.Use) -> dict[str, Any]:
+    return {
+        "use": u.id,
+        "contract": u.contract_id,
+        "agreement": u.agreement_id,
+        "consumer": u.consumer,
+        "product": u.product_id,
+        "state": str(u.state),
+        "outcome": u.outcome,
+        "openedAt": render_time(u.opened_at),
+        "size": u.size,
+        "sent": u.sent,
+        "receipt": str(compare(connection, u.id)),
+    }
+
+
+def _proof(connection: Connection, use_id: UseId) -> dict[str, Any]:
+    written = records_of(connection, use_id)
+    ours = use.read_use(connection, use_id)
+    if not written:
+        raise NotFoundError("there is no such use here, or its openings were destroyed")
+    first = written[0].record
+    contract = contract_by_id(connection, ContractId(first.contract))
+    receipt = receipt_of(connection, use_id)
+    return {
+        "use": use_id,
+        "as": str(Party.PROVIDER if ours is not None else Party.CONSUMER),
+        "contract": first.contract,
+        "agreement": None if contract is None else contract.agreement.id,
+        "with": _other(contract, first.consumer),
+        "product": first.product,
+        "artefact": first.artefact,
+        "state": "closed" if ours is None else str(ours.state),
+        "outcome": "received" if ours is None else ours.outcome,
+        "records": [_record(connection, w) for w in written],
+        "receipt": None
+        if receipt is None
+        else {
+            "at": receipt.receipt.at,
+            "bytes": receipt.receipt.bytes,
+            "artefact": receipt.receipt.artefact,
+            "key": receipt.receipt.key,
+        },
+        "comparison": str(compare(connection, use_id)),
+    }
+
+
+def _other(contract: Contract | None, consumer: str) -> str:
+    return consumer if contract is None else contract.counterparty
+
+
+def _record(connection: Connection, written: WrittenRecord) -> dict[str, Any]:
+    """One record, and how far its batch has come on its way to the ledger."""
+    batch = None if written.batch is None else batch_of(connection, written.batch)
+    record = written.record
+    return {
+        "kind": str(record.kind),
+        "at": record.at,
+        "outcome": record.outcome,
+        "bytes": record.units.bytes,
+        "seconds": record.units.seconds,
+        "statusAge": record.status_age,
+        "number": written.number,
+        "batch": written.batch,
+        "state": "written" if batch is None else str(batch.state),
+        "entry": None if batch is None else batch.position,
+    }
