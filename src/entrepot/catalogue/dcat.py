@@ -53,6 +53,14 @@ def formats_of(product: Product) -> tuple[str, ...]:
     return tuple(f for f in named if f in SERVED) or tuple(named)
 
 
+def service_of(provider: Did) -> str:
+    """The id of a provider's data service: its entry in the provider's DID document.
+
+    It does not depend on who shows the product, so a dataset is the same bytes in every catalogue.
+    """
+    return f"{provider}#dataservice"
+
+
 def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
     """Write a product as a dataset."""
     offer: dict[str, Json] = {"@id": product.offer_id, "@type": "Offer"}

@@ -37,6 +37,7 @@ class Event(StrEnum):
     OFFERED = "catalogue:product:offer"
     LISTED = "catalogue:product:list"
     WITHDRAWN = "catalogue:product:withdraw"
+    ROLLED_BACK = "catalogue:product:roll-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def offer_product(
         published_at=tx.now,
         resource_id=resource.id,
     )
-    _judge(product, tx.now.date())
+    judge(product, tx.now.date())
     store.offer(tx, product)
     _audit(tx, Event.OFFERED, product)
     return product
@@ -161,7 +162,7 @@ def list_product(tx: Transaction, product: Product) -> Product:
             store.relist(tx, known)
             _audit(tx, Event.LISTED, known)
         return known
-    _judge(product, tx.now.date())
+    judge(product, tx.now.date())
     store.offer(tx, product)
     _audit(tx, Event.LISTED, product)
     return product
@@ -172,6 +173,14 @@ def withdraw_product(tx: Transaction, product_id: ProductId) -> None:
     if not store.unlist(tx, product_id):
         raise NotFoundError("there is no such product here")
     audit(tx, AuditEvent(Event.WITHDRAWN, {"product": product_id}))
+
+
+def restock(tx: Transaction, most: int = 200) -> int:
+    """Put on the shelf what is on offer and not there as this release makes it; say how many products.
+
+    **At a start, until there are none.** Whatever publishes or withdraws a product keeps the shelf by itself.
+    """
+    return store.restock(tx, most)
 
 
 def products(connection: Connection) -> list[Product]:
@@ -201,7 +210,7 @@ def _graded(grade: Grade | None, today: date) -> Grade:
     return grade
 
 
-def _judge(product: Product, today: date) -> None:
+def judge(product: Product, today: date) -> None:
     """Refuse what may not be offered, with every reason that stands against it."""
     reasons = faults_of(product)
     ruling = regulation.may_list(product.grade, today)

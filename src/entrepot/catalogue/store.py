@@ -17,12 +17,13 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     insert,
     select,
     update,
 )
 
-from entrepot.catalogue import source
+from entrepot.catalogue import shelf_store, source
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
 from entrepot.policy import parse_policy, render_policy
@@ -88,6 +89,19 @@ _NEWEST: Final = (
 )
 _BY_DIGEST: Final = select(_product).where(
     _product.c.id == bindparam("of"), _product.c.digest == bindparam("is_")
+)
+_VERSIONS: Final = (
+    select(_product).where(_product.c.id == bindparam("of")).order_by(_product.c.version.desc())
+)
+_shelved: Final = shelf_store.shelf.c
+_NOT_ON_SHELF: Final = (
+    select(_product)
+    .where(
+        _product.c.listed,
+        ~exists().where(_shelved.product_id == _product.c.id, _shelved.made_by == shelf_store.MADE_BY),
+    )
+    .order_by(_product.c.published_at, _product.c.id)
+    .limit(bindparam("most"))
 )
 _LISTED: Final = select(_product).where(_product.c.listed).order_by(_product.c.published_at, _product.c.id)
 _UNLIST: Final = (
@@ -174,9 +188,11 @@ def offer(tx: Transaction, product: Product) -> None:
             "resource_id": product.resource_id,
         },
     )
+    shelf_store.put(tx, product)
 
 
 def unlist(tx: Transaction, product_id: ProductId) -> bool:
+    shelf_store.take(tx, product_id)
     return tx.connection.execute(_UNLIST, {"of": product_id}).rowcount > 0
 
 
@@ -184,6 +200,21 @@ def relist(tx: Transaction, product: Product) -> None:
     """List a version again that was withdrawn."""
     unlist(tx, product.id)
     tx.connection.execute(_RELIST, {"of": product.id, "at": product.version})
+    shelf_store.put(tx, product)
+
+
+def restock(tx: Transaction, most: int) -> int:
+    """Put listed products on the shelf that are not there as this release makes them; say how many."""
+    found = [_product_of(r) for r in tx.connection.execute(_NOT_ON_SHELF, {"most": most})]
+    for product in found:
+        shelf_store.put(tx, product)
+    return len(found)
+
+
+def versions(connection: Connection, product_id: ProductId) -> list[tuple[Product, bool]]:
+    """Every version that there ever was, the newest first, and whether it is on offer."""
+    rows = connection.execute(_VERSIONS, {"of": product_id})
+    return [(_product_of(r), bool(r.listed)) for r in rows]
 
 
 def newest(connection: Connection, product_id: ProductId) -> Product | None:
