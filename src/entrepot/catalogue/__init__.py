@@ -1,6 +1,8 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
+from entrepot.catalogue.artefact import is_unchanged, measure, named, prepare
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
+from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.pages import PAGE, Cover, Page, Place, dataset_page, page
 from entrepot.catalogue.search import Found, Search, search
@@ -8,41 +10,51 @@ from entrepot.catalogue.service import (
     Description,
     attach_resource,
     examine,
-    is_unchanged,
+    keep_secret,
     list_product,
-    measure,
     offer_product,
     product,
     product_under,
     products,
     resource,
     restock,
+    sealed_secret,
     withdraw_product,
 )
+from entrepot.catalogue.source import Column, ColumnType, Source, SourceKind
 from entrepot.catalogue.versions import Version, roll_back, versions
 
 __all__ = [
     "PAGE",
     "SERVED",
+    "Column",
+    "ColumnType",
     "Cover",
     "Description",
+    "ExtraError",
     "Found",
     "Page",
     "Place",
     "Product",
     "Resource",
     "Search",
+    "Source",
+    "SourceError",
+    "SourceKind",
     "Version",
     "attach_resource",
     "dataset_page",
     "examine",
     "formats_of",
     "is_unchanged",
+    "keep_secret",
     "list_product",
     "measure",
+    "named",
     "offer_product",
     "page",
     "parse_dataset",
+    "prepare",
     "product",
     "product_digest",
     "product_under",
@@ -52,6 +64,7 @@ __all__ = [
     "resource",
     "restock",
     "roll_back",
+    "sealed_secret",
     "search",
     "versions",
     "withdraw_product",

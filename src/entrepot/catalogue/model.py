@@ -55,6 +55,16 @@ class Resource:
         return self.source if self.source is not None and self.source.kind is SourceKind.HTTP else None
 
 
+def misfits(resource: Resource, kinds: frozenset[KindOfUse]) -> list[str]:
+    """By which of these kinds a resource cannot be used, whatever its grade."""
+    if resource.service is not None:
+        return [f"a live service is used by api only, not by {k}" for k in sorted(kinds - {KindOfUse.API})]
+    if resource.columns:
+        return []
+    needy = sorted(kinds & {KindOfUse.API, KindOfUse.QUERY})
+    return [f"{k} needs a table; attach the file as one" for k in needy]
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A data product (数据产品): a resource, described in DCAT terms, with grade, rights and policy."""

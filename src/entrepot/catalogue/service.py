@@ -1,20 +1,16 @@
 """Use cases of the catalogue: attach a resource, offer a product, list another's, withdraw."""
 
-import hashlib
-import os
-import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Connection
 
 from entrepot import regulation
 from entrepot.catalogue import store
-from entrepot.catalogue.model import Product, Resource, faults_of, product_digest
+from entrepot.catalogue.model import Product, Resource, faults_of, misfits, product_digest
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.policy import Policy, contradictions, parse_policy, render_policy
 from entrepot.values import (
@@ -30,14 +26,13 @@ from entrepot.values import (
 )
 from entrepot.values.canonical import Json
 
-_CHUNK: Final = 1 << 20
-
 
 class Event(StrEnum):
     OFFERED = "catalogue:product:offer"
     LISTED = "catalogue:product:list"
     WITHDRAWN = "catalogue:product:withdraw"
     ROLLED_BACK = "catalogue:product:roll-back"
+    SECRET_KEPT = "catalogue:secret:keep"  # noqa: S105 (the name of an event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,47 +46,6 @@ class Description:
     kinds: frozenset[KindOfUse]
     policy: Policy
     keywords: tuple[str, ...] = ()
-
-
-def measure(path: Path, media_type: str, resource_id: str) -> Resource:
-    """Read a file once and say what it is. Outside a transaction: it may be long.
-
-    A file that somebody writes meanwhile is refused: its digest would be that of no version of it.
-    """
-    try:
-        # Without O_NONBLOCK a named pipe would be waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise MalformedError(f"{path.name} is not a regular file")
-            digest = hashlib.file_digest(file, "sha256").digest()
-            after = path.stat()
-    except OSError as error:
-        raise MalformedError(f"{path.name} cannot be read: {error.strerror}") from error
-    if _mark(after) != _mark(found):
-        raise MalformedError(f"{path.name} was written to while it was read; attach it when it is finished")
-    return Resource(
-        resource_id,
-        path.resolve(),
-        media_type,
-        found.st_size,
-        Digest(digest),
-        found.st_mtime_ns,
-        found.st_ino,
-    )
-
-
-def is_unchanged(resource: Resource) -> bool:
-    """Say whether the file is still the one that was measured, without reading it."""
-    try:
-        found = resource.path.stat()
-    except OSError:
-        return False
-    return _mark(found) == (resource.size, resource.modified_ns, resource.inode)
-
-
-def _mark(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 @lru_cache(maxsize=64)
@@ -113,8 +67,24 @@ def examine(policy: Policy) -> tuple[str, ...]:
 
 
 def attach_resource(tx: Transaction, resource: Resource) -> Resource:
-    store.attach(tx, resource)
+    """Write a resource down. What is attached again as it was stays as it is."""
+    if store.read_resource(tx.connection, resource.id) != resource:
+        store.attach(tx, resource)
     return resource
+
+
+def keep_secret(tx: Transaction, name: str, sealed: bytes) -> None:
+    """Keep what lets us in at a source, under a name. **Sealed by the vault; never as it is.**"""
+    store.keep_secret(tx, name, sealed)
+    audit(tx, AuditEvent(Event.SECRET_KEPT, {"secret": name}))
+
+
+def sealed_secret(connection: Connection, name: str) -> bytes:
+    """What was kept under that name, still sealed."""
+    found = store.read_secret(connection, name)
+    if found is None:
+        raise NotFoundError("there is no secret of that name here")
+    return found
 
 
 def offer_product(
@@ -144,7 +114,7 @@ def offer_product(
         published_at=tx.now,
         resource_id=resource.id,
     )
-    judge(product, tx.now.date())
+    judge(product, tx.now.date(), misfits(resource, product.kinds))
     store.offer(tx, product)
     _audit(tx, Event.OFFERED, product)
     return product
@@ -210,9 +180,9 @@ def _graded(grade: Grade | None, today: date) -> Grade:
     return grade
 
 
-def judge(product: Product, today: date) -> None:
+def judge(product: Product, today: date, also: Sequence[str] = ()) -> None:
     """Refuse what may not be offered, with every reason that stands against it."""
-    reasons = faults_of(product)
+    reasons = [*faults_of(product), *also]
     ruling = regulation.may_list(product.grade, today)
     if not ruling.allowed:
         reasons.append(f"{ruling.reason} ({ruling.article})")

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from entrepot.catalogue import (
+    Column,
+    ColumnType,
     Description,
     Product,
     attach_resource,
@@ -56,7 +58,7 @@ def ready(journal: Journal, tmp_path: Path) -> Journal:
     """A journal with one resource, `r1`."""
     path = tmp_path / "weather.csv"
     path.write_bytes(b"station,hour\n")
-    found = measure(path, "text/csv", "r1")
+    found = replace(measure(path, "text/csv", "r1"), columns=(Column("station", ColumnType.TEXT),))
     journal.write_now(lambda tx: attach_resource(tx, found))
     return journal
 

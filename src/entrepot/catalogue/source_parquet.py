@@ -1,0 +1,30 @@
+"""Parquet files, whoever wrote them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from entrepot.catalogue.errors import SourceError
+from entrepot.catalogue.source_file import opened
+from entrepot.catalogue.source_table import BATCH, Batches, Table, table_of
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Table]:
+    with opened(path) as file:
+        try:
+            parquet = pyarrow.parquet.ParquetFile(file)
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(f"{path.name} is no Parquet file, or a broken one") from error
+        yield table_of(parquet.schema_arrow, _batches(parquet, path.name))
+
+
+def _batches(parquet: Any, file_name: str) -> Batches:  # noqa: ANN401 (Arrow's ParquetFile)
+    try:
+        yield from parquet.iter_batches(BATCH, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{file_name} is broken: not all of it can be read") from error

@@ -1,0 +1,88 @@
+"""Tables, read batch by batch from whatever they lie in, in one order and with one set of types."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+
+from entrepot.catalogue.errors import SourceError
+from entrepot.catalogue.source import Column, Source, SourceKind, check_columns
+from entrepot.catalogue.source_types import arrow_of, column_of
+
+BATCH: Final = 10_000
+"""Rows of a batch, where we choose."""
+
+Batches: TypeAlias = Iterator[Any]
+"""Arrow record batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is open: its columns, and its rows as they come. It is read once."""
+
+    columns: tuple[Column, ...]
+    schema: Any
+    """The Arrow schema that every batch has."""
+    batches: Batches
+
+
+def open_table(source: Source, password: str = "") -> AbstractContextManager[Table]:
+    """Open the table of a source. **Slow: never on the event loop or in the writer.**"""
+    match source.kind:
+        case SourceKind.CSV:
+            from entrepot.catalogue.source_csv import open_csv
+
+            return open_csv(Path(source.where), source.encoding)
+        case SourceKind.PARQUET:
+            from entrepot.catalogue.source_parquet import open_parquet
+
+            return open_parquet(Path(source.where))
+        case SourceKind.SQLITE:
+            from entrepot.catalogue.source_sqlite import open_sqlite
+
+            return open_sqlite(Path(source.where), source.table)
+        case SourceKind.POSTGRESQL:
+            from entrepot.catalogue.source_postgresql import open_postgresql
+
+            return open_postgresql(source.where, source.table, password)
+        case SourceKind.HTTP:
+            raise SourceError("a live service has no table")
+
+
+def table_of(schema: Any, batches: Batches) -> Table:  # noqa: ANN401 (an Arrow schema)
+    """A table over batches of that schema, brought to the types that we keep."""
+    check_columns(schema.names)
+    columns = tuple(column_of(place, field) for place, field in enumerate(schema, 1))
+    kinds = [arrow_of(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    kept = pa.schema([pa.field(c.name, k) for c, k in zip(columns, kinds, strict=True)])
+    return Table(columns, kept, _cast(batches, kept))
+
+
+def converted(
+    names: Sequence[str], readers: Sequence[Callable[[Any], Any]], batch: Sequence[Any]
+) -> list[Any]:
+    """Each column of a batch through its reader; a value that does not fit is told by its column only."""
+    found = []
+    for name, read, column in zip(names, readers, batch, strict=True):
+        try:
+            found.append(read(column))
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            # What Arrow says repeats the value, which may be personal.
+            raise SourceError(f"column {name!r} holds a value that does not fit its type") from error
+    return found
+
+
+def _cast(batches: Batches, schema: Any) -> Batches:  # noqa: ANN401 (an Arrow schema)
+    readers = [_caster(kind) for kind in schema.types]
+    for batch in batches:
+        yield pa.record_batch(converted(schema.names, readers, batch.columns), schema=schema)
+
+
+def _caster(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 (an Arrow type)
+    def read(column: Any) -> Any:  # noqa: ANN401 (Arrow arrays)
+        return column if column.type == kind else column.cast(kind)
+
+    return read
