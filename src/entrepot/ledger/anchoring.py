@@ -36,6 +36,7 @@ from entrepot.ledger.record import (
 from entrepot.ledger.transaction import decode_transaction, make_payload, sign_transaction
 from entrepot.values import (
     ConflictError,
+    ContractId,
     Did,
     Digest,
     KeyId,
@@ -215,10 +216,12 @@ def oldest_unwitnessed(connection: Connection, now: UtcTime) -> timedelta:
 
 def records_of(connection: Connection, use: UseId) -> list[WrittenRecord]:
     """The records of one use whose openings are still kept, in the order they were written."""
-    return [
-        WrittenRecord(row.row, decode_record(row.body), row.salt, row.body, row.number, row.batch)
-        for row in record_store.records_of_use(connection, use)
-    ]
+    return [_written(row) for row in record_store.records_of_use(connection, use)]
+
+
+def records_under(connection: Connection, contract: ContractId) -> list[WrittenRecord]:
+    """The records of all uses under a contract whose openings are still kept."""
+    return [_written(row) for row in record_store.records_under(connection, contract)]
 
 
 def proof_of(connection: Connection, row: int) -> RecordProof | None:
@@ -271,6 +274,10 @@ def destroy_openings(tx: Transaction) -> int:
     """
     record_store.destroy_receipts(tx)
     return record_store.destroy_openings(tx)
+
+
+def _written(row: "Row[Any]") -> WrittenRecord:
+    return WrittenRecord(row.row, decode_record(row.body), row.salt, row.body, row.number, row.batch)
 
 
 class _Extent(msgspec.Struct):

@@ -149,6 +149,12 @@ _RECORDS_OF_USE: Final = (
     .where(_opening.c.use_id == bindparam("of"))
     .order_by(_record.c.row)
 )
+_RECORDS_UNDER: Final = (
+    select(_record, _opening.c.salt, _opening.c.body)
+    .join(_opening, _opening.c.row == _record.c.row)
+    .where(_record.c.contract_id == bindparam("of"))
+    .order_by(_record.c.row)
+)
 _COMMITMENTS: Final = (
     select(_record.c.commitment)
     .where(
@@ -243,6 +249,10 @@ def record_row(connection: Connection, row: int) -> "Row[Any] | None":
 
 def records_of_use(connection: Connection, use_id: str) -> Rows:
     return connection.execute(_RECORDS_OF_USE, {"of": use_id}).all()
+
+
+def records_under(connection: Connection, contract_id: str) -> Rows:
+    return connection.execute(_RECORDS_UNDER, {"of": contract_id}).all()
 
 
 def commitments(connection: Connection, contract_id: str, first: int, last: int) -> list[bytes]:

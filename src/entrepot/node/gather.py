@@ -20,9 +20,10 @@ from entrepot.ledger import (
     proof_of,
     receipt_of,
     records_of,
+    records_under,
 )
 from entrepot.node.node import Node
-from entrepot.values import ContractId, NotFoundError, UnavailableError, UseId
+from entrepot.values import ContractId, NotFoundError, UnavailableError, UseId, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,29 @@ async def evidence_of(node: Node, use_id: UseId) -> dict[str, bytes]:
     size = parse_checkpoint(decode_note(note).text).size
     log = await node.ledger.entries(0, size)
     return await asyncio.to_thread(_package, ours, note, log)
+
+
+async def packed_evidence(node: Node, contract_id: ContractId, use_id: UseId) -> bytes:
+    """The evidence package of one use under a contract, in one file."""
+    written = await node.journal.read(lambda c: records_of(c, use_id))
+    if not written or written[0].record.contract != contract_id:
+        raise NotFoundError("there is no such use under this contract here")
+    return await asyncio.to_thread(oversight.pack, await evidence_of(node, use_id))
+
+
+def uses_under(connection: Connection, contract_id: ContractId) -> bytes:
+    """Which uses this node has records of under one of its contracts, as JSON."""
+    contract = contract_by_id(connection, contract_id)
+    if contract is None:
+        raise NotFoundError("there is no such contract here")
+    written: dict[str, list[WrittenRecord]] = {}
+    for record in records_under(connection, contract_id):
+        written.setdefault(record.record.use, []).append(record)
+    rows: list[canonical.Json] = [
+        {"begun": r[0].record.at, "last": str(r[-1].record.kind), "outcome": r[-1].record.outcome, "use": u}
+        for u, r in written.items()
+    ]
+    return canonical.encode({"contract": contract_id, "uses": rows})
 
 
 def _ours(connection: Connection, use_id: UseId) -> _Ours:

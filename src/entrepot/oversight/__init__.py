@@ -8,6 +8,8 @@ from entrepot.oversight.evidence import (
     choose_entries,
     export_evidence,
 )
+from entrepot.oversight.requests import OPENINGS_REQUEST, OpeningsRequest, Side, requests, write_down
+from entrepot.oversight.store import WrittenRequest
 from entrepot.oversight.trust import write_policy
 from entrepot.oversight.verify import EXIT_CODES as EVIDENCE_EXIT_CODES
 from entrepot.oversight.verify import Report as EvidenceReport
@@ -17,17 +19,23 @@ from entrepot.oversight.verify import verify as verify_evidence
 
 __all__ = [
     "EVIDENCE_EXIT_CODES",
+    "OPENINGS_REQUEST",
     "EvidenceError",
     "EvidenceReport",
     "LogEntry",
     "OpenedRecord",
+    "OpeningsRequest",
+    "Side",
+    "WrittenRequest",
     "choose_entries",
     "export_evidence",
     "pack",
     "read_evidence",
     "render_evidence_report",
+    "requests",
     "unpack",
     "verify_evidence",
+    "write_down",
     "write_folder",
     "write_policy",
 ]

@@ -11,6 +11,7 @@ from entrepot.identity import KeyJob, known_member, standing
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
+from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute, origin_of
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
@@ -220,6 +221,13 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         lambda tx, sender, signed: use.take_in_receipt(tx, connector.house, sender, signed),
         connector.cut,
     )
+    openings = tds.OpeningsServices(
+        node.journal,
+        node.me,
+        client.member_card,
+        lambda contract_id, use_id: packed_evidence(node, contract_id, use_id),
+        lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
+    )
     signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
     doors = Doors(
         node.journal, {"HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams)}
@@ -230,6 +238,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         public=[
             *dsp.routes(services),
             *tds.party_routes(party),
+            tds.openings_route(openings),
             *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
         owner=owner_routes(connector),

@@ -12,6 +12,7 @@ from entrepot import space
 from entrepot.identity import KeyJob
 from entrepot.ledger import Follower, Genesis, Witness
 from entrepot.node.node import WITNESS_PATH, Loop, Node, Part
+from entrepot.node.roles.observer_owner import supervision_routes
 from entrepot.protocols import Call, Proof, Response, Route, tds
 from entrepot.protocols.tlog import audit, follow, witness_routes
 from entrepot.values import UnavailableError, canonical, render_digest
@@ -57,6 +58,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
         owner=[
             Route("GET", "/owner/observer", Proof.OWNER, look),
             Route("POST", "/owner/observer/audit", Proof.OWNER, check),
+            *supervision_routes(node, client),
         ],
         loops=[Loop("follow", 0.5, watch.follow)],
         senders={space.TDS: tds.Notices(node.journal, client).send},

@@ -84,7 +84,7 @@ def platform_part(node: Node, client: tds.Client) -> Part:
     desk = _Catalogue(node)
     ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")
     return Part(
-        public=[*desk.routes(), *tds.platform_routes(services)],
+        public=[*desk.routes(), *tds.platform_routes(services), *tds.register_routes(node.journal)],
         owner=_owner_routes(node, rules),
         loops=[
             Loop("clerk", 1.0, clerk_works, wakes=True),

@@ -6,23 +6,37 @@ from entrepot.protocols.tds.notices import list_with_platform, sign_end, sign_st
 from entrepot.protocols.tds.party import PartyServices, party_routes, status_list_route
 from entrepot.protocols.tds.platform import PlatformServices, platform_routes
 from entrepot.protocols.tds.sending import Notices, Signing
+from entrepot.protocols.tds.supervision import (
+    Acknowledgements,
+    OpeningsServices,
+    Register,
+    openings_route,
+    register_routes,
+    sign_openings_request,
+)
 
 __all__ = [
     "PATH",
     "PLATFORM",
     "SERVICE",
     "STATUS_LIST",
+    "Acknowledgements",
     "Client",
     "MemberCard",
     "MembershipStatus",
     "Notices",
+    "OpeningsServices",
     "PartyServices",
     "PlatformServices",
+    "Register",
     "Signing",
     "list_with_platform",
+    "openings_route",
     "party_routes",
     "platform_routes",
+    "register_routes",
     "sign_end",
+    "sign_openings_request",
     "sign_stop",
     "status_list_route",
     "tell_end",

@@ -16,6 +16,7 @@ from entrepot.protocols.route import Outgoing, Reply
 from entrepot.protocols.tds import codec
 from entrepot.protocols.tds.codec import MemberCard, MembershipStatus
 from entrepot.protocols.tds.party import verify_filing_receipt
+from entrepot.protocols.tds.supervision import Acknowledgements, Register
 from entrepot.values import (
     ConflictError,
     ContractId,
@@ -29,6 +30,8 @@ from entrepot.values import (
     sha256,
 )
 
+MAX_REGISTER: Final = 8 << 20
+MAX_OPENINGS: Final = 32 << 20
 _AGAIN: Final = frozenset({408, 425, 429})
 _EXPANSION: Final = {"version": "1"}
 
@@ -86,9 +89,7 @@ class Client:
 
     async def member_card(self, did: Did) -> MemberCard:
         """Ask the platform for a member's evidence key and roles; the card is signed by the platform."""
-        url = f"{await self._base(self.platform)}{codec.PLATFORM}/members/{quote(did, safe='')}"
-        headers = {"authorization": await self.authorization(self.platform)}
-        reply = _required(await self.outgoing("GET", url, headers=headers, max_bytes=codec.MAX_BODY))
+        reply = await self._get_from_platform(f"members/{quote(did, safe='')}", codec.MAX_BODY)
         statement = space.read_statement(reply.body, MemberCard)
         key = (await self.document(self.platform)).key(statement.key_id, "assertionMethod")
         if key is None or statement.signer != self.platform:
@@ -97,6 +98,22 @@ class Client:
         if card.did != did:
             raise TrustError("the platform answers for another member")
         return card
+
+    async def register(self) -> Register:
+        """As supervisor: read the register of contracts."""
+        reply = await self._get_from_platform("contracts", MAX_REGISTER)
+        return canonical.decode_struct(reply.body, Register, max_bytes=MAX_REGISTER)
+
+    async def acknowledgements(self, order: str) -> Acknowledgements:
+        """As supervisor: who has acknowledged an order of ours."""
+        reply = await self._get_from_platform(f"orders/{quote(order, safe='')}", codec.MAX_BODY)
+        return codec.decode(reply.body, Acknowledgements)
+
+    async def openings(self, party: Did, statement: bytes) -> bytes:
+        """As supervisor: ask a party for openings with a signed request; gives what it answered."""
+        url = f"{await self._base(party)}/openingsRequest"
+        headers = {"authorization": await self.authorization(party), **_JSON}
+        return _required(await self.outgoing("POST", url, statement, headers, MAX_OPENINGS)).body
 
     async def apply(self, application: bytes) -> MembershipStatus:
         """Send our application; the same bytes again tell where it stands, and bring the credential."""
@@ -121,6 +138,11 @@ class Client:
     async def post_to_platform(self, name: str, body: bytes) -> Reply:
         url = f"{await self._base(self.platform)}{codec.PLATFORM}/{name}"
         return await self._post(self.platform, url, body, "application/json")
+
+    async def _get_from_platform(self, name: str, max_bytes: int) -> Reply:
+        url = f"{await self._base(self.platform)}{codec.PLATFORM}/{name}"
+        headers = {"authorization": await self.authorization(self.platform)}
+        return _required(await self.outgoing("GET", url, headers=headers, max_bytes=max_bytes))
 
     async def _post(self, did: Did, url: str, body: bytes, media_type: str) -> Reply:
         headers = {"authorization": await self.authorization(did), "content-type": media_type}

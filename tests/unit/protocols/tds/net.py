@@ -79,7 +79,10 @@ class Node:
             take_in_receipt=self._take_in_receipt,
             contract_ended=self.ended.append,
         )
-        mine = tds.party_routes(party) if self.speaks else []
+        openings = tds.OpeningsServices(
+            self.journal, self.party.did, self.client.member_card, self._package, self._uses
+        )
+        mine = [*tds.party_routes(party), tds.openings_route(openings)] if self.speaks else []
         self.application = Application([*dsp.routes(services), *mine], self.net.gatekeeper)
         self.senders = {
             contracts.DSP: dsp.Correspondence(
@@ -121,6 +124,12 @@ class Node:
         mine = Offer(product.offer_id, product.id, product.policy, self.party.did)
         return Listing(mine, product_digest(product))
 
+    async def _package(self, contract_id: ContractId, use_id: str) -> bytes:
+        return f"{contract_id} {use_id}".encode()
+
+    async def _uses(self, contract_id: ContractId) -> bytes:
+        return f'{{"contract":"{contract_id}"}}'.encode()
+
     def _take_in_receipt(self, _tx: Transaction, sender: Did, signed: object) -> None:
         self.receipts.append((sender, signed.raw))
 
@@ -160,7 +169,8 @@ class Net:
         async def newest() -> str | None:
             return world.journal.read_now(lambda c: space.published_status_list(c, world.rules))
 
-        routes = [*tds.platform_routes(services), tds.status_list_route(newest)]
+        supervised = tds.register_routes(world.journal)
+        routes = [*tds.platform_routes(services), *supervised, tds.status_list_route(newest)]
         self.platform = Application(routes, self.gatekeeper)
         self.notices = tds.Notices(world.journal, self.client(OPERATOR))
 

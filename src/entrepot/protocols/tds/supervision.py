@@ -1,0 +1,162 @@
+"""What a supervisor asks for: the register of contracts, who has acknowledged a stop, openings of records.
+
+Each is answered to a member in force whose role is regulator, to nobody else; and each asking is written
+down by whoever answers.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from entrepot import oversight, space
+from entrepot.identity import Signer
+from entrepot.journal import AuditEvent, Journal, audit
+from entrepot.oversight import OPENINGS_REQUEST, OpeningsRequest, Side
+from entrepot.protocols.route import Call, Proof, Response, Route
+from entrepot.protocols.tds import codec
+from entrepot.protocols.tds.codec import MemberCard
+from entrepot.space import FiledContract, FilingState, MemberRole
+from entrepot.values import (
+    ContractId,
+    Did,
+    NotFoundError,
+    RefusedError,
+    TrustError,
+    UseId,
+    UtcTime,
+    render_digest,
+    render_time,
+)
+
+ARCHIVE = "application/x-tar"
+
+
+class Event(StrEnum):
+    REGISTER_READ = "oversight:register:read"
+
+
+class RegisterEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One contract in the register. Empty where there is nothing yet."""
+
+    contract: str
+    parties: tuple[str, str]
+    """Who filed it, then the other."""
+    product: str
+    state: str
+    envelope: str
+    """Digest of the signed contract, as on the ledger."""
+    one_sided: bool
+    filed_at: str
+    ends_at: str
+    end_reason: str
+
+
+class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    entries: tuple[RegisterEntry, ...]
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether a party has acknowledged a stop order; the time is empty where it has not."""
+
+    party: str
+    acknowledged_at: str
+
+
+class Acknowledgements(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    order: str
+    parties: tuple[Acknowledgement, ...]
+
+
+def register_routes(journal: Journal) -> list[Route]:
+    """What a platform answers to a supervisor."""
+    desk = _Register(journal)
+    base = codec.PATH + codec.PLATFORM
+    return [
+        Route("GET", f"{base}/contracts", Proof.MEMBERSHIP, desk.contracts),
+        Route("GET", f"{base}/orders/{{id}}", Proof.MEMBERSHIP, desk.acknowledgements),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningsServices:
+    """What a party answers a supervisor's request with."""
+
+    journal: Journal
+    me: Did
+    member_card: Callable[[Did], Awaitable[MemberCard]]
+    package: Callable[[ContractId, UseId], Awaitable[bytes]]
+    """The evidence package of one use under a contract of ours, packed."""
+    uses: Callable[[ContractId], Awaitable[bytes]]
+    """Which uses there were under a contract of ours, as JSON."""
+
+
+def openings_route(services: OpeningsServices) -> Route:
+    """What a party answers to a supervisor."""
+
+    async def give(call: Call) -> Response:
+        statement = space.read_statement(call.body, OpeningsRequest)
+        if call.caller is None or statement.signer != call.caller:
+            raise TrustError("a request for openings is signed by whoever sends it")
+        card = await services.member_card(call.caller)
+        request = space.verify_statement(OPENINGS_REQUEST, statement, card.key_id, card.key)
+        if not card.is_supervisor_in_force:
+            raise RefusedError("only a supervisor in force asks for openings")
+        contract_id, use_id = ContractId(request.contract), UseId(request.use)
+        body = await (services.package(contract_id, use_id) if use_id else services.uses(contract_id))
+        # Written down before it is given: nobody looks unseen.
+        await services.journal.write(lambda tx: oversight.write_down(tx, statement, Side.PARTY, services.me))
+        return Response(200, body, ARCHIVE if use_id else "application/json")
+
+    return Route("POST", f"{codec.PATH}/openingsRequest", Proof.MEMBERSHIP, give, max_bytes=codec.MAX_BODY)
+
+
+def sign_openings_request(request: OpeningsRequest, signer: Signer) -> bytes:
+    """Sign a request for openings in our own name."""
+    return space.sign_statement(OPENINGS_REQUEST, request, signer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Register:
+    journal: Journal
+
+    async def contracts(self, call: Call) -> Response:
+        supervisor = await self._supervisor(call)
+        await self.journal.write(lambda tx: audit(tx, AuditEvent(Event.REGISTER_READ, {"by": supervisor})))
+        found = await self.journal.read(space.contracts)
+        given = [_entry(c) for c in found if c.state is not FilingState.GIVEN]
+        return codec.answer(Register(tuple(given)))
+
+    async def acknowledgements(self, call: Call) -> Response:
+        supervisor, order = await self._supervisor(call), call.path["id"]
+        found = await self.journal.read(lambda c: space.acknowledgements(c, supervisor, order))
+        if not found:
+            raise NotFoundError("there is no such order of yours")
+        parties = tuple(Acknowledgement(d.party, _time(d.acknowledged_at)) for d in found)
+        return codec.answer(Acknowledgements(order, parties))
+
+    async def _supervisor(self, call: Call) -> Did:
+        caller = call.caller
+        member = None if caller is None else await self.journal.read(lambda c: space.member(c, caller))
+        if member is None or not member.in_force or MemberRole.REGULATOR not in member.roles:
+            raise RefusedError("only a supervisor in force reads the register")
+        return member.did
+
+
+def _entry(c: FiledContract) -> RegisterEntry:
+    return RegisterEntry(
+        contract=c.contract_id,
+        parties=c.parties,
+        product=c.product or "",
+        state=str(c.state),
+        envelope="" if c.envelope_digest is None else render_digest(c.envelope_digest),
+        one_sided=c.one_sided,
+        filed_at=_time(c.filed_at),
+        ends_at=_time(c.ends_at),
+        end_reason=c.end_reason or "",
+    )
+
+
+def _time(at: UtcTime | None) -> str:
+    return "" if at is None else render_time(at)
