@@ -25,8 +25,8 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from entrepot.catalogue.shelf_store import shelf, tag
 from entrepot.catalogue.synonyms import Word, Wording
 
-_text: Final = table("shelf_text", column("rowid"))
-_itself: Final[ColumnElement[Any]] = column("shelf_text", is_literal=True)
+_text: Final = table("shelf_fts", column("rowid"))
+_itself: Final[ColumnElement[Any]] = column("shelf_fts", is_literal=True)
 _WEIGHTS: Final = (8.0, 4.0, 1.0)
 """What a token counts in title, keywords and description: for bm25 on SQLite …"""
 _CLASSES: Final[ColumnElement[Any]] = literal_column("'{0.1, 0.1, 0.4, 1.0}'::real[]")

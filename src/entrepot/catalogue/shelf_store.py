@@ -51,7 +51,7 @@ shelf: Final = Table(
     Column("published_at", UtcTimeColumn, nullable=False),
     Column("dataset", LargeBinary, nullable=False),
     Column("made_by", String(16), nullable=False),
-    # On SQLite the tokens lie in `shelf_text`, and this stays empty.
+    # On SQLite the tokens lie in `shelf_fts`, and this stays empty.
     Column("tokens", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
     sqlite_autoincrement=True,
 )
@@ -65,29 +65,25 @@ tag: Final = Table(
 """What a product has several of: `kind:` and `keyword:`."""
 Index("ix_shelf_tag_tag", tag.c.tag)
 Index("ix_shelf_provider_number", shelf.c.provider, shelf.c.number)
-Index("ix_shelf_tokens", shelf.c.tokens, postgresql_using="gin").ddl_if(dialect="postgresql")
+Index("ix_shelf_tokens", shelf.c.tokens, postgresql_using="gin")
 
 FULL_TEXT: Final = (
-    "CREATE VIRTUAL TABLE shelf_text USING fts5(title, keywords, description, tokenize='ascii')"
+    "CREATE VIRTUAL TABLE IF NOT EXISTS shelf_fts USING fts5(title, keywords, description, tokenize='ascii')"
 )
-"""SQLite's index. `ascii` splits at spaces and leaves every other character as it is."""
+"""SQLite's index. `ascii` splits at spaces and leaves every other character as it is.
 
-
-@event.listens_for(shelf, "after_create")
-def _make_full_text(_table: Table, connection: Connection, **_options: object) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(FULL_TEXT)
-
+It holds nothing that could not be made again, so no revision of the schema makes it: whoever fills it does.
+"""
 
 _PUT: Final = insert(shelf)
 _PUT_TAG: Final = insert(tag)
 _PUT_TEXT: Final = text(
-    "INSERT INTO shelf_text (rowid, title, keywords, description) VALUES (:number, :title, :keywords, :rest)"
+    "INSERT INTO shelf_fts (rowid, title, keywords, description) VALUES (:number, :title, :keywords, :rest)"
 )
 _NUMBER: Final = select(shelf.c.number).where(shelf.c.product_id == bindparam("of"))
 _TAKE: Final = delete(shelf).where(shelf.c.number == bindparam("at"))
 _TAKE_TAGS: Final = delete(tag).where(tag.c.number == bindparam("at"))
-_TAKE_TEXT: Final = text("DELETE FROM shelf_text WHERE rowid = :at")
+_TAKE_TEXT: Final = text("DELETE FROM shelf_fts WHERE rowid = :at")
 _DATASET: Final = select(shelf.c.provider, shelf.c.dataset).where(shelf.c.product_id == bindparam("of"))
 _DATASETS: Final = select(shelf.c.number, shelf.c.provider, shelf.c.dataset).where(
     shelf.c.number.in_(bindparam("numbers", expanding=True))
@@ -108,6 +104,17 @@ _BEFORE: Final = (
     .offset(bindparam("skip"))
 )
 _BEFORE_OF: Final = _BEFORE.where(shelf.c.provider == bindparam("provider"))
+
+
+@event.listens_for(shelf, "after_create")
+def _created(_table: Table, connection: Connection, **_options: object) -> None:
+    prepare(connection)
+
+
+def prepare(connection: Connection) -> None:
+    """Make the index where there is none yet."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(FULL_TEXT)
 
 
 def put(tx: Transaction, product: Product) -> None:

@@ -205,6 +205,7 @@ def relist(tx: Transaction, product: Product) -> None:
 
 def restock(tx: Transaction, most: int) -> int:
     """Put listed products on the shelf that are not there as this release makes them; say how many."""
+    shelf_store.prepare(tx.connection)
     found = [_product_of(r) for r in tx.connection.execute(_NOT_ON_SHELF, {"most": most})]
     for product in found:
         shelf_store.put(tx, product)

@@ -61,8 +61,14 @@ def schema_differences(url: str, declare: Callable[[], object]) -> list[Any]:
 
     declare()
     with _connection(url, open_reader) as connection:
-        differences: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+        context = MigrationContext.configure(connection, opts={"include_name": is_of_schema})
+        differences: list[Any] = compare_metadata(context, metadata)
     return differences
+
+
+def is_of_schema(name: str | None, kind: str, _parents: object) -> bool:
+    """Say whether revisions are about this: a full-text index of SQLite's (`*_fts`) keeps its own tables."""
+    return kind != "table" or name is None or "_fts" not in name
 
 
 def draft_revision(url: str, declare: Callable[[], object], revision: str, message: str) -> None:

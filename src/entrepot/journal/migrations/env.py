@@ -7,6 +7,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.schema import is_of_schema
 
 
 def render_item(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
@@ -18,6 +19,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_item=render_item,
+    include_name=is_of_schema,
 )
 with context.begin_transaction():
     context.run_migrations()
