@@ -38,7 +38,7 @@ class LeaseContract:
         assert take(journal, 0, "dead", "seal")
         assert take(journal, 0, "new", "audit")
 
-        assert journal.write_now(lambda tx: j.free_leases(tx, "new")) == 1
+        assert journal.write_now(lambda tx: j.free_leases(tx, ["new"])) == 1
         assert take(journal, 1, "new", "seal")
         assert not take(journal, 1, "late", "audit")
 

@@ -1,7 +1,9 @@
 """What did this node write down, durably?"""
 
 from entrepot.journal.audit import AuditEvent, audit, seal_audit, seal_audit_as, verify_audit_chain
+from entrepot.journal.bell import present_holders
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
+from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.journal.journal import Journal
 from entrepot.journal.lease import free_leases, lease
 from entrepot.journal.outbox import (
@@ -18,6 +20,7 @@ from entrepot.journal.outbox import (
     withdraw_lane,
     withdraw_unsent,
 )
+from entrepot.journal.prepared import Prepared
 from entrepot.journal.replay import (
     Answer,
     first_seen,
@@ -34,6 +37,8 @@ __all__ = [
     "AuditEvent",
     "Journal",
     "OutboxMessage",
+    "OutcomeUnknownError",
+    "Prepared",
     "Query",
     "RowNumber",
     "SchemaState",
@@ -57,6 +62,7 @@ __all__ = [
     "new_uuid",
     "next_due",
     "postpone",
+    "present_holders",
     "recall_answer",
     "remember_answer",
     "schema_differences",

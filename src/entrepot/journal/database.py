@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
+from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.values import MalformedError, UnavailableError, UtcTime, require_utc
 
 metadata: Final = MetaData(
@@ -96,16 +97,20 @@ def parse_url(url: str) -> URL:
             raise NotImplementedError(f"a node's database is sqlite:///FILE or postgresql://…, not {other}")
 
 
+def is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
 def open_writer(url: URL) -> Engine:
     """Open the engine that writes. On SQLite every transaction takes the write lock when it begins."""
-    if url.get_backend_name() == "sqlite":
+    if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN IMMEDIATE", query_only=False)
     return create_engine(url, isolation_level="SERIALIZABLE", pool_size=_POOL_SIZE, pool_pre_ping=True)
 
 
 def open_reader(url: URL) -> Engine:
     """Open the engine that reads. Each transaction sees one snapshot and can change nothing."""
-    if url.get_backend_name() == "sqlite":
+    if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN", query_only=True)
     engine = create_engine(url, isolation_level="REPEATABLE READ", pool_size=_POOL_SIZE, pool_pre_ping=True)
     return engine.execution_options(postgresql_readonly=True)
@@ -128,12 +133,31 @@ def is_lost_race(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and _sqlstate(error) in _LOST_A_RACE
 
 
+def may_have_committed(error: BaseException) -> bool:
+    """Say whether SQLite's COMMIT may stand in the file though it failed.
+
+    A disk that did not confirm holds it perhaps; on one that was full there was no room for it.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(original, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL
+
+
 def unavailable(error: BaseException) -> UnavailableError:
-    """Give a fresh error of ours that tells what the database said."""
-    said = error.orig if isinstance(error, DBAPIError) else error
-    failure = UnavailableError(f"the journal could not be reached: {said}")
+    """Give a fresh error of ours that tells what the database said: nothing was written down."""
+    failure = UnavailableError(f"the journal could not be reached: {_said(error)}")
     failure.__cause__ = error
     return failure
+
+
+def unknown(error: BaseException) -> OutcomeUnknownError:
+    """As `unavailable`, where it may have been written down."""
+    failure = OutcomeUnknownError(f"the journal was lost at COMMIT: {_said(error)}")
+    failure.__cause__ = error
+    return failure
+
+
+def _said(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _sqlstate(error: DBAPIError) -> str:

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from entrepot.journal.bell import Bell
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
 from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 from entrepot.journal.writer import GroupWriter, Job, PoolWriter
@@ -35,10 +36,11 @@ class Journal:
         self._writing = open_writer(address)
         self._reading = open_reader(address)
         self._wakes: list[Callable[[], None]] = []
+        self._bell: Bell | None = None
         self._closing = threading.Lock()
         self._closed = False
         kind = GroupWriter if self._writing.dialect.name == "sqlite" else PoolWriter
-        self._writer = kind(self._writing, self._begin, self._wake)
+        self._writer = kind(self._writing, self._begin, self._committed)
 
     @classmethod
     def open(cls, url: str, clock: Clock = system_clock, new_id: Callable[[], str] = new_uuid) -> Self:
@@ -49,10 +51,27 @@ class Journal:
         with self._writing.begin() as connection:
             metadata.create_all(connection)
 
-    def on_commit(self, wake: Callable[[], None]) -> None:
-        """Call `wake`, from a writer's thread, whenever something new became durable here.
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may write here: a PostgreSQL database; one process owns a SQLite file."""
+        return self._writing.dialect.name != "sqlite"
 
-        What another process writes into the same database wakes nobody: who waits looks now and then.
+    def join(self, holder: str) -> None:
+        """Take part in a shared database as `holder`, before anything is done in its name.
+
+        From then on `present_holders` knows it, and commits of the other processes wake this one.
+        """
+        if self.is_shared and self._bell is None:
+            try:
+                self._bell = Bell(self._writing, holder, self._wake)
+            except (DBAPIError, self._writing.dialect.loaded_dbapi.Error) as error:
+                raise unavailable(error) from error
+
+    def on_commit(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, from a thread of the journal, when something new became durable.
+
+        Of what other processes write only those hear who have joined, and now and then a call is lost: who
+        waits looks by himself from time to time.
         """
         self._wakes.append(wake)
 
@@ -60,7 +79,7 @@ class Journal:
         """Run `use_case` and return its value once it is durable.
 
         A caller that is cancelled stops waiting; its use case happens all the same. `UnavailableError`
-        says that it was not made durable, or that this is not known; to be sure, read.
+        says that nothing was written down, its leaf `OutcomeUnknownError` that this is not known.
         """
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._put(Job(use_case, waiter))
@@ -93,6 +112,8 @@ class Journal:
                 return
             self._closed = True
         self._writer.close()
+        if self._bell is not None:
+            self._bell.close()
         self._writing.dispose()
         self._reading.dispose()
 
@@ -114,6 +135,11 @@ class Journal:
 
     def _begin(self, connection: Connection) -> Transaction:
         return Transaction(connection, self._clock(), self._new_id)
+
+    def _committed(self) -> None:
+        self._wake()
+        if self._bell is not None:
+            self._bell.ring()
 
     def _wake(self) -> None:
         for wake in self._wakes:

@@ -1,5 +1,6 @@
 """Leases: a job of the node that one worker at a time may do."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
@@ -25,15 +26,15 @@ _RETAKE: Final = (
     )
     .values(holder=bindparam("by"), until=bindparam("ends"))
 )
-_FREE: Final = delete(_lease).where(_lease.c.holder != bindparam("by"))
+_FREE: Final = delete(_lease).where(_lease.c.holder.not_in(bindparam("living", expanding=True)))
 
 
-def free_leases(tx: Transaction, holder: str) -> int:
-    """Free the leases that others hold; say how many.
+def free_leases(tx: Transaction, living: Collection[str]) -> int:
+    """Free the leases of all but the living; say how many.
 
-    **Only for a holder that knows the others to be dead**: at the start of a node, which owns its folder.
+    **Whoever calls knows the others to be dead**: it owns the folder, or the database says who is present.
     """
-    return tx.connection.execute(_FREE, {"by": holder}).rowcount
+    return tx.connection.execute(_FREE, {"living": [*living]}).rowcount
 
 
 def lease(tx: Transaction, name: str, holder: str, seconds: float) -> bool:

@@ -4,6 +4,7 @@ A message is queued in the transaction that decides it and sent afterwards, in t
 under a lease, until its deadline. Its id is the idempotency key: a repeat carries the same bytes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -95,7 +96,9 @@ _POSTPONE: Final = (
     .values(not_before=bindparam("until"), leased_by=None, leased_until=None)
 )
 _FREE: Final = (
-    update(outbox).where(outbox.c.leased_by != bindparam("holder")).values(leased_by=None, leased_until=None)
+    update(outbox)
+    .where(outbox.c.leased_by.not_in(bindparam("living", expanding=True)))
+    .values(leased_by=None, leased_until=None)
 )
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
 _DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
@@ -134,12 +137,12 @@ def claim(
     return [_message(row) for row in due if tx.connection.execute(_LEASE, {"of": row.id} | lease).rowcount]
 
 
-def free_claims(tx: Transaction, holder: str) -> int:
-    """Free what others have claimed; say how many messages that were.
+def free_claims(tx: Transaction, living: Collection[str]) -> int:
+    """Free what all but the living have claimed; say how many messages that were.
 
-    **Only for a holder that knows the others to be dead**: at the start of a node, which owns its folder.
+    **Whoever calls knows the others to be dead**: it owns the folder, or the database says who is present.
     """
-    return tx.connection.execute(_FREE, {"holder": holder}).rowcount
+    return tx.connection.execute(_FREE, {"living": [*living]}).rowcount
 
 
 def next_due(connection: Connection, kinds: tuple[str, ...]) -> UtcTime | None:

@@ -5,6 +5,7 @@ could undo.
 """
 
 import asyncio
+import contextlib
 import queue
 import random
 import sqlite3
@@ -17,17 +18,25 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Text, cast, func, select, text
+from sqlalchemy.exc import DBAPIError
 
-from entrepot.journal.database import is_fatal, is_lost_race, unavailable
+from entrepot.journal.database import is_fatal, is_lost_race, may_have_committed, unavailable, unknown
+from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.journal.transaction import Transaction, UseCase
 from entrepot.values import UnavailableError
 
 GROUP_SECONDS: Final = 0.005
 GROUP_SIZE: Final = 500
 POOL_SIZE: Final = 8
-_ATTEMPTS: Final = 20
+PATIENCE_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.005
+_LONGEST_PAUSE_SECONDS: Final = 0.1
+_ASK_SECONDS: Final = 10.0
+_ASK_PAUSE_SECONDS: Final = 0.1
+
+_TRANSACTION_NUMBER: Final = select(cast(func.pg_current_xact_id_if_assigned(), Text))
+_TRANSACTION_STATUS: Final = text("SELECT pg_xact_status(CAST(:of AS xid8))")
 
 _log: Final = structlog.get_logger()
 
@@ -81,6 +90,7 @@ class GroupWriter:
     def _write_group(self, first: Job) -> None:
         taken: list[Job] = []
         outcomes: list[Outcome] = []
+        at_commit = False
         try:
             with self._engine.begin() as connection:
                 driver = _driver(connection)
@@ -90,10 +100,12 @@ class GroupWriter:
                     taken.append(job)
                     outcomes.append(_attempt(job, transaction, driver))
                 changed = driver.total_changes != before
+                at_commit = True
         except Exception as error:  # noqa: BLE001 (whatever ended the group is told to each of its callers)
             # Where it could not even begin, those who queued behind it waited as long, and in vain.
             failed = taken or [first, *self._waiting()]
-            hand_out([Outcome(job.waiter, None, unavailable(error)) for job in failed])
+            told = unknown if at_commit and may_have_committed(error) else unavailable
+            hand_out([Outcome(job.waiter, None, told(error)) for job in failed])
             return
         hand_out(outcomes)
         if changed:
@@ -142,24 +154,54 @@ class PoolWriter:
     def _write(self, job: Job) -> None:
         self._inside.writing = True
         try:
-            value = self._repeat(job.use_case)
+            value, changed = self._repeat(job.use_case)
         except BaseException as error:  # noqa: BLE001 (it is raised at the caller, who waits elsewhere)
             hand_out([Outcome(job.waiter, None, _told(error))])
-        else:
-            hand_out([Outcome(job.waiter, value, None)])
+            return
+        hand_out([Outcome(job.waiter, value, None)])
+        if changed:
             self._on_durable()
 
-    def _repeat(self, use_case: UseCase[Any]) -> Any:  # noqa: ANN401 (the use case's own value)
-        for attempt in range(_ATTEMPTS):
+    def _repeat(self, use_case: UseCase[Any]) -> tuple[Any, bool]:
+        """Run it until it met nobody. One of those who collide goes through, so each comes to its turn."""
+        ends, pause = time.monotonic() + PATIENCE_SECONDS, _PAUSE_SECONDS
+        while True:
             try:
-                with self._engine.begin() as connection:
-                    return use_case(self._begin(connection))
+                return self._attempt(use_case)
             except Exception as error:
                 if not is_lost_race(error):
                     raise
+                if time.monotonic() > ends:
+                    raise UnavailableError("other writers were at the same rows all the time") from error
             # Those who collided must not come back together.
-            time.sleep(_PAUSE_SECONDS * (attempt + 1) * random.random())  # noqa: S311 (no secret)
-        raise UnavailableError(f"{_ATTEMPTS} attempts met other writers at the same rows")
+            time.sleep(pause * random.random())  # noqa: S311 (no secret)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _attempt(self, use_case: UseCase[Any]) -> tuple[Any, bool]:
+        """One transaction: the value, and whether it changed anything."""
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            value = use_case(self._begin(connection))
+            number: str | None = connection.execute(_TRANSACTION_NUMBER).scalar_one()
+            try:
+                transaction.commit()
+            except Exception as error:
+                if number is None or is_lost_race(error) or not is_fatal(error):
+                    raise
+                self._require_committed(number, error)
+        return value, number is not None
+
+    def _require_committed(self, number: str, lost: Exception) -> None:
+        """Find out what became of a transaction whose COMMIT was not answered."""
+        ends = time.monotonic() + _ASK_SECONDS
+        while time.monotonic() < ends:
+            with contextlib.suppress(DBAPIError), self._engine.connect() as connection:
+                match connection.execute(_TRANSACTION_STATUS, {"of": number}).scalar_one():
+                    case "committed":
+                        return
+                    case "aborted":
+                        raise unavailable(lost)
+            time.sleep(_ASK_PAUSE_SECONDS)
+        raise OutcomeUnknownError("the database was lost at COMMIT and does not say what it did") from lost
 
 
 def hand_out(outcomes: Iterable[Outcome]) -> None:

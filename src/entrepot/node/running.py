@@ -14,7 +14,15 @@ import structlog
 import uvicorn
 
 from entrepot.identity import Vault
-from entrepot.journal import Journal, SchemaState, Transaction, free_claims, free_leases, schema_state
+from entrepot.journal import (
+    Journal,
+    SchemaState,
+    Transaction,
+    free_claims,
+    free_leases,
+    present_holders,
+    schema_state,
+)
 from entrepot.node.anchor import LedgerSender
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.logs import set_up_logs
@@ -72,6 +80,7 @@ async def _run(settings: Settings, folder: Path, faces: Sequence[Face]) -> None:
         raise SettingsError(f"the keys are those of {vault.did}, the settings those of {settings.did}")
     journal = Journal.open(url)
     node = open_node(settings, folder, vault, journal, system_clock)
+    await asyncio.to_thread(journal.join, node.boot)
     await journal.write(lambda tx: _free_what_the_dead_held(tx, node))
     parts = parts_of(node)
     try:
@@ -84,9 +93,10 @@ async def _run(settings: Settings, folder: Path, faces: Sequence[Face]) -> None:
 
 
 def _free_what_the_dead_held(tx: Transaction, node: Node) -> None:
-    """The folder is ours alone, so every other holder is dead: nothing waits for its leases to run out."""
-    free_claims(tx, node.boot)
-    free_leases(tx, node.boot)
+    """The folder is ours alone, and a shared database says who else lives: nothing waits for the dead."""
+    living = {node.boot, *present_holders(tx.connection)}
+    free_claims(tx, living)
+    free_leases(tx, living)
 
 
 async def _serve(node: Node, parts: Sequence[Part], faces: Sequence[Route]) -> None:
