@@ -1,8 +1,9 @@
 """A process that writes deeds through a journal and says on its standard output what it was told.
 
-`python deeds.py FILE PREFIX CALLERS EACH [SIZE]`: so many callers at once write so many deeds each, of
-so many bytes. A deed is two rows, both or none. One line a result: `did NAME` or `refused NAME`.
-`python deeds.py FILE take CALLERS LIMIT`: so many callers at once each take one of LIMIT, once.
+`python deeds.py ADDRESS PREFIX CALLERS EACH [SIZE]`: so many callers at once write so many deeds each, of
+so many bytes. A deed is two rows, both or none. One line a result: `did NAME`, `refused NAME`, or
+`unknown NAME`. `python deeds.py ADDRESS take CALLERS LIMIT`: so many callers at once each take one of
+LIMIT, once.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from entrepot.journal import Journal, Transaction
+from entrepot.journal import Journal, OutcomeUnknownError, Transaction
 from entrepot.values import UnavailableError
 
 DEEDS = sa.MetaData()
@@ -33,6 +34,8 @@ async def do_deeds(journal: Journal, prefix: str, callers: int, each: int, size:
 
             try:
                 await journal.write(deed(name, os.urandom(size)))
+            except OutcomeUnknownError:
+                say(f"unknown {name}")
             except UnavailableError:
                 say(f"refused {name}")
             else:
@@ -68,8 +71,8 @@ def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def main(file: str, task: str, *numbers: str) -> None:
-    with Journal.open(f"sqlite:///{file}") as journal:
+def main(address: str, task: str, *numbers: str) -> None:
+    with Journal.open(address) as journal:
         journal.write_now(prepare)
         if task == "take":
             callers, limit = map(int, numbers)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import structlog
-from sqlalchemy import Connection, Engine, Text, cast, func, select, text
+from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.journal.database import is_fatal, is_lost_race, may_have_committed, unavailable, unknown
@@ -35,8 +35,11 @@ _LONGEST_PAUSE_SECONDS: Final = 0.1
 _ASK_SECONDS: Final = 10.0
 _ASK_PAUSE_SECONDS: Final = 0.1
 
-_TRANSACTION_NUMBER: Final = select(cast(func.pg_current_xact_id_if_assigned(), Text))
-_TRANSACTION_STATUS: Final = text("SELECT pg_xact_status(CAST(:of AS xid8))")
+# Statistics begin anew with every crash, and with nothing else but an operator's wish: they tell the lives
+# of one server apart.
+_LIFE: Final = "(SELECT stats_reset FROM pg_stat_bgwriter) AS life"
+_MARK: Final = text(f"SELECT CAST(pg_current_xact_id_if_assigned() AS text) AS number, {_LIFE}")
+_FIND: Final = text(f"SELECT pg_xact_status(CAST(:of AS xid8)) AS status, {_LIFE}")
 
 _log: Final = structlog.get_logger()
 
@@ -181,27 +184,30 @@ class PoolWriter:
         """One transaction: the value, and whether it changed anything."""
         with self._engine.connect() as connection, connection.begin() as transaction:
             value = use_case(self._begin(connection))
-            number: str | None = connection.execute(_TRANSACTION_NUMBER).scalar_one()
+            mark = connection.execute(_MARK).one()
             try:
                 transaction.commit()
             except Exception as error:
-                if number is None or is_lost_race(error) or not is_fatal(error):
+                if mark.number is None or is_lost_race(error) or not is_fatal(error):
                     raise
-                self._require_committed(number, error)
-        return value, number is not None
+                self._require_committed(mark, error)
+        return value, mark.number is not None
 
-    def _require_committed(self, number: str, lost: Exception) -> None:
+    def _require_committed(self, mark: Row[Any], lost: Exception) -> None:
         """Find out what became of a transaction whose COMMIT was not answered."""
         ends = time.monotonic() + _ASK_SECONDS
         while time.monotonic() < ends:
             with contextlib.suppress(DBAPIError), self._engine.connect() as connection:
-                match connection.execute(_TRANSACTION_STATUS, {"of": number}).scalar_one():
-                    case "committed":
-                        return
-                    case "aborted":
-                        raise unavailable(lost)
+                found = connection.execute(_FIND, {"of": mark.number}).one()
+                if found.status == "aborted":
+                    raise unavailable(lost)
+                # A server that crashed gives the numbers anew of which it had written nothing down.
+                if found.life != mark.life:
+                    break
+                if found.status == "committed":
+                    return
             time.sleep(_ASK_PAUSE_SECONDS)
-        raise OutcomeUnknownError("the database was lost at COMMIT and does not say what it did") from lost
+        raise OutcomeUnknownError("the database was lost at COMMIT and cannot say what it did") from lost
 
 
 def hand_out(outcomes: Iterable[Outcome]) -> None:
