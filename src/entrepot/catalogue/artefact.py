@@ -11,11 +11,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import msgspec
-
 from entrepot.catalogue.errors import ExtraError
 from entrepot.catalogue.model import Resource
-from entrepot.catalogue.source import Source, check_source
+from entrepot.catalogue.source import Source, check_source, render_source
 from entrepot.catalogue.source_file import mark_of, opened
 from entrepot.values import Digest, canonical
 
@@ -51,7 +49,7 @@ def prepare(source: Source, password: str, folder: Path) -> Resource:
     """
     check_source(source)
     if not source.kind.is_table:
-        description = canonical.encode(msgspec.to_builtins(source))
+        description = canonical.encode(render_source(source))
         made = keep(folder, ".service.json", SERVICE, lambda file: file.write(description))
         return replace(made, source=source)
     try:
@@ -63,7 +61,7 @@ def prepare(source: Source, password: str, folder: Path) -> Resource:
 
 def named(resource: Resource, derive: Callable[[bytes], bytes]) -> Resource:
     """Name a resource after all that it is, so that a source that changed is another one."""
-    source = None if resource.source is None else msgspec.to_builtins(resource.source)
+    source = None if resource.source is None else render_source(resource.source)
     facts: canonical.Json = [
         str(resource.path),
         resource.media_type,

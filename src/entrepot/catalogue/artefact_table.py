@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -13,6 +13,7 @@ from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.model import Resource
 from entrepot.catalogue.source import Source
 from entrepot.catalogue.source_table import Table, open_table
+from entrepot.catalogue.source_types import Arrow
 from entrepot.values import TooLargeError
 
 PARQUET: Final = "application/vnd.apache.parquet"
@@ -45,7 +46,7 @@ class _Rows:
         self._table = table
         self._folder = folder
         self._bounds = bounds
-        self._waiting: list[Any] = []
+        self._waiting: list[Arrow] = []
 
     def write(self, file: BinaryIO) -> None:
         with pyarrow.parquet.ParquetWriter(file, self._table.schema, compression="zstd") as writer:
@@ -63,7 +64,7 @@ class _Rows:
         size: int = sum(b.nbytes for b in self._waiting)
         return rows >= GROUP_ROWS or size >= GROUP_BYTES
 
-    def _flush(self, writer: Any, file: BinaryIO) -> None:  # noqa: ANN401 (Arrow's ParquetWriter)
+    def _flush(self, writer: Arrow, file: BinaryIO) -> None:
         group = pa.Table.from_batches(self._waiting, self._table.schema)
         self._waiting.clear()
         writer.write_table(group, row_group_size=GROUP_ROWS)

@@ -7,7 +7,7 @@ the first rows leave out the latter as well.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +17,12 @@ from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.model import Resource
 from entrepot.catalogue.source import Column, ColumnType
 from entrepot.catalogue.source_file import opened
+from entrepot.catalogue.source_types import Arrow
 
 PREVIEW: Final = 20
 MOST_DISTINCT: Final = 10_000
+_Value: TypeAlias = Arrow
+"""A value of a column, of whatever type that has."""
 _CELL: Final = 200
 """Characters of a text that a preview shows."""
 
@@ -80,11 +83,11 @@ class _Tally:
         self._column = column
         self._shows = shows
         self._nulls = 0
-        self._known: Any = None
-        self._least: Any = None
-        self._greatest: Any = None
+        self._known: Arrow = None
+        self._least: _Value = None
+        self._greatest: _Value = None
 
-    def see(self, values: Any) -> None:  # noqa: ANN401 (an Arrow chunked array)
+    def see(self, values: Arrow) -> None:
         self._nulls += values.null_count
         self._count(values)
         if self._shows and self._column.type is not ColumnType.TEXT:
@@ -92,7 +95,7 @@ class _Tally:
             self._least = _better(min, self._least, found["min"])
             self._greatest = _better(max, self._greatest, found["max"])
 
-    def shown(self, values: Any) -> list[object]:  # noqa: ANN401 (an Arrow chunked array)
+    def shown(self, values: Arrow) -> list[object]:
         """Values of the first rows."""
         if not self._shows:
             return ["…"] * len(values)
@@ -102,7 +105,7 @@ class _Tally:
         distinct = 0 if self._known is None else len(self._known)
         return Statistics(self._column, self._nulls, distinct, self._least, self._greatest)
 
-    def _count(self, values: Any) -> None:  # noqa: ANN401 (an Arrow chunked array)
+    def _count(self, values: Arrow) -> None:
         if self._known is not None and len(self._known) > MOST_DISTINCT:
             return
         fresh = pc.drop_null(pc.unique(values))
@@ -110,5 +113,5 @@ class _Tally:
         self._known = known[: MOST_DISTINCT + 1]
 
 
-def _better(choose: Callable[..., Any], known: Any, found: Any) -> Any:  # noqa: ANN401 (values of a column)
+def _better(choose: Callable[..., _Value], known: _Value, found: _Value) -> _Value:
     return found if known is None else known if found is None else choose(known, found)

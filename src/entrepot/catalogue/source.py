@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from entrepot.catalogue.errors import SourceError
+from entrepot.values.canonical import Json
 
 MAX_COLUMNS: Final = 1_000
 MAX_NAME: Final = 200
@@ -80,6 +83,24 @@ class Source:
     """Paths below a service's address that may be asked for."""
     parameters: tuple[str, ...] = ()
     """Parameters that may be sent along."""
+
+
+def render_source(source: Source) -> dict[str, Json]:
+    """A source as canonical JSON has it."""
+    return {
+        "encoding": source.encoding,
+        "kind": str(source.kind),
+        "parameters": [*source.parameters],
+        "paths": [*source.paths],
+        "secret": source.secret,
+        "table": source.table,
+        "where": source.where,
+    }
+
+
+def parse_source(raw: bytes) -> Source:
+    """Read what `render_source` gave, as it was written down."""
+    return msgspec.json.decode(raw, type=Source)
 
 
 def check_source(source: Source) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.csv
@@ -21,7 +21,7 @@ from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.source import Column, check_columns
 from entrepot.catalogue.source_file import opened
 from entrepot.catalogue.source_table import Batches, Table, converted
-from entrepot.catalogue.source_types import ARROW, Guess, read_texts
+from entrepot.catalogue.source_types import ARROW, Arrow, Guess, read_texts
 
 _BLOCK: Final = 4 << 20
 _HEAD: Final = 64 << 10
@@ -59,7 +59,7 @@ class _Form:
     separator: str
     header: tuple[str, ...]
     """The first row as it stands there."""
-    misfit: list[Any] = field(default_factory=list)
+    misfit: list[Arrow] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -88,7 +88,7 @@ class _Form:
         except (pa.ArrowException, UnicodeError) as error:
             raise self._explained(error) from error
 
-    def _note(self, row: Any) -> str:  # noqa: ANN401 (Arrow's InvalidRow)
+    def _note(self, row: Arrow) -> str:
         self.misfit.append(row)
         return "error"
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -11,6 +10,7 @@ import pyarrow.parquet
 from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.source_file import opened
 from entrepot.catalogue.source_table import BATCH, Batches, Table, table_of
+from entrepot.catalogue.source_types import Arrow
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def open_parquet(path: Path) -> Iterator[Table]:
         yield table_of(parquet.schema_arrow, _batches(parquet, path.name))
 
 
-def _batches(parquet: Any, file_name: str) -> Batches:  # noqa: ANN401 (Arrow's ParquetFile)
+def _batches(parquet: Arrow, file_name: str) -> Batches:
     try:
         yield from parquet.iter_batches(BATCH, use_threads=False)
     except (pa.ArrowException, OSError) as error:

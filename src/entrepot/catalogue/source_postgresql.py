@@ -14,7 +14,7 @@ import pyarrow as pa
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.source import Column, ColumnType, check_columns, split_address
 from entrepot.catalogue.source_table import BATCH, Batches, Table, converted
-from entrepot.catalogue.source_types import ARROW, MAX_DIGITS
+from entrepot.catalogue.source_types import ARROW, MAX_DIGITS, Arrow
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -145,7 +145,7 @@ def _column(place: int, name: str, declared: str, kind: str) -> Column:
     )
 
 
-def _digits(reading: _Reading, names: Sequence[str]) -> dict[str, Any]:
+def _digits(reading: _Reading, names: Sequence[str]) -> dict[str, Arrow]:
     """How many digits each decimal needs before and behind its point; declared they may be without end."""
     from psycopg.sql import SQL, Identifier
 
@@ -163,13 +163,13 @@ def _digits(reading: _Reading, names: Sequence[str]) -> dict[str, Any]:
     return kinds
 
 
-def _batches(reading: _Reading, columns: Sequence[Column], schema: Any, key: Sequence[str]) -> Batches:  # noqa: ANN401 (an Arrow schema)
+def _batches(reading: _Reading, columns: Sequence[Column], schema: Arrow, key: Sequence[str]) -> Batches:
     from psycopg.sql import SQL, Identifier
 
     names = [c.name for c in columns]
     forms = [SQL("{}::text") if c.type is ColumnType.TEXT else SQL("{}") for c in columns]
     asked = [form.format(Identifier(name)) for form, name in zip(forms, names, strict=True)]
-    readers: list[Callable[[Any], Any]] = [partial(pa.array, type=kind) for kind in schema.types]
+    readers: list[Callable[[Arrow], Arrow]] = [partial(pa.array, type=kind) for kind in schema.types]
     # A cursor with a name lives at the server, which hands out so many rows at a time.
     with reading.connection.cursor("entrepot") as cursor:
         cursor.execute(reading.select(asked, key))

@@ -19,7 +19,7 @@ from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.source import Column, ColumnType, check_columns
 from entrepot.catalogue.source_file import opened
 from entrepot.catalogue.source_table import BATCH, Batches, Table, converted
-from entrepot.catalogue.source_types import ARROW, Guess, read_texts
+from entrepot.catalogue.source_types import ARROW, Arrow, Guess, read_texts
 
 _TIMES: Final = frozenset({ColumnType.DATE, ColumnType.DATETIME, ColumnType.INSTANT})
 _ROW_NAMES: Final = ("rowid", "_rowid_", "oid")
@@ -120,7 +120,7 @@ def _all_bits(reading: _Reading, name: str) -> bool:
     return next(reading.rows([f"min({quoted}) >= 0 AND max({quoted}) <= 1"])) == [(1,)]
 
 
-def _batches(reading: _Reading, columns: Sequence[Column], schema: Any) -> Batches:  # noqa: ANN401 (an Arrow schema)
+def _batches(reading: _Reading, columns: Sequence[Column], schema: Arrow) -> Batches:
     names = [c.name for c in columns]
     asked = [
         f"CAST({_quoted(c.name)} AS TEXT)" if c.type is ColumnType.TEXT else _quoted(c.name) for c in columns
@@ -130,7 +130,7 @@ def _batches(reading: _Reading, columns: Sequence[Column], schema: Any) -> Batch
         yield pa.record_batch(converted(names, readers, list(zip(*rows, strict=True))), schema=schema)
 
 
-def _reader(column: Column) -> Callable[[Any], Any]:
+def _reader(column: Column) -> Callable[[Arrow], Arrow]:
     if column.type in _TIMES:
         return lambda values: read_texts(pa.array(values, pa.string()), column.type)
     if column.type is ColumnType.BOOLEAN:

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 
 from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.source import Column, Source, SourceKind, check_columns
-from entrepot.catalogue.source_types import arrow_of, column_of
+from entrepot.catalogue.source_types import Arrow, arrow_of, column_of
 
 BATCH: Final = 10_000
 """Rows of a batch, where we choose."""
 
-Batches: TypeAlias = Iterator[Any]
+Batches: TypeAlias = Iterator[Arrow]
 """Arrow record batches."""
 
 
@@ -24,7 +24,7 @@ class Table:
     """A table that is open: its columns, and its rows as they come. It is read once."""
 
     columns: tuple[Column, ...]
-    schema: Any
+    schema: Arrow
     """The Arrow schema that every batch has."""
     batches: Batches
 
@@ -52,7 +52,7 @@ def open_table(source: Source, password: str = "") -> AbstractContextManager[Tab
             raise SourceError("a live service has no table")
 
 
-def table_of(schema: Any, batches: Batches) -> Table:  # noqa: ANN401 (an Arrow schema)
+def table_of(schema: Arrow, batches: Batches) -> Table:
     """A table over batches of that schema, brought to the types that we keep."""
     check_columns(schema.names)
     columns = tuple(column_of(place, field) for place, field in enumerate(schema, 1))
@@ -62,8 +62,8 @@ def table_of(schema: Any, batches: Batches) -> Table:  # noqa: ANN401 (an Arrow 
 
 
 def converted(
-    names: Sequence[str], readers: Sequence[Callable[[Any], Any]], batch: Sequence[Any]
-) -> list[Any]:
+    names: Sequence[str], readers: Sequence[Callable[[Arrow], Arrow]], batch: Sequence[Arrow]
+) -> list[Arrow]:
     """Each column of a batch through its reader; a value that does not fit is told by its column only."""
     found = []
     for name, read, column in zip(names, readers, batch, strict=True):
@@ -75,14 +75,14 @@ def converted(
     return found
 
 
-def _cast(batches: Batches, schema: Any) -> Batches:  # noqa: ANN401 (an Arrow schema)
+def _cast(batches: Batches, schema: Arrow) -> Batches:
     readers = [_caster(kind) for kind in schema.types]
     for batch in batches:
         yield pa.record_batch(converted(schema.names, readers, batch.columns), schema=schema)
 
 
-def _caster(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 (an Arrow type)
-    def read(column: Any) -> Any:  # noqa: ANN401 (Arrow arrays)
+def _caster(kind: Arrow) -> Callable[[Arrow], Arrow]:
+    def read(column: Arrow) -> Arrow:
         return column if column.type == kind else column.cast(kind)
 
     return read

@@ -6,13 +6,16 @@ could mistake.
 """
 
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.source import Column, ColumnType
+
+Arrow: TypeAlias = Any
+"""Whatever is Arrow's own: an array, a schema, a type. It ships no types of its own."""
 
 MAX_DIGITS: Final = 38
 ARROW: Final = MappingProxyType(
@@ -54,7 +57,7 @@ class Guess:
         self._left = [t for t in _WRITTEN if t in among]
         self._has_seen = False
 
-    def see(self, texts: Any) -> None:  # noqa: ANN401 (an Arrow array)
+    def see(self, texts: Arrow) -> None:
         words = pc.drop_null(_without_missing(texts))
         if len(words) and self._left:
             self._has_seen = True
@@ -65,7 +68,7 @@ class Guess:
         return self._left[0] if self._left and self._has_seen else ColumnType.TEXT
 
 
-def read_texts(texts: Any, kind: ColumnType) -> Any:  # noqa: ANN401 (Arrow arrays)
+def read_texts(texts: Arrow, kind: ColumnType) -> Arrow:
     """A column of text as the type that was guessed."""
     if kind is ColumnType.TEXT:
         return texts
@@ -75,7 +78,7 @@ def read_texts(texts: Any, kind: ColumnType) -> Any:  # noqa: ANN401 (Arrow arra
     return words.cast(ARROW[kind])
 
 
-def column_of(place: int, field: Any) -> Column:  # noqa: ANN401 (an Arrow field)
+def column_of(place: int, field: Arrow) -> Column:
     """The column that an Arrow field becomes, or say that no table may have it."""
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     is_a = pa.types
@@ -98,7 +101,7 @@ def column_of(place: int, field: Any) -> Column:  # noqa: ANN401 (an Arrow field
     return Column(field.name, found)
 
 
-def arrow_of(column: Column, kind: Any) -> Any:  # noqa: ANN401 (Arrow types)
+def arrow_of(column: Column, kind: Arrow) -> Arrow:
     """How a column of that Arrow type is kept."""
     if column.type is not ColumnType.DECIMAL:
         return ARROW[column.type]
@@ -106,11 +109,11 @@ def arrow_of(column: Column, kind: Any) -> Any:  # noqa: ANN401 (Arrow types)
     return pa.decimal128(value.precision, value.scale)
 
 
-def _without_missing(texts: Any) -> Any:  # noqa: ANN401 (Arrow arrays)
+def _without_missing(texts: Arrow) -> Arrow:
     return pc.if_else(pc.is_in(texts, _MISSING), pa.scalar(None, pa.string()), texts)
 
 
-def _is_written(kind: ColumnType, words: Any) -> bool:  # noqa: ANN401 (an Arrow array)
+def _is_written(kind: ColumnType, words: Arrow) -> bool:
     if not pc.all(pc.match_substring_regex(words, _WRITTEN[kind])).as_py():
         return False
     try:

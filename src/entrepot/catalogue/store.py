@@ -127,7 +127,9 @@ def attach(tx: Transaction, resource: Resource) -> None:
             "inode": resource.inode,
             "columns": canonical.encode([[c.name, str(c.type)] for c in resource.columns]),
             "rows": resource.rows,
-            "source": None if resource.source is None else _encoded(resource.source),
+            "source": None
+            if resource.source is None
+            else canonical.encode(source.render_source(resource.source)),
         },
     )
 
@@ -148,7 +150,7 @@ def read_resource(connection: Connection, resource_id: str) -> Resource | None:
             source.Column(name, source.ColumnType(kind)) for name, kind in msgspec.json.decode(row.columns)
         ),
         rows=row.rows,
-        source=None if row.source is None else msgspec.json.decode(row.source, type=source.Source),
+        source=None if row.source is None else source.parse_source(row.source),
     )
 
 
@@ -237,10 +239,6 @@ def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> 
 
 def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
-
-
-def _encoded(value: source.Source) -> bytes:
-    return canonical.encode(msgspec.to_builtins(value))
 
 
 def _product_of(row: Row[Any]) -> Product:
