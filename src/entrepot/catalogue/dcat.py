@@ -19,6 +19,7 @@ from entrepot.catalogue.model import (
     faults_of,
     product_digest,
 )
+from entrepot.catalogue.protection import Protection, decode_protection, encode_protection
 from entrepot.policy import ENTREPOT, parse_policy, render_policy
 from entrepot.values import (
     FORMATS,
@@ -28,6 +29,7 @@ from entrepot.values import (
     KindOfUse,
     MalformedError,
     ProductId,
+    canonical,
     parse_digest,
     parse_time,
     render_digest,
@@ -84,6 +86,9 @@ def render_dataset(product: Product, service_id: str) -> dict[str, Json]:
             {"@type": "Distribution", "format": f, "accessService": service_id} for f in formats_of(product)
         ],
     }
+    if product.protection is not None:
+        # As text: another connector's JSON-LD carries it without knowing its terms.
+        document[ENTREPOT + "protection"] = encode_protection(product.protection).decode()
     if product.keywords:
         document[DCAT + "keyword"] = [*product.keywords]
     return document
@@ -100,7 +105,7 @@ def render_catalog(
 
     `endpoints` says where those others serve the protocol. Without it, ask them for their DID document.
     """
-    service_id = f"{catalog_id}/service"
+    service_id = service_of(participant)
     document: dict[str, Json] = {
         "@id": catalog_id,
         "@type": "Catalog",
@@ -122,7 +127,7 @@ def render_catalog(
 def _render_nested(
     catalog_id: str, provider: Did, endpoint: str | None, products: Sequence[Product]
 ) -> dict[str, Json]:
-    service_id = f"{catalog_id}/service"
+    service_id = service_of(provider)
     document: dict[str, Json] = {
         "@id": catalog_id,
         "@type": "Catalog",
@@ -161,6 +166,7 @@ def parse_dataset(document: Json) -> tuple[Product, Digest]:
             size=_number(document, ENTREPOT + "byteSize", MAX_SIZE),
             artefact=parse_digest(_text(document, ENTREPOT + "artefact")),
             published_at=parse_time(_text(document, DCT + "issued")),
+            protection=_protection(document),
         )
     except ValueError as error:
         raise MalformedError(f"dataset: {error}") from error
@@ -172,6 +178,11 @@ def parse_dataset(document: Json) -> tuple[Product, Digest]:
     if stated != product_digest(product):
         raise MalformedError("dataset: the stated digest is not that of what stands there")
     return product, stated
+
+
+def _protection(document: dict[str, Json]) -> Protection | None:
+    key = ENTREPOT + "protection"
+    return decode_protection(_text(document, key, canonical.MAX_BYTES).encode()) if key in document else None
 
 
 def _text(document: dict[str, Json], key: str, most: int = MAX_TEXT) -> str:

@@ -183,7 +183,6 @@ class TestCatalogue:
             body = canonical.encode({"@context": [codec.CONTEXT], **document})
 
             assert faults("catalog/catalog", body) == []
-            assert faults("catalog/catalog", codec.page(body, 1, 1)) == []
 
     @given(product=PRODUCTS)
     def test_every_dataset_meets_its_schema(self, faults: Faults, product: Product) -> None:

@@ -16,6 +16,7 @@ import uvicorn
 from sqlalchemy import Connection
 
 from entrepot import contracts
+from entrepot.catalogue import Page, Place
 from entrepot.contracts import Desk, Move, Negotiation, Next, Party, Reason, State
 from entrepot.journal import Journal, Transaction, claim
 from entrepot.node.http import Application, Gatekeeper, HttpClient
@@ -154,8 +155,8 @@ def published(_connection: Connection, offer: contracts.Offer) -> contracts.List
     return contracts.Listing(offer, None)
 
 
-def catalog(_connection: Connection, _caller: Did | None) -> bytes:
-    return canonical.encode(
+def catalog(_connection: Connection, _caller: Did | None, _place: Place) -> Page:
+    body = canonical.encode(
         {
             "@context": [codec.CONTEXT],
             "@id": "urn:catalog",
@@ -165,6 +166,7 @@ def catalog(_connection: Connection, _caller: Did | None) -> bytes:
             "dataset": [_dataset(d) for d in DATASETS],
         }
     )
+    return Page(body, None, None)
 
 
 def dataset(_connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:

@@ -11,6 +11,7 @@ from entrepot.identity import KeyJob, known_member, standing
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
+from entrepot.node.finding import owner_search, shelf_loop
 from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute, origin_of
 from entrepot.node.node import Loop, Node, Part
@@ -26,7 +27,6 @@ from entrepot.values import (
     ProcessId,
     ProductId,
     ProtocolError,
-    canonical,
 )
 
 DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
@@ -61,6 +61,9 @@ class Connector:
             deadline=deadline,
         )
         self.acquirer = Acquirer(node, self.desk, self.rail)
+        self.cover = catalogue.Cover(
+            f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
+        )
 
     def _door_token(self, process_id: ProcessId, epoch: int) -> str:
         return self.node.vault.derive("door", f"{process_id} {epoch}".encode()).hex()
@@ -97,21 +100,11 @@ class Connector:
             reasons += standing(tx.connection, membership, tx.now).refusals(self.house.status_max_age)
         return tuple(reasons)
 
-    def catalog(self, connection: Connection, _caller: Did | None) -> bytes:
-        ours = [p for p in catalogue.products(connection) if p.provider == self.node.me]
-        document = catalogue.render_catalog(
-            f"{self.node.settings.listen.url}/catalog", self.node.me, self.desk.callback, ours
-        )
-        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+    def catalog(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
+        return catalogue.page(connection, self.cover, place)
 
     def dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
-        product = catalogue.product(connection, ProductId(wanted))
-        if product is None or product.provider != self.node.me:
-            return None
-        service = f"{self.node.settings.listen.url}/catalog/service"
-        return canonical.encode(
-            {"@context": [dsp.codec.CONTEXT], **catalogue.render_dataset(product, service)}
-        )
+        return catalogue.dataset_page(connection, self.cover, ProductId(wanted))
 
     async def offer(
         self, product_id: ProductId, resource_id: str, described: catalogue.Description
@@ -241,12 +234,13 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             tds.openings_route(openings),
             *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
-        owner=owner_routes(connector),
+        owner=[*owner_routes(connector), owner_search(client.search)],
         loops=[
             sealing_loop(node),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy),
+            shelf_loop(node.journal),
         ],
         senders={
             contracts.DSP: correspondence.send,

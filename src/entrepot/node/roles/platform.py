@@ -10,11 +10,12 @@ from entrepot.identity import KeyJob
 from entrepot.journal import Transaction
 from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
 from entrepot.node.api import answer, read_body
+from entrepot.node.finding import found_here, owner_search, shelf_loop
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
 from entrepot.protocols import Call, Proof, Response, Route, dsp, tds
 from entrepot.space import MemberRole
-from entrepot.values import Did, Grade, ProductId, canonical, render_digest, render_time
+from entrepot.values import Did, Grade, ProductId, render_digest, render_time
 
 
 class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,10 +85,16 @@ def platform_part(node: Node, client: tds.Client) -> Part:
     desk = _Catalogue(node)
     ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")
     return Part(
-        public=[*desk.routes(), *tds.platform_routes(services), *tds.register_routes(node.journal)],
-        owner=_owner_routes(node, rules),
+        public=[
+            *desk.routes(),
+            *tds.platform_routes(services),
+            *tds.register_routes(node.journal),
+            tds.search_route(node.journal),
+        ],
+        owner=[*_owner_routes(node, rules), owner_search(found_here(node.journal))],
         loops=[
             Loop("clerk", 1.0, clerk_works, wakes=True),
+            shelf_loop(node.journal),
             Loop("sign status list", node.settings.status.resign, sign_list),
         ],
         settled=dict.fromkeys(ops, settled),
@@ -124,22 +131,19 @@ class _Catalogue:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        url = node.settings.listen.url
+        self._cover = catalogue.Cover(
+            f"{url}/catalog", node.me, url + dsp.PATH, (dsp.codec.CONTEXT,), only_own=False
+        )
 
     def routes(self) -> list[Route]:
-        return dsp.catalogue_routes(self._node.journal, self._render, self._dataset)
+        return dsp.catalogue_routes(self._node.journal, self._page, self._dataset, self._cover.endpoint)
 
     def _dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
-        found = catalogue.product(connection, ProductId(wanted))
-        if found is None:
-            return None
-        document = catalogue.render_dataset(found, f"{self._node.settings.listen.url}/catalog/service")
-        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+        return catalogue.dataset_page(connection, self._cover, ProductId(wanted))
 
-    def _render(self, connection: Connection, _caller: Did | None) -> bytes:
-        url = self._node.settings.listen.url
-        products = catalogue.products(connection)
-        document = catalogue.render_catalog(f"{url}/catalog", self._node.me, url + dsp.PATH, products)
-        return canonical.encode({"@context": [dsp.codec.CONTEXT], **document})
+    def _page(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
+        return catalogue.page(connection, self._cover, place)
 
 
 def _owner_routes(node: Node, rules: space.Rules) -> list[Route]:

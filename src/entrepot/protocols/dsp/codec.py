@@ -53,6 +53,7 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_TOKEN: Final = 8192
 MAX_PAGE: Final = 1_000
+MAX_OFFSET: Final = 10**9
 
 _TERMS: Final = (
     (
@@ -146,7 +147,7 @@ def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS
         raise ProtocolError("this kind of filter is not supported here; ask without one")
     offset, limit = query.get("offset"), query.get("limit")
     return (
-        max(offset, 0) if isinstance(offset, int) else 0,
+        min(max(offset, 0), MAX_OFFSET) if isinstance(offset, int) else 0,
         min(limit, MAX_PAGE) if isinstance(limit, int) and limit > 0 else None,
     )
 
@@ -244,17 +245,6 @@ def render_state(kind: str, consumer_pid: str, provider_pid: str, state: State) 
             "state": str(state),
         }
     )
-
-
-def page(catalog: bytes, offset: int, limit: int | None) -> bytes:
-    """Cut a catalogue down to the datasets asked for; an empty list is left out, as the schema wants."""
-    document = canonical.decode(catalog, max_bytes=len(catalog))
-    datasets = document.get("dataset") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(datasets, list):
-        return catalog
-    left = {key: item for key, item in document.items() if key != "dataset"}
-    cut = datasets[offset:] if limit is None else datasets[offset : offset + limit]
-    return canonical.encode(left | ({"dataset": cut} if cut else {}))
 
 
 def render_error(kind: str, consumer_pid: str, provider_pid: str, code: int, reason: str) -> bytes:

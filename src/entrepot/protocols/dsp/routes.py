@@ -5,6 +5,7 @@ unauthorised party gets 404 (negotiation and transfer bindings): it learns nothi
 something is there. The first answer to a message of a process, 200 or 400, is the answer to its repeats.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
@@ -12,6 +13,7 @@ from typing import Final, TypeAlias
 from sqlalchemy import Connection
 
 from entrepot import contracts
+from entrepot.catalogue import PAGE, Page, Place
 from entrepot.contracts import Contract, Desk, Exchange, Message, Move, Party, Published, State
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
 from entrepot.protocols.dsp import codec
@@ -45,10 +47,13 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (EntrepotError, 400),
 )
 
-Catalog: TypeAlias = Callable[[Connection, Did | None], bytes]
-"""The whole catalogue as its caller may see it."""
+Catalog: TypeAlias = Callable[[Connection, Did | None, Place], Page]
+"""A page of the catalogue as its caller may see it."""
 Dataset: TypeAlias = Callable[[Connection, str, Did | None], bytes | None]
 """One dataset of it; None where there is none for this caller."""
+
+_CATALOG: Final = "/catalog/request"
+_TOKEN: Final = re.compile(r"(\d{1,18})-([1-9]\d{0,3})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,14 @@ def routes(services: Services) -> list[Route]:
         return member("POST", path, handle)
 
     return [
-        *catalogue_routes(services.journal, services.catalog, services.dataset, base, services.contexts),
+        *catalogue_routes(
+            services.journal,
+            services.catalog,
+            services.dataset,
+            services.desk.callback,
+            base,
+            services.contexts,
+        ),
         post("/negotiations/request", negotiation, Move.REQUEST),
         post("/negotiations/offers", negotiation, Move.OFFER),
         post("/negotiations/{pid}/request", negotiation, Move.REQUEST),
@@ -108,10 +120,14 @@ def catalogue_routes(
     journal: Journal,
     catalog: Catalog,
     dataset: Dataset,
+    address: str,
     base_path: str = codec.PATH,
     contexts: Collection[str] = codec.KNOWN_CONTEXTS,
 ) -> list[Route]:
-    """The catalogue alone, with the version list: all that a node serves which makes no contracts."""
+    """The catalogue alone, with the version list: all that a node serves which makes no contracts.
+
+    `address` is the base address as others write it: pages name each other by it.
+    """
 
     def versions(root: str) -> Route:
         async def handle(_call: Call) -> Response:
@@ -119,11 +135,12 @@ def catalogue_routes(
 
         return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle)
 
-    shown = _Catalogue(journal, catalog, dataset, contexts)
+    shown = _Catalogue(journal, catalog, dataset, address, contexts)
     return [
         versions(""),
         versions(base_path.rpartition("/")[0]),
-        Route("POST", base_path + "/catalog/request", Proof.MEMBERSHIP, shown.request),
+        Route("POST", base_path + _CATALOG, Proof.MEMBERSHIP, shown.request),
+        Route("GET", base_path + _CATALOG, Proof.MEMBERSHIP, shown.turned),
         Route("GET", base_path + "/catalog/datasets/{id:path}", Proof.MEMBERSHIP, shown.dataset),
     ]
 
@@ -138,20 +155,40 @@ def _receive_transfer(services: Services, tx: Transaction, message: Message, sen
 
 @dataclass(frozen=True, slots=True)
 class _Catalogue:
-    """The catalogue binding: all that a caller may see, and one dataset of it."""
+    """The catalogue binding: all that a caller may see, page by page, and one dataset of it."""
 
     journal: Journal
     catalog: Catalog
     find: Dataset
+    address: str
     contexts: Collection[str]
 
     async def request(self, call: Call) -> Response:
+        """The first page, or the one of a link that is followed with the same message."""
         try:
             offset, limit = codec.parse_catalog_request(call.body, self.contexts)
+            place = _place(call) or Place(skip=offset, size=limit or PAGE)
         except EntrepotError as error:
             return _failed("CatalogError", error)
-        body = await self.journal.read(lambda c: self.catalog(c, call.caller))
-        return Response(200, body if (offset, limit) == (0, None) else codec.page(body, offset, limit))
+        return await self._page(call, place)
+
+    async def turned(self, call: Call) -> Response:
+        """The page of a link that is followed as such."""
+        try:
+            place = _place(call) or Place()
+        except EntrepotError as error:
+            return _failed("CatalogError", error)
+        return await self._page(call, place)
+
+    async def _page(self, call: Call, place: Place) -> Response:
+        page = await self.journal.read(lambda c: self.catalog(c, call.caller, place))
+        around = (("next", page.next_after), ("previous", page.previous_after))
+        links = [
+            f'<{self.address}{_CATALOG}?continuationToken={after}-{place.size}>; rel="{relation}"'
+            for relation, after in around
+            if after is not None
+        ]
+        return Response(200, page.body, headers={"link": ", ".join(links)} if links else {})
 
     async def dataset(self, call: Call) -> Response:
         wanted = call.path["id"]
@@ -254,6 +291,17 @@ class _Heard:
     scope: ProcessId
     message_id: MessageId
     digest: Digest
+
+
+def _place(call: Call) -> Place | None:
+    """Where the page of a continuation token begins (Web Linking, RFC 8288, as the binding asks)."""
+    token = call.query.get("continuationToken")
+    if token is None:
+        return None
+    match = _TOKEN.fullmatch(token)
+    if match is None or int(match[2]) > codec.MAX_PAGE:
+        raise ProtocolError("that continuationToken is none of ours")
+    return Place(after=int(match[1]), size=int(match[2]))
 
 
 def _known(call: Call) -> Did:

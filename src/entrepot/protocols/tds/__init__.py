@@ -2,6 +2,7 @@
 
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
+from entrepot.protocols.tds.finding import parse_search, readable, search_route
 from entrepot.protocols.tds.notices import list_with_platform, sign_end, sign_stop, tell_end, tell_stop
 from entrepot.protocols.tds.party import PartyServices, party_routes, status_list_route
 from entrepot.protocols.tds.platform import PlatformServices, platform_routes
@@ -32,9 +33,12 @@ __all__ = [
     "Signing",
     "list_with_platform",
     "openings_route",
+    "parse_search",
     "party_routes",
     "platform_routes",
+    "readable",
     "register_routes",
+    "search_route",
     "sign_end",
     "sign_openings_request",
     "sign_stop",

@@ -10,10 +10,11 @@ from typing import Final
 from urllib.parse import quote
 
 from entrepot import space
+from entrepot.catalogue import Found, Search
 from entrepot.contracts import Signature
 from entrepot.identity import DidDocument
 from entrepot.protocols.route import Outgoing, Reply
-from entrepot.protocols.tds import codec
+from entrepot.protocols.tds import codec, finding
 from entrepot.protocols.tds.codec import MemberCard, MembershipStatus
 from entrepot.protocols.tds.party import verify_filing_receipt
 from entrepot.protocols.tds.supervision import Acknowledgements, Register
@@ -31,6 +32,7 @@ from entrepot.values import (
 )
 
 MAX_REGISTER: Final = 8 << 20
+MAX_FOUND: Final = 16 << 20
 MAX_OPENINGS: Final = 32 << 20
 _AGAIN: Final = frozenset({408, 425, 429})
 _EXPANSION: Final = {"version": "1"}
@@ -98,6 +100,12 @@ class Client:
         if card.did != did:
             raise TrustError("the platform answers for another member")
         return card
+
+    async def search(self, wanted: Search) -> Found:
+        """Ask the platform for products."""
+        name = f"{finding.PRODUCTS}?{finding.render_search(wanted)}"
+        reply = await self._get_from_platform(name, MAX_FOUND)
+        return finding.parse_found(reply.body, wanted.limit)
 
     async def register(self) -> Register:
         """As supervisor: read the register of contracts."""

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from sqlalchemy import Connection
 
 from entrepot import contracts
+from entrepot.catalogue import Page, Place
 from entrepot.contracts import Desk, Listing, Negotiation, Next, Offer, Party
 from entrepot.journal import Journal, OutboxMessage, Transaction, claim
 from entrepot.policy import Policy, Rule
@@ -106,13 +109,25 @@ class Node:
         """Call an endpoint; what the route asks for has been shown already."""
         return asyncio.run(self.called(method, path, body, caller))
 
-    async def called(self, method: str, path: str, body: Any = None, caller: Did | None = PEER) -> Response:
+    def follow(self, method: str, url: str, body: Any = None) -> Response:
+        """Call an address of ours as somebody wrote it."""
+        path, _, query = url.removeprefix("https://us.example").partition("?")
+        return asyncio.run(self.called(method, path, body, query=dict(parse_qsl(query))))
+
+    async def called(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        caller: Did | None = PEER,
+        query: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         found = self._find(method, dsp.PATH + path) or self._find(method, path)
         assert found is not None, f"no route for {method} {path}"
         route, steps = found
         asking = caller if route.proof is Proof.MEMBERSHIP else None
-        return await route.handle(Call(steps, raw, {}, caller=asking))
+        return await route.handle(Call(steps, raw, {}, query, asking))
 
     def send_due(self) -> dsp.Meaning:
         """Send the one message that is due."""
@@ -173,9 +188,14 @@ class Node:
         return Listing(OFFER, None) if offer.target == PRODUCT else None
 
     @staticmethod
-    def _catalog(_connection: Connection, caller: Did | None) -> bytes:
-        datasets: list[canonical.Json] = [{"@id": f"urn:d:{i}"} for i in range(3)]
-        return canonical.encode({"@context": [codec.CONTEXT], "for": caller, "dataset": datasets})
+    def _catalog(_connection: Connection, caller: Did | None, place: Place) -> Page:
+        """Three datasets, numbered from one."""
+        begin = place.after + place.skip
+        shown = [n for n in (1, 2, 3) if begin < n <= begin + place.size]
+        datasets: list[canonical.Json] = [{"@id": f"urn:d:{n}"} for n in shown]
+        body = canonical.encode({"@context": [codec.CONTEXT], "for": caller, "dataset": datasets})
+        more = bool(shown) and shown[-1] < 3
+        return Page(body, shown[-1] if more else None, max(place.after - place.size, 0) or None)
 
     @staticmethod
     def _dataset(_connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:

@@ -334,18 +334,6 @@ class TestCatalogueRequests:
         with pytest.raises(ProtocolError, match="filter"):
             codec.parse_catalog_request(encoded(CATALOG_REQUEST, filter=wanted))
 
-    @given(count=st.integers(0, 12), size=st.integers(1, 5))
-    def test_pages_together_are_the_catalogue(self, count: int, size: int) -> None:
-        """No dataset is lost between two pages or shown twice, and an empty list is left out."""
-        whole: Any = {"@id": "c", "dataset": [{"@id": f"d{i}"} for i in range(count)]}
-        pages = [
-            json.loads(codec.page(json.dumps(whole, separators=(",", ":")).encode(), at, size))
-            for at in range(0, 15, size)
-        ]
-
-        assert [d for p in pages for d in p.get("dataset", [])] == whole["dataset"]
-        assert all(p.get("dataset") != [] for p in pages)
-
 
 ECLIPSE = [
     line.split(" ", 1)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from entrepot_dsp_node import AGREEMENT, OFFER, PEER, PEER_BASE, STRANGER, Node
@@ -82,7 +83,29 @@ class TestCatalogue:
         query = {"@type": "QuerySpec", "offset": 1, "limit": 1}
         response = node.call("POST", "/catalog/request", json.loads(self.REQUEST) | {"filter": [query]})
 
-        assert [d["@id"] for d in body(response)["dataset"]] == ["urn:d:1"]
+        assert [d["@id"] for d in body(response)["dataset"]] == ["urn:d:2"]
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_links_lead_through_the_whole_catalogue(self, node: Node, method: str) -> None:
+        """As the binding asks (Web Linking): by a link alone, or with the same message at its address."""
+        query = {"@type": "QuerySpec", "limit": 2}
+        request = json.loads(self.REQUEST) | {"filter": [query]}
+        first = node.call("POST", "/catalog/request", request)
+        url = first.headers["link"].partition(">")[0].removeprefix("<")
+        second = node.follow(method, url, request if method == "POST" else None)
+
+        assert first.headers["link"] == f'<{url}>; rel="next"'
+        assert [d["@id"] for d in body(first)["dataset"]] == ["urn:d:1", "urn:d:2"]
+        assert [d["@id"] for d in body(second)["dataset"]] == ["urn:d:3"]
+        assert "next" not in second.headers.get("link", "")
+
+    @pytest.mark.parametrize("token", ["1", "x-5", "1-0", "1-99999", "-1-5", "1-5 ", "１-5"])
+    def test_a_token_of_somebody_elses_is_refused(self, node: Node, token: str) -> None:
+        """A page that begins nowhere must not look like an empty one."""
+        url = f"https://us.example{dsp.PATH}/catalog/request?continuationToken={quote(token)}&x=1"
+        response = node.follow("GET", url)
+
+        assert (response.status, body(response)["@type"]) == (400, "CatalogError")
 
     @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"{", REQUEST.replace(b"Catalog", b"Contract")])
     def test_anything_else_is_a_catalog_error(self, node: Node, raw: bytes) -> None:

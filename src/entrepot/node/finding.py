@@ -1,0 +1,65 @@
+"""The owner's search: in the catalogue of the space, wherever it lies."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from entrepot import catalogue
+from entrepot.catalogue import Found, Product, Search
+from entrepot.journal import Journal
+from entrepot.node.api import answer
+from entrepot.node.node import Loop
+from entrepot.protocols import Call, Proof, Response, Route, tds
+from entrepot.values import render_digest, render_time
+
+
+def owner_search(find: Callable[[Search], Awaitable[Found]]) -> Route:
+    """The route by which an owner searches; `find` asks the catalogue."""
+
+    async def handle(call: Call) -> Response:
+        found = await find(tds.parse_search(call.query))
+        products = tds.readable(found)
+        return answer(
+            {
+                "total": found.total,
+                "nextOffset": found.next_offset,
+                "unreadable": len(found.datasets) - len(products),
+                "products": [_shown(p) for p in products],
+            }
+        )
+
+    return Route("GET", "/owner/search", Proof.OWNER, handle)
+
+
+def found_here(journal: Journal) -> Callable[[Search], Awaitable[Found]]:
+    """Search our own catalogue: the space's, where we are its platform."""
+
+    async def find(wanted: Search) -> Found:
+        return await journal.read(lambda c: catalogue.search(c, wanted))
+
+    return find
+
+
+def shelf_loop(journal: Journal) -> Loop:
+    """After a start: puts what is on offer on the shelf as this release makes it, some products at a time."""
+
+    async def run() -> bool:
+        return bool(await journal.write(catalogue.restock))
+
+    return Loop("shelf", 3_600.0, run)
+
+
+def _shown(p: Product) -> dict[str, Any]:
+    return {
+        "id": p.id,
+        "version": p.version,
+        "title": p.title,
+        "description": p.description,
+        "keywords": [*p.keywords],
+        "provider": p.provider,
+        "grade": str(p.grade),
+        "kinds": sorted(p.kinds),
+        "mediaType": p.media_type,
+        "size": p.size,
+        "publishedAt": render_time(p.published_at),
+        "digest": render_digest(catalogue.product_digest(p)),
+    }
