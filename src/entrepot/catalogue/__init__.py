@@ -5,6 +5,12 @@ from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_ca
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.pages import PAGE, Cover, Page, Place, dataset_page, page
+from entrepot.catalogue.protection import (
+    ColumnRole,
+    Protection,
+    decode_protection,
+    encode_protection,
+)
 from entrepot.catalogue.search import Found, Search, search
 from entrepot.catalogue.service import (
     Description,
@@ -28,6 +34,7 @@ __all__ = [
     "PAGE",
     "SERVED",
     "Column",
+    "ColumnRole",
     "ColumnType",
     "Cover",
     "Description",
@@ -36,6 +43,7 @@ __all__ = [
     "Page",
     "Place",
     "Product",
+    "Protection",
     "Resource",
     "Search",
     "Source",
@@ -44,6 +52,8 @@ __all__ = [
     "Version",
     "attach_resource",
     "dataset_page",
+    "decode_protection",
+    "encode_protection",
     "examine",
     "formats_of",
     "is_unchanged",

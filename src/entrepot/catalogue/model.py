@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from entrepot.catalogue.protection import Protection, encode_protection, protection_faults, unfit_roles
 from entrepot.catalogue.source import Column, Source, SourceKind
 from entrepot.policy import Policy, render_policy
 from entrepot.values import (
@@ -19,6 +20,7 @@ from entrepot.values import (
     render_digest,
     sha256,
 )
+from entrepot.values.canonical import Json
 
 MAX_ID: Final = 200
 MAX_TEXT: Final = 10_000
@@ -55,12 +57,14 @@ class Resource:
         return self.source if self.source is not None and self.source.kind is SourceKind.HTTP else None
 
 
-def misfits(resource: Resource, kinds: frozenset[KindOfUse]) -> list[str]:
-    """By which of these kinds a resource cannot be used, whatever its grade."""
+def misfits(
+    resource: Resource, kinds: frozenset[KindOfUse], protection: Protection | None = None
+) -> list[str]:
+    """By which of these kinds a resource cannot be used, whatever its grade, and what is protected amiss."""
     if resource.service is not None:
         return [f"a live service is used by api only, not by {k}" for k in sorted(kinds - {KindOfUse.API})]
     if resource.columns:
-        return []
+        return [] if protection is None else unfit_roles(protection, resource.columns)
     needy = sorted(kinds & {KindOfUse.API, KindOfUse.QUERY})
     return [f"{k} needs a table; attach the file as one" for k in needy]
 
@@ -85,6 +89,8 @@ class Product:
     published_at: UtcTime
     resource_id: str = ""
     """Our resource behind it; empty where the product is another node's."""
+    protection: Protection | None = None
+    """What may be asked about it; absent where it is not queried."""
 
     @property
     def offer_id(self) -> OfferId:
@@ -105,28 +111,28 @@ def faults_of(product: Product) -> list[str]:
     words = (product.title, product.description, product.rights, product.media_type, *product.keywords)
     if any(len(w) > MAX_TEXT or "\x00" in w for w in words) or len(product.media_type) > MAX_ID:
         faults.append(f"a text of a product has at most {MAX_TEXT} characters, its media type {MAX_ID}")
+    if product.protection is not None:
+        faults += protection_faults(product.protection)
     return faults
 
 
 def product_digest(product: Product) -> Digest:
     """The digest of what the product is and on which terms it is offered; it enters the contract."""
-    return sha256(
-        b"entrepot/product/v1\n"
-        + canonical.encode(
-            {
-                "artefact": render_digest(product.artefact),
-                "description": product.description,
-                "grade": str(product.grade),
-                "id": product.id,
-                "keywords": [*product.keywords],
-                "kinds": [*sorted(str(k) for k in product.kinds)],
-                "mediaType": product.media_type,
-                "offer": render_policy(product.policy),
-                "provider": product.provider,
-                "rights": product.rights,
-                "size": product.size,
-                "title": product.title,
-                "version": product.version,
-            }
-        )
-    )
+    document: dict[str, Json] = {
+        "artefact": render_digest(product.artefact),
+        "description": product.description,
+        "grade": str(product.grade),
+        "id": product.id,
+        "keywords": [*product.keywords],
+        "kinds": [*sorted(str(k) for k in product.kinds)],
+        "mediaType": product.media_type,
+        "offer": render_policy(product.policy),
+        "provider": product.provider,
+        "rights": product.rights,
+        "size": product.size,
+        "title": product.title,
+        "version": product.version,
+    }
+    if product.protection is not None:
+        document["protection"] = encode_protection(product.protection).decode()
+    return sha256(b"entrepot/product/v1\n" + canonical.encode(document))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from entrepot import regulation
 from entrepot.catalogue import store
 from entrepot.catalogue.model import Product, Resource, faults_of, misfits, product_digest
+from entrepot.catalogue.protection import Protection
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.policy import Policy, contradictions, parse_policy, render_policy
 from entrepot.values import (
@@ -46,6 +47,8 @@ class Description:
     kinds: frozenset[KindOfUse]
     policy: Policy
     keywords: tuple[str, ...] = ()
+    protection: Protection | None = None
+    """What may be asked about it, where it is offered for queries."""
 
 
 @lru_cache(maxsize=64)
@@ -113,8 +116,9 @@ def offer_product(
         artefact=resource.digest,
         published_at=tx.now,
         resource_id=resource.id,
+        protection=described.protection,
     )
-    judge(product, tx.now.date(), misfits(resource, product.kinds))
+    judge(product, tx.now.date(), misfits(resource, product.kinds, product.protection))
     store.offer(tx, product)
     _audit(tx, Event.OFFERED, product)
     return product

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from entrepot.catalogue import shelf_store, source
 from entrepot.catalogue.model import Product, Resource, product_digest
+from entrepot.catalogue.protection import decode_protection, encode_protection
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
 from entrepot.policy import parse_policy, render_policy
 from entrepot.values import Did, Digest, Grade, KindOfUse, ProductId, canonical
@@ -70,6 +71,7 @@ _product: Final = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("published_at", UtcTimeColumn, nullable=False),
     Column("resource_id", String(200), nullable=False),
+    Column("protection", LargeBinary),
 )
 
 _ATTACH: Final = insert(_resource)
@@ -188,6 +190,7 @@ def offer(tx: Transaction, product: Product) -> None:
             "digest": product_digest(product),
             "published_at": product.published_at,
             "resource_id": product.resource_id,
+            "protection": None if product.protection is None else encode_protection(product.protection),
         },
     )
     shelf_store.put(tx, product)
@@ -259,4 +262,5 @@ def _product_of(row: Row[Any]) -> Product:
         artefact=Digest(row.artefact),
         published_at=row.published_at,
         resource_id=row.resource_id,
+        protection=None if row.protection is None else decode_protection(row.protection),
     )

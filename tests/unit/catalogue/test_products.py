@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from entrepot.catalogue import (
     Column,
+    ColumnRole,
     ColumnType,
     Description,
     Product,
+    Protection,
     attach_resource,
     examine,
     list_product,
@@ -297,6 +299,7 @@ CHANGES = [
     ("media_type", "text/plain"),
     ("size", 11),
     ("artefact", sha256(b"y")),
+    ("protection", Protection("trial", "person", 10, (("arm", ColumnRole.DIMENSION),))),
 ]
 
 
