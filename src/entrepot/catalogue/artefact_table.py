@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from entrepot.catalogue.artefact import keep
@@ -19,6 +20,8 @@ from entrepot.values import TooLargeError
 PARQUET: Final = "application/vnd.apache.parquet"
 GROUP_ROWS: Final = 65_536
 GROUP_BYTES: Final = 32 << 20
+MAX_TEXT: Final = 1 << 20
+"""Bytes of one text; a longer one is most often a quotation mark without its second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _Rows:
     def write(self, file: BinaryIO) -> None:
         with pyarrow.parquet.ParquetWriter(file, self._table.schema, compression="zstd") as writer:
             for batch in self._table.batches:
+                _check_texts(batch)
                 self._waiting.append(batch)
                 if self._is_group():
                     self._flush(writer, file)
@@ -73,3 +77,11 @@ class _Rows:
             raise TooLargeError(f"a table comes to at most {self._bounds.most_bytes} bytes")
         if shutil.disk_usage(self._folder).free < self._bounds.least_free:
             raise TooLargeError("there is not enough room on the disk for this table")
+
+
+def _check_texts(batch: Arrow) -> None:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_TEXT:
+            raise SourceError(
+                f"column {name!r} holds a text of more than {MAX_TEXT} bytes; is a quotation mark left open?"
+            )
