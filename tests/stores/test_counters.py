@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,18 @@ class CountersContract:
             assert not take(journal, one, begins - timedelta(microseconds=1))
             assert take(journal, one, begins)
             assert not take(journal, one, begins + period - timedelta(microseconds=1))
+
+    def test_windows_that_are_over_are_forgotten(self, journal: Journal) -> None:
+        """A rate a minute leaves no row for every minute of the contract's life, and spares the total."""
+        charges = compile_policy(limited(("count", "1000"), ("rate", "1/minute"))).charges[0]
+        for minute in range(150):
+            assert take(journal, charges, NOW + timedelta(minutes=minute))
+
+        rows = sa.text("SELECT counter, count(*) FROM policy_counter GROUP BY counter ORDER BY counter")
+        kept = journal.read_now(lambda c: [tuple(row) for row in c.execute(rows)])
+        assert kept == [("minute", 61), ("total", 1)]
+        for minutes in (149, 120, 90):
+            assert not take(journal, (charge(CounterKind.MINUTE, 1),), NOW + timedelta(minutes=minutes))
 
     def test_what_is_given_back_can_be_taken_again(self, journal: Journal) -> None:
         """A use refused before it touched data is not counted, in the window in which it was reserved."""

@@ -1,5 +1,6 @@
 """Tables of resources and products, ours and (on a platform) those that providers have listed."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +27,8 @@ from sqlalchemy import (
 from entrepot.catalogue import shelf_store, source
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.protection import decode_protection, encode_protection
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
-from entrepot.policy import parse_policy, render_policy
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
+from entrepot.policy import Policy, parse_policy, render_policy
 from entrepot.values import Did, Digest, Grade, KindOfUse, ProductId, canonical
 
 _resource: Final = Table(
@@ -89,8 +90,8 @@ _CURRENT: Final = (
 _NEWEST: Final = (
     select(_product).where(_product.c.id == bindparam("of")).order_by(_product.c.version.desc()).limit(1)
 )
-_BY_DIGEST: Final = select(_product).where(
-    _product.c.id == bindparam("of"), _product.c.digest == bindparam("is_")
+_BY_DIGEST: Final = Prepared(
+    select(_product).where(_product.c.id == bindparam("of"), _product.c.digest == bindparam("is_"))
 )
 _VERSIONS: Final = (
     select(_product).where(_product.c.id == bindparam("of")).order_by(_product.c.version.desc())
@@ -236,12 +237,18 @@ def current(connection: Connection, product_id: ProductId) -> Product | None:
 
 def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> Product | None:
     """The version that a contract was made over, listed or not."""
-    row = connection.execute(_BY_DIGEST, {"of": product_id, "is_": digest}).first()
+    row = _BY_DIGEST.first(connection, {"of": product_id, "is_": digest})
     return None if row is None else _product_of(row)
 
 
 def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
+
+
+@lru_cache(maxsize=1024)
+def _policy_of(raw: bytes) -> Policy:
+    """What the bytes of a policy say; they are read from the database at each use, and parsed once."""
+    return parse_policy(canonical.decode(raw))
 
 
 def _product_of(row: Row[Any]) -> Product:
@@ -256,7 +263,7 @@ def _product_of(row: Row[Any]) -> Product:
         grade=Grade(row.grade),
         rights=row.rights,
         kinds=frozenset(KindOfUse(str(k)) for k in kinds) if isinstance(kinds, list) else frozenset(),
-        policy=parse_policy(canonical.decode(row.policy)),
+        policy=_policy_of(row.policy),
         media_type=row.media_type,
         size=row.size,
         artefact=Digest(row.artefact),

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -154,9 +155,15 @@ def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, 
     store.keep_contract(tx, values)
 
 
+@lru_cache(maxsize=4096)
+def _agreement_of(raw: bytes) -> Agreement:
+    """What the bytes of an agreement say; they are read from the database at each use, and parsed once."""
+    return parse_agreement(canonical.decode(raw))
+
+
 def _contract_of(row: "Row[Any]") -> Contract:
     return Contract(
-        agreement=parse_agreement(canonical.decode(row.agreement)),
+        agreement=_agreement_of(row.agreement),
         contract_id=ContractId(row.contract_id),
         negotiation_id=ProcessId(row.negotiation_id),
         party=Party(row.party),

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from entrepot.contracts.exchange import Exchange, Move, Party, Pending, State
 from entrepot.contracts.model import Agreement, Negotiation, Offer, Signing
 from entrepot.contracts.wire import parse_agreement, parse_offer, render_agreement, render_offer
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
 from entrepot.values import (
     AgreementId,
     ConflictError,
@@ -120,7 +120,7 @@ _LAST_TERMS: Final = select(func.max(_terms.c.number)).where(_terms.c.negotiatio
 _TERMS_OF: Final = select(_terms).where(_terms.c.negotiation_id == bindparam("of")).order_by(_terms.c.number)
 _KEEP_TERMS: Final = insert(_terms)
 _KEEP_CONTRACT: Final = insert(_contract)
-_CONTRACT: Final = select(_contract).where(_contract.c.agreement_id == bindparam("of"))
+_CONTRACT: Final = Prepared(select(_contract).where(_contract.c.agreement_id == bindparam("of")))
 _CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
 _CONTRACTS: Final = select(_contract).order_by(_contract.c.agreement_id).limit(bindparam("most"))
 _MOVE_CONTRACT: Final = (
@@ -192,7 +192,8 @@ def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:
 
 
 def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any] | None":
-    return connection.execute(_CONTRACT, {"of": agreement_id}).first()
+    row: Row[Any] | None = _CONTRACT.first(connection, {"of": agreement_id})
+    return row
 
 
 def contract_row_by_id(connection: Connection, contract_id: ContractId) -> "Row[Any] | None":

@@ -7,6 +7,8 @@ older list never takes the place of a newer one, and a revocation once known sta
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -16,6 +18,9 @@ from entrepot.identity.membership import Membership, read_membership
 from entrepot.identity.status import StatusList
 from entrepot.journal import Transaction
 from entrepot.values import Did, TrustError, UtcTime
+
+# What a credential says depends on its text alone, which is read from the database each time.
+_read: Final = lru_cache(maxsize=4096)(read_membership)
 
 
 class StandingState(StrEnum):
@@ -84,16 +89,16 @@ def known_credential(connection: Connection, did: Did) -> str | None:
 def known_member(connection: Connection, did: Did) -> Membership | None:
     """The membership that this party showed us, verified when it was kept."""
     credential = store.credential_of(connection, did)
-    return None if credential is None else read_membership(credential)
+    return None if credential is None else _read(credential)
 
 
 def standing(connection: Connection, membership: Membership, now: UtcTime) -> Standing:
     """How a member stands at `now`, by what this node knows."""
-    known = store.read_list(connection, membership.status_url)
-    age = timedelta.max if known is None else max(now - known[0].signed_at, timedelta(0))
-    if known is None or known[0].issuer != membership.issuer:
+    known = store.entry_of(connection, membership.status_url, membership.status_index)
+    age = timedelta.max if known is None else max(now - known.signed_at, timedelta(0))
+    if known is None or known.issuer != membership.issuer:
         return Standing(StandingState.UNKNOWN, age)
-    if known[0].is_revoked(membership.status_index):
+    if known.is_revoked:
         return Standing(StandingState.REVOKED, age)
     if not membership.valid_from - LEEWAY <= now <= membership.valid_until:
         return Standing(StandingState.OUT_OF_TIME, age)

@@ -1,6 +1,6 @@
 """What this node knows of others: their memberships, and the newest status lists."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -12,13 +12,14 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
 )
 
 from entrepot.identity.status import StatusList
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
-from entrepot.values import Did
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
+from entrepot.values import Did, UtcTime
 
 _known: Final = Table(
     "known_member",
@@ -42,10 +43,26 @@ _list: Final = Table(
 
 _FORGET: Final = delete(_known).where(_known.c.did == bindparam("of"))
 _KNOW: Final = insert(_known)
-_MEMBER: Final = select(_known).where(_known.c.did == bindparam("of"))
+_CREDENTIAL: Final = Prepared(select(_known.c.credential).where(_known.c.did == bindparam("of")))
 _LIST: Final = select(_list).where(_list.c.url == bindparam("of"))
+# One octet of the list's 16 KB: this runs at every use.
+_ENTRY: Final = Prepared(
+    select(
+        _list.c.issuer,
+        _list.c.signed_at,
+        func.substr(_list.c.bits, bindparam("place"), 1, type_=LargeBinary).label("octet"),
+    ).where(_list.c.url == bindparam("of"))
+)
 _DROP_LIST: Final = delete(_list).where(_list.c.url == bindparam("of"))
 _KEEP_LIST: Final = insert(_list)
+
+
+class Entry(NamedTuple):
+    """One member's entry in the newest list known."""
+
+    issuer: Did
+    signed_at: UtcTime
+    is_revoked: bool
 
 
 def keep_member(tx: Transaction, did: Did, credential: str, status_url: str, status_index: int) -> None:
@@ -61,8 +78,16 @@ def keep_member(tx: Transaction, did: Did, credential: str, status_url: str, sta
 
 
 def credential_of(connection: Connection, did: Did) -> str | None:
-    row = connection.execute(_MEMBER, {"of": did}).first()
+    row = _CREDENTIAL.first(connection, {"of": did})
     return None if row is None else row.credential
+
+
+def entry_of(connection: Connection, url: str, index: int) -> Entry | None:
+    """What the newest list known says of one member; an index beyond the list counts as revoked."""
+    row = _ENTRY.first(connection, {"of": url, "place": index // 8 + 1})
+    if row is None:
+        return None
+    return Entry(Did(row.issuer), row.signed_at, not row.octet or bool(row.octet[0] >> (7 - index % 8) & 1))
 
 
 def read_list(connection: Connection, url: str) -> tuple[StatusList, str] | None:

@@ -43,7 +43,7 @@ class _Ready(NamedTuple):
 
 
 class Prepared:
-    """One statement; every call names all its values, and no others."""
+    """One statement; every call names all its values, and no others. An insert's first call says which."""
 
     def __init__(self, statement: Statement) -> None:
         self.statement: Final = statement

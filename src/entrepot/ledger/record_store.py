@@ -6,6 +6,7 @@ stands in its opening alone, so nothing is left of it once that is destroyed.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
@@ -28,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
 from entrepot.values import UtcTime
 
 Rows: TypeAlias = "Sequence[Row[Any]]"
@@ -85,8 +86,8 @@ _receipt: Final = Table(
     Column("retain_until", UtcTimeColumn, nullable=False),
 )
 
-_ADD_RECORD: Final = insert(_record)
-_ADD_OPENING: Final = insert(_opening)
+_ADD_RECORD: Final = Prepared(insert(_record))
+_ADD_OPENING: Final = Prepared(insert(_opening))
 _ADD_BATCH: Final = insert(_batch)
 _ADD_PART: Final = insert(_part)
 _ADD_RECEIPT: Final = insert(_receipt)
@@ -134,14 +135,6 @@ _COMMIT: Final = _MOVE.values(position=bindparam("at"))
 _OLDEST_UNSEALED: Final = (
     select(_record.c.written_at).where(_unsealed).order_by(_record.c.row).limit(1).scalar_subquery()
 )
-_OLDEST_BATCHED: Final = (
-    select(_batch.c.oldest)
-    .where(_batch.c.state.in_(bindparam("states", expanding=True)))
-    .order_by(_batch.c.oldest)
-    .limit(1)
-    .scalar_subquery()
-)
-_OLDEST: Final = select(_OLDEST_UNSEALED.label("unsealed"), _OLDEST_BATCHED.label("batched"))
 _RECORD: Final = select(_record).where(_record.c.row == bindparam("of"))
 _RECORDS_OF_USE: Final = (
     select(_record, _opening.c.salt, _opening.c.body)
@@ -177,15 +170,14 @@ _DESTROY_RECEIPTS: Final = delete(_receipt).where(_receipt.c.retain_until <= bin
 
 def add_record(tx: Transaction, contract_id: str, commitment: bytes) -> int:
     values = {"contract_id": contract_id, "written_at": tx.now, "commitment": commitment}
-    key = tx.connection.execute(_ADD_RECORD, values).inserted_primary_key
-    return int(key[0])  # type: ignore[index]  # an inserted row has a key
+    return _ADD_RECORD.add(tx.connection, values)
 
 
 def add_opening(
     tx: Transaction, row: int, use_id: str, salt: bytes, body: bytes, retain_until: UtcTime
 ) -> None:
     values = {"row": row, "use_id": use_id, "salt": salt, "body": body, "retain_until": retain_until}
-    tx.connection.execute(_ADD_OPENING, values)
+    _ADD_OPENING.change(tx.connection, values)
 
 
 def has_unsealed(connection: Connection) -> bool:
@@ -239,8 +231,14 @@ def move(tx: Transaction, number: int, before: str, after: str) -> bool:
 
 def oldest(connection: Connection, states: Sequence[str]) -> tuple[datetime | None, datetime | None]:
     """When the oldest record was written that is in no batch, and the oldest in a batch of these states."""
-    row = connection.execute(_OLDEST, {"states": list(states)}).one()
+    row = _oldest(tuple(states)).first(connection, {})
     return row.unsealed, row.batched
+
+
+@cache
+def _oldest(states: tuple[str, ...]) -> Prepared:
+    batched = select(_batch.c.oldest).where(_batch.c.state.in_(states)).order_by(_batch.c.oldest).limit(1)
+    return Prepared(select(_OLDEST_UNSEALED.label("unsealed"), batched.scalar_subquery().label("batched")))
 
 
 def record_row(connection: Connection, row: int) -> "Row[Any] | None":

@@ -13,16 +13,16 @@ from entrepot.policy.model import Fact, Period, Source
 from entrepot.values import AgreementId, UtcTime
 
 _ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_MAY_GO_BACK: Final = timedelta(hours=1)
 
 
 def reserve(tx: Transaction, agreement_id: AgreementId, charges: Sequence[Charge]) -> bool:
     """Take all `charges`, or none and say no: somebody else took the last one first."""
-    savepoint = tx.connection.begin_nested()
-    for charge in charges:
-        if not store.take(tx.connection, _key(agreement_id, charge, tx.now), charge.amount, charge.limit):
-            savepoint.rollback()
+    for number, charge in enumerate(charges):
+        key, oldest = _key(agreement_id, charge, tx.now), _oldest_kept(charge.counter, tx.now)
+        if not store.take(tx.connection, key, charge.amount, charge.limit, oldest):
+            release(tx, agreement_id, charges[:number], tx.now)  # nobody else sees what is not committed
             return False
-    savepoint.commit()
     return True
 
 
@@ -61,3 +61,9 @@ def window_start(counter: CounterKind, now: UtcTime) -> UtcTime:
         return _ALWAYS
     period = timedelta(seconds=Period(str(counter)).seconds)
     return now - (now - _ALWAYS) % period
+
+
+def _oldest_kept(counter: CounterKind, now: UtcTime) -> UtcTime:
+    """The first window that is kept when a new one begins."""
+    start = window_start(counter, now)
+    return start if start == _ALWAYS else window_start(counter, now - _CLOCK_MAY_GO_BACK)

@@ -13,13 +13,14 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    delete,
     insert,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from entrepot.journal import UtcTimeColumn, metadata
+from entrepot.journal import Prepared, UtcTimeColumn, metadata
 from entrepot.values import AgreementId, UtcTime
 
 _counter: Final = Table(
@@ -38,25 +39,34 @@ _of_window: Final = (
     & (_counter.c.window_start == bindparam("start"))
 )
 _OPEN: Final = insert(_counter)
-_TAKE: Final = (
+_FORGET: Final = delete(_counter).where(
+    _counter.c.agreement_id == bindparam("of"),
+    _counter.c.permission == bindparam("at"),
+    _counter.c.counter == bindparam("kind"),
+    _counter.c.window_start < bindparam("before"),
+)
+_TAKE: Final = Prepared(
     update(_counter)
     .where(_of_window, _counter.c.used + bindparam("amount") <= bindparam("most"))
     .values(used=_counter.c.used + bindparam("amount"))
 )
-_GIVE_BACK: Final = (
+_GIVE_BACK: Final = Prepared(
     update(_counter)
     .where(_of_window, _counter.c.used >= bindparam("amount"))
     .values(used=_counter.c.used - bindparam("amount"))
 )
-_USED: Final = select(_counter.c.used).where(_of_window)
+_USED: Final = Prepared(select(_counter.c.used).where(_of_window))
 
 Key = tuple[AgreementId, int, str, UtcTime]
 
 
-def take(connection: Connection, key: Key, amount: int, limit: int) -> bool:
-    """Add `amount` unless that would pass `limit`; one guarded update decides."""
+def take(connection: Connection, key: Key, amount: int, limit: int, oldest: UtcTime) -> bool:
+    """Add `amount` unless that would pass `limit`; one guarded update decides.
+
+    When a new window begins, those of the same counter that are older than `oldest` are forgotten.
+    """
     where = _bound(key) | {"amount": amount, "most": limit}
-    if connection.execute(_TAKE, where).rowcount:
+    if _TAKE.change(connection, where):
         return True
     try:
         with connection.begin_nested():
@@ -65,17 +75,19 @@ def take(connection: Connection, key: Key, amount: int, limit: int) -> bool:
                 _OPEN,
                 {"agreement_id": of, "permission": at, "counter": kind, "window_start": start, "used": 0},
             )
+            connection.execute(_FORGET, {"of": of, "at": at, "kind": kind, "before": oldest})
     except IntegrityError:
         pass  # the row was there, or somebody else has just made it: the guard decides
-    return bool(connection.execute(_TAKE, where).rowcount)
+    return bool(_TAKE.change(connection, where))
 
 
 def give_back(connection: Connection, key: Key, amount: int) -> bool:
-    return bool(connection.execute(_GIVE_BACK, _bound(key) | {"amount": amount}).rowcount)
+    return bool(_GIVE_BACK.change(connection, _bound(key) | {"amount": amount}))
 
 
 def used(connection: Connection, key: Key) -> int:
-    return connection.execute(_USED, _bound(key)).scalar_one_or_none() or 0
+    row = _USED.first(connection, _bound(key))
+    return 0 if row is None else row.used
 
 
 def _bound(key: Key) -> dict[str, object]:

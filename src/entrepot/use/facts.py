@@ -33,10 +33,9 @@ def facts_of(
             facts["connector"] = Fact(membership.connector_code, Source.CREDENTIAL)
         if membership.region:
             facts["region"] = Fact(membership.region, Source.CREDENTIAL)
-    agreed = agreed_purpose(contract.agreement.policy)
     if knock.purpose is not None:
         facts["purpose"] = Fact(knock.purpose, Source.CLAIMED)
-    elif agreed is not None:
+    elif (agreed := agreed_purpose(contract.agreement.policy)) is not None:
         facts["purpose"] = Fact(agreed, Source.AGREEMENT)
     facts |= knock.observed
     facts |= counted(connection, contract.agreement.id, plan, now, reserved=reserved)

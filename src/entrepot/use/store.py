@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     Row,
@@ -15,13 +16,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal_column,
     or_,
     select,
     update,
 )
 
 from entrepot.contracts import Exchange, Move, Party, Pending, State
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
 from entrepot.use.model import Door, Spent, TransferProcess, Use, UseState
 from entrepot.values import (
     AgreementId,
@@ -79,7 +81,7 @@ _use: Final = Table(
     Column("consumer", String(500), nullable=False),
     Column("product_id", String(200), nullable=False),
     Column("artefact", LargeBinary, nullable=False),
-    Column("state", String(20), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
     Column("boot", String(100), nullable=False),
     Column("permission", Integer, nullable=False),
     Column("opened_at", UtcTimeColumn, nullable=False),
@@ -90,7 +92,9 @@ _use: Final = Table(
     Column("rows", BigInteger, nullable=False),
     Column("outcome", String(100), nullable=False),
 )
-
+# A literal, not a parameter: else SQLite could not see that the index holds what is asked for.
+_is_live: Final = _use.c.state != literal_column(f"'{UseState.CLOSED}'")
+Index("ix_use_live", _use.c.process_id, sqlite_where=_is_live, postgresql_where=_is_live)
 _meter: Final = Table(
     "meter",
     metadata,
@@ -128,25 +132,18 @@ _UPDATE: Final = (
 )
 _HANG: Final = insert(_door)
 _SHUT: Final = delete(_door).where(_door.c.process_id == bindparam("of"))
-_DOOR: Final = select(_door).where(
-    _door.c.process_id == bindparam("of"), _door.c.token_digest == bindparam("digest")
+_DOOR: Final = Prepared(
+    select(_door).where(_door.c.process_id == bindparam("of"), _door.c.token_digest == bindparam("digest"))
 )
 _ANY_DOOR: Final = select(_door.c.epoch).where(_door.c.process_id == bindparam("of"))
-_OPEN_USE: Final = insert(_use)
-_USE: Final = select(_use).where(_use.c.id == bindparam("of"))
-_LIVE_USE: Final = select(_use).where(
-    _use.c.process_id == bindparam("process"),
-    _use.c.artefact == bindparam("artefact"),
-    _use.c.state != str(UseState.CLOSED),
-)
-_LIVE_OF_PROCESS: Final = select(_use).where(
-    _use.c.process_id == bindparam("process"), _use.c.state != str(UseState.CLOSED)
-)
-_LIVE: Final = select(_use).where(_use.c.state != str(UseState.CLOSED)).order_by(_use.c.opened_at)
+_OPEN_USE: Final = Prepared(insert(_use))
+_USE: Final = Prepared(select(_use).where(_use.c.id == bindparam("of")))
+_LIVE_OF_PROCESS: Final = Prepared(select(_use).where(_use.c.process_id == bindparam("process"), _is_live))
+_LIVE: Final = select(_use).where(_is_live).order_by(_use.c.opened_at)
 _USES: Final = select(_use).order_by(_use.c.opened_at.desc()).limit(bindparam("most"))
-_TOUCH: Final = (
+_TOUCH: Final = Prepared(
     update(_use)
-    .where(_use.c.id == bindparam("of"), _use.c.state != str(UseState.CLOSED))
+    .where(_use.c.id == bindparam("of"), _is_live)
     .values(
         state=bindparam("to_state"),
         boot=bindparam("by_boot"),
@@ -156,6 +153,7 @@ _TOUCH: Final = (
         outcome=bindparam("how"),
     )
 )
+_METER: Final = Prepared(insert(_meter))
 
 
 def create(tx: Transaction, process: TransferProcess) -> None:
@@ -224,7 +222,7 @@ def shut_door(tx: Transaction, process_id: ProcessId) -> None:
 
 
 def read_door(connection: Connection, process_id: ProcessId, token_digest: Digest) -> Door | None:
-    row = connection.execute(_DOOR, {"of": process_id, "digest": token_digest}).first()
+    row = _DOOR.first(connection, {"of": process_id, "digest": token_digest})
     if row is None:
         return None
     return Door(
@@ -237,8 +235,8 @@ def has_door(connection: Connection, process_id: ProcessId) -> bool:
 
 
 def open_use(tx: Transaction, use: Use) -> None:
-    tx.connection.execute(
-        _OPEN_USE,
+    _OPEN_USE.change(
+        tx.connection,
         {
             "id": use.id,
             "process_id": use.process_id,
@@ -272,7 +270,7 @@ def touch_use(tx: Transaction, use: Use, spent: Spent) -> bool:
         "more_rows": spent.rows,
         "how": use.outcome,
     }
-    return tx.connection.execute(_TOUCH, values).rowcount == 1
+    return _TOUCH.change(tx.connection, values) == 1
 
 
 def write_meter(tx: Transaction, use: Use, uses: int, seconds: int) -> None:
@@ -285,22 +283,16 @@ def write_meter(tx: Transaction, use: Use, uses: int, seconds: int) -> None:
         "rows": use.rows,
         "seconds": seconds,
     }
-    tx.connection.execute(insert(_meter), values)
+    _METER.change(tx.connection, values)
 
 
 def read_use(connection: Connection, use_id: UseId) -> Use | None:
-    row = connection.execute(_USE, {"of": use_id}).first()
-    return None if row is None else _use_of(row)
-
-
-def live_use(connection: Connection, process_id: ProcessId, artefact: Digest) -> Use | None:
-    """The use of one artefact in one process that is not closed: all its ranges are one use."""
-    row = connection.execute(_LIVE_USE, {"process": process_id, "artefact": artefact}).first()
+    row = _USE.first(connection, {"of": use_id})
     return None if row is None else _use_of(row)
 
 
 def live_uses_of(connection: Connection, process_id: ProcessId) -> list[Use]:
-    return [_use_of(r) for r in connection.execute(_LIVE_OF_PROCESS, {"process": process_id})]
+    return [_use_of(r) for r in _LIVE_OF_PROCESS.all(connection, {"process": process_id})]
 
 
 def live_uses(connection: Connection) -> list[Use]:
