@@ -7,7 +7,7 @@ is not given). Exit codes are those of `output.Exit`.
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -457,18 +457,32 @@ def export(use_id: str, folder: Path, *, node: Node = HERE, json: Json = False) 
 
 
 @evidence.command
-def verify(folder: Path, *, policy_file: Path | None = None, json: Json = False) -> int:
+def verify(
+    folder: Path, *, policy_file: Path | None = None, language: Literal["en", "zh"] = "en", json: Json = False
+) -> int:
     """Check an evidence package offline, against a policy file that you got by another road.
 
     Its exit codes are the verifier's own: 0 verified, 1 refused, 3 consistent but not trusted (no policy),
     4 verified with objections.
 
     Example: entrepot evidence verify proof --policy-file space.policy
-    """
-    from entrepot.oversight import verify as verifier
 
-    arguments = [str(folder), *(["--policy", str(policy_file)] if policy_file else [])]
-    return int(verifier.main([*arguments, *(["--json"] if json else [])]))
+    Args:
+        folder: The package.
+        policy_file: Whom you trust.
+        language: Of the statement: en or zh.
+    """
+    from dataclasses import asdict
+
+    from entrepot import oversight
+
+    try:
+        policy = None if policy_file is None else policy_file.read_text("utf-8")
+        report = oversight.verify_evidence(oversight.read_evidence(folder), policy)
+    except (OSError, ValueError) as error:
+        report = oversight.EvidenceReport(why=str(error))
+    show(asdict(report), as_json=json, text=oversight.render_evidence_report(report, language).rstrip("\n"))
+    return oversight.EVIDENCE_EXIT_CODES[report.verdict]
 
 
 @ledger.command(name="policy")

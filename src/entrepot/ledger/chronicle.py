@@ -100,6 +100,10 @@ class Chronicle:
     def newest_note(self) -> bytes | None:
         return self._store.newest_note()
 
+    def first_note(self, number: int) -> bytes | None:
+        """The earliest witnessed checkpoint over entry `number`: its cosignatures date the entry best."""
+        return self._store.first_note(number)
+
     def add_note(self, size: int, note: bytes) -> None:
         self._store.add_note(size, note)
 

@@ -36,6 +36,7 @@ _MOVE_MARKER: Final = (
 )
 _ENTRIES: Final = "SELECT body FROM entry WHERE number >= ? AND number < ? ORDER BY number"
 _ROWS: Final = "SELECT number, digest, body FROM entry ORDER BY number"
+_FIRST_NOTE: Final = "SELECT note FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1"
 _FIND: Final = "SELECT number, height FROM entry WHERE digest = ?"
 
 
@@ -108,6 +109,11 @@ class LedgerStore:
         row = self._read(
             lambda c: c.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
         )
+        return None if row is None else bytes(row[0])
+
+    def first_note(self, number: int) -> bytes | None:
+        """The smallest witnessed checkpoint whose tree holds entry `number`."""
+        row = self._read(lambda c: c.execute(_FIRST_NOTE, (number,)).fetchone())
         return None if row is None else bytes(row[0])
 
     def add_note(self, size: int, note: bytes) -> None:

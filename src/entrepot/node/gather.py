@@ -1,6 +1,7 @@
 """Gathering the evidence of one use: from this node's journal and from the ledger's log."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,12 +10,14 @@ from entrepot import oversight
 from entrepot.contracts import Contract, contract_by_id
 from entrepot.ledger import (
     BatchState,
+    EntryProof,
     RecordProof,
     SignedReceipt,
     Tree,
     WrittenRecord,
     batch_of,
     decode_note,
+    decode_transaction,
     leaf_hash,
     parse_checkpoint,
     proof_of,
@@ -42,7 +45,9 @@ async def evidence_of(node: Node, use_id: UseId) -> dict[str, bytes]:
     note = await node.ledger.checkpoint()
     size = parse_checkpoint(decode_note(note).text).size
     log = await node.ledger.entries(0, size)
-    return await asyncio.to_thread(_package, ours, note, log)
+    numbers = await asyncio.to_thread(_numbers, ours, log)
+    seen = await asyncio.gather(*(_seen(node, log[number], size) for number in numbers))
+    return await asyncio.to_thread(_package, ours, note, log, dict(zip(numbers, seen, strict=True)))
 
 
 async def packed_evidence(node: Node, contract_id: ContractId, use_id: UseId) -> bytes:
@@ -90,22 +95,39 @@ def _ours(connection: Connection, use_id: UseId) -> _Ours:
     return _Ours(contract, records, receipt_of(connection, use_id))
 
 
-def _package(ours: _Ours, note: bytes, log: list[bytes]) -> dict[str, bytes]:
-    """Choose what must be shown and prove each entry; long logs make this long, so it runs in a thread."""
-    tree = Tree()
-    for raw in log:
-        tree.append(leaf_hash(raw))
+async def _seen(node: Node, raw: bytes, size: int) -> EntryProof | None:
+    """The proof of an entry under the first checkpoint that was witnessed over it, if the ledger has it."""
+    try:
+        proof = await node.ledger.proof(decode_transaction(raw).id)
+    except NotFoundError:
+        return None
+    return proof if parse_checkpoint(decode_note(proof.note).text).size <= size else None
+
+
+def _numbers(ours: _Ours, log: list[bytes]) -> list[int]:
+    """Which entries must be shown; long logs make this long, so it runs in a thread."""
     agreement = ours.contract.agreement
-    numbers = oversight.choose_entries(
+    return oversight.choose_entries(
         enumerate(log),
         ours.contract.contract_id,
         (agreement.assigner, agreement.assignee),
         {position for _, _, position in ours.records},
     )
+
+
+def _package(
+    ours: _Ours, note: bytes, log: list[bytes], seen: Mapping[int, EntryProof | None]
+) -> dict[str, bytes]:
+    """Prove each entry that is shown; in a thread, as it hashes the whole log."""
+    tree = Tree()
+    for raw in log:
+        tree.append(leaf_hash(raw))
     return oversight.export_evidence(
         envelope=ours.contract.envelope,
         checkpoint=note,
-        entries=[oversight.LogEntry(n, log[n], tree.prove_inclusion(n, len(log))) for n in numbers],
+        entries=[
+            oversight.LogEntry(n, log[n], tree.prove_inclusion(n, len(log)), p) for n, p in seen.items()
+        ],
         records=[
             oversight.OpenedRecord(record.body, record.salt, proof, position)
             for record, proof, position in ours.records

@@ -8,13 +8,14 @@ from entrepot.oversight.evidence import (
     choose_entries,
     export_evidence,
 )
+from entrepot.oversight.reading import contract_text, is_contract_text
 from entrepot.oversight.requests import OPENINGS_REQUEST, OpeningsRequest, Side, requests, write_down
+from entrepot.oversight.statement import render_evidence_report
 from entrepot.oversight.store import WrittenRequest
 from entrepot.oversight.trust import write_policy
 from entrepot.oversight.verify import EXIT_CODES as EVIDENCE_EXIT_CODES
 from entrepot.oversight.verify import Report as EvidenceReport
 from entrepot.oversight.verify import read_folder as read_evidence
-from entrepot.oversight.verify import render as render_evidence_report
 from entrepot.oversight.verify import verify as verify_evidence
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "Side",
     "WrittenRequest",
     "choose_entries",
+    "contract_text",
     "export_evidence",
+    "is_contract_text",
     "pack",
     "read_evidence",
     "render_evidence_report",

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from entrepot.ledger import RecordProof, decode_receipt, decode_transaction, is_block_leaf
+from entrepot.ledger import EntryProof, RecordProof, decode_receipt, decode_transaction, is_block_leaf
 from entrepot.oversight import verify
+from entrepot.oversight.reading import contract_text
 from entrepot.values import Did, Digest, TrustError, canonical, sha256
 
 MAX_RECORDS: Final = 900
@@ -26,11 +27,16 @@ class EvidenceError(TrustError):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A transaction on the ledger's log, and its inclusion path to the checkpoint of the package."""
+    """A transaction on the ledger's log, and its inclusion path to the checkpoint of the package.
+
+    `seen` proves it under the earliest witnessed checkpoint that is known to hold it, so that the time of
+    record is that of the entry and not that of the package.
+    """
 
     number: int
     raw: bytes
     path: Sequence[Digest]
+    seen: EntryProof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,11 @@ def export_evidence(
 
     `records` are the provider's in the order of their numbers, then the consumer's own, if at hand.
     """
-    files = {"contract.json": envelope, "checkpoint.txt": checkpoint}
+    files = {
+        "contract.json": envelope,
+        "contract.txt": contract_text(envelope),
+        "checkpoint.txt": checkpoint,
+    }
     for entry in entries:
         files[f"entry-{entry.number}.json"] = _entry(entry)
     for place, record in enumerate(records[:MAX_RECORDS], 1):
@@ -120,9 +130,14 @@ def _entry(entry: LogEntry) -> bytes:
             "entry": canonical.decode(signed.payload),
             "number": entry.number,
             "path": [node.hex() for node in entry.path],
+            "seen": None if entry.seen is None else _seen(entry.seen),
             "signature": signed.signature.hex(),
         }
     )
+
+
+def _seen(proof: EntryProof) -> canonical.Json:
+    return {"checkpoint": proof.note.decode(), "path": [node.hex() for node in proof.path]}
 
 
 def _record(record: OpenedRecord) -> bytes:

@@ -370,6 +370,16 @@ def test_a_follower_keeps_the_note_that_has_more_cosignatures(honest: LyingLog, 
     assert follower.note == fuller
 
 
+def test_the_first_witnessed_head_over_an_entry_is_kept(honest: LyingLog, follower: Follower) -> None:
+    """Later heads hold the entry as well, but say less of when it was there."""
+    for start, end in ((0, 4), (4, 7), (7, 10)):
+        follower.follow(honest.note(end), honest.entries[start:end])
+
+    for number, size in ((0, 4), (3, 4), (4, 7), (6, 7), (7, 10), (9, 10)):
+        assert follower.log.first_note(number) == honest.note(size)
+    assert follower.log.first_note(10) is None
+
+
 def test_a_follower_refuses_a_smaller_tree(honest: LyingLog, follower: Follower) -> None:
     """An older head is no news; it is refused and what is held stays."""
     follower.follow(honest.note(), honest.entries)

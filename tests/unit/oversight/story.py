@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-import pytest
 from nacl.signing import SigningKey
 
 from entrepot.contracts import Agreement, Signatory, Signature, contract_payload, seal_envelope
@@ -15,6 +14,7 @@ from entrepot.ledger import (
     ContractEnd,
     ContractFile,
     EndReason,
+    EntryProof,
     Genesis,
     KeyOffer,
     MemberAdmit,
@@ -269,6 +269,8 @@ class Story:
     receipt: bytes | None = None
     cosigners: int = 2
     cosigned_at: int = int(NOON.replace(hour=13).timestamp())
+    heads: Sequence[tuple[int, datetime]] = ()
+    """Sizes at which the witnesses had cosigned before, and when."""
     lawful: bool = True
     """Whether the ledger's own machine must accept every step."""
 
@@ -286,12 +288,24 @@ class Story:
             log += block.leaves
         return log
 
-    def checkpoint(self, tree: Tree) -> bytes:
-        head = Checkpoint(CHAIN, len(tree), tree.root())
+    def checkpoint(self, tree: Tree, size: int | None = None, at: int | None = None) -> bytes:
+        size = len(tree) if size is None else size
+        head = Checkpoint(CHAIN, size, tree.root(size))
         lines = [sign_checkpoint(head, LOG, LOG_KEY)]
         pairs = zip(WITNESSES, WITNESS_KEYS, strict=True)
-        cosigned = [cosign_checkpoint(head, self.cosigned_at, key, name) for key, name in pairs]
+        # The witnesses' clocks differ by ten seconds, and the first is ahead.
+        seconds = self.cosigned_at if at is None else at
+        cosigned = [cosign_checkpoint(head, seconds - 10 * i, k, n) for i, (k, n) in enumerate(pairs)]
         return encode_note(Note(head.text, (*lines, *cosigned[: self.cosigners])))
+
+    def seen(self, tree: Tree, number: int) -> EntryProof | None:
+        """The proof of an entry under the first head that was witnessed over it."""
+        first = min((head for head in self.heads if head[0] > number), default=None)
+        if first is None:
+            return None
+        size, at = first
+        note = self.checkpoint(tree, size, int(at.timestamp()))
+        return EntryProof(number, tree.prove_inclusion(number, size), note)
 
     def gathered(self) -> dict[str, Any]:
         """What a node gathers for `export_evidence`."""
@@ -305,7 +319,7 @@ class Story:
         return {
             "envelope": self.envelope,
             "checkpoint": self.checkpoint(tree),
-            "entries": [LogEntry(n, log[n], tree.prove_inclusion(n)) for n in wanted],
+            "entries": [LogEntry(n, log[n], tree.prove_inclusion(n), self.seen(tree, n)) for n in wanted],
             "records": [r for written, at in ordered for r in written.opened(at)],
             "receipt": self.receipt,
         }
@@ -342,6 +356,15 @@ POLICY = write_policy(
 )
 
 
+HEADS = (
+    (6, NOON.replace(hour=11)),
+    (9, NOON.replace(hour=11, minute=30)),
+    (12, NOON.replace(minute=2, second=5)),
+    (14, NOON.replace(hour=13)),
+)
+"""When the witnesses had seen how much of the usual story."""
+
+
 class Street:
     """Everything above, for the tests."""
 
@@ -349,12 +372,8 @@ class Street:
     policy = POLICY
     opened, closed, receipt = OPENED, CLOSED, RECEIPT
     log_key, witness_keys = LOG_KEY, WITNESS_KEYS
+    heads = HEADS
     Key, Actor, Story, Written = Key, Actor, Story, Written
     admit, rotate, revoke, end = map(staticmethod, (admit, rotate, revoke, end))
     agreement, envelope, file, record = map(staticmethod, (agreement, envelope, file, record))
     signed_receipt, record_of, usual = map(staticmethod, (signed_receipt, record_of, usual))
-
-
-@pytest.fixture(scope="session")
-def street() -> type[Street]:
-    return Street

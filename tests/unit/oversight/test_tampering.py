@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.oversight import pack, unpack, verify, verify_evidence, write_folder
+from entrepot.oversight import is_contract_text, pack, unpack, verify, verify_evidence, write_folder
 from entrepot.oversight.evidence import manifest
 from entrepot.values import MalformedError, TooLargeError
 
@@ -52,9 +52,31 @@ def test_a_change_is_refused_though_the_manifest_agrees(
     """The manifest only finds accidents. Without its help the proofs must find any change, alone."""
     name = data.draw(st.sampled_from(sorted(set(whole) - {"manifest.json"})))
     raw = bytearray(whole[name])
-    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    # The text for reading is bound by its first line; what was signed is the payload (see below).
+    end = raw.index(b"\n") if name == "contract.txt" else len(raw) - 1
+    raw[data.draw(st.integers(0, end))] ^= data.draw(st.integers(1, 255))
     files = whole | {name: bytes(raw)}
     assert verify_evidence(files | {"manifest.json": manifest(files)}, street.policy).verdict == "refused"
+
+
+def test_a_text_of_another_contract_is_refused_and_another_wording_is_found(
+    street: Any, whole: Files
+) -> None:
+    """Nobody signed the text; whoever has the product can tell whether it says what was signed."""
+    assert is_contract_text(whole)
+    text = whole["contract.txt"]
+    for changed in (
+        text.replace(b"7A sha256:", b"8A sha256:"),
+        b"",
+        text[:-1],
+        text + b"\x1b[2J\n",
+        b"\xff" + text,
+    ):
+        files = whole | {"contract.txt": changed}
+        assert verify_evidence(files | {"manifest.json": manifest(files)}, street.policy).verdict == "refused"
+    kinder = whole | {"contract.txt": text.replace(b"2026-12-31", b"2036-12-31")}
+    assert not is_contract_text(kinder)
+    assert verify_evidence(kinder, street.policy).verdict == "refused"
 
 
 def test_added_lost_renamed_and_swapped_files_are_refused(street: Any, whole: Files) -> None:
@@ -129,11 +151,11 @@ class TestTheProgramAlone:
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     def test_it_verifies(self, street: Any, tmp_path: Path, folder: Path) -> None:
-        """Exit 0 and a report in English; with --json the same for programs."""
+        """Exit 0 and a report that begins with the verdict."""
         done = self.run(street, tmp_path, folder.name, "--policy", "policy")
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("VERIFIED.\n")
-        told = json.loads(self.run(street, tmp_path, folder.name, "--policy", "policy", "--json").stdout)
+        assert done.stdout.startswith('{\n  "verdict": "verified",\n')
+        told = json.loads(done.stdout)
         assert (told["verdict"], told["receipt"], told["log"]) == (
             "verified",
             "agreed",
@@ -156,6 +178,25 @@ class TestTheProgramAlone:
         assert self.run(street, tmp_path, "disputed", "--policy", "nowhere").returncode == 1
         assert self.run(street, tmp_path).returncode == 2
         assert self.run(street, tmp_path, "disputed", "--policy", "policy").returncode == 4
+
+    def test_a_folder_with_a_file_changed_on_disk_is_refused(
+        self, street: Any, tmp_path: Path, folder: Path
+    ) -> None:
+        """The same by the command line, on the disk, one change of each kind."""
+        for name in sorted(each.name for each in folder.iterdir()):
+            for spoil in (
+                lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?"),
+                lambda path: path.rename(path.with_name(f"x{path.name}")),
+                lambda path: path.unlink(),
+                lambda path: path.with_name("more.txt").write_bytes(b""),
+            ):
+                shutil.copytree(folder, tmp_path / "spoiled")
+                spoil(tmp_path / "spoiled" / name)
+                with pytest.MonkeyPatch.context() as at:
+                    at.chdir(tmp_path)
+                    (tmp_path / "policy").write_text(street.policy)
+                    assert verify.main(["spoiled", "--policy", "policy"]) == 1, name
+                shutil.rmtree(tmp_path / "spoiled")
 
     def test_links_and_folders_are_no_files_of_a_package(self, tmp_path: Path, folder: Path) -> None:
         """A link could show the verifier one thing and the judge another."""

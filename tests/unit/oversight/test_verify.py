@@ -22,7 +22,6 @@ from entrepot.oversight import (
     EvidenceError,
     choose_entries,
     export_evidence,
-    render_evidence_report,
     verify_evidence,
     write_policy,
 )
@@ -68,16 +67,18 @@ def test_a_true_package_is_verified(street: Any, whole: Files) -> None:
 
     assert (report.verdict, EVIDENCE_EXIT_CODES[report.verdict], report.objections) == ("verified", 0, [])
     assert [(w["by"], w["at"]) for w in report.witnessed] == [
-        (f"witness-{i}.example", "2026-11-25T13:00:00.000000Z") for i in (0, 1)
+        ("witness-0.example", "2026-11-25T13:00:00.000000Z"),
+        ("witness-1.example", "2026-11-25T12:59:50.000000Z"),
     ]
     assert report.contract["provider"] == street.provider.did
     assert report.contract["consumer"] == street.consumer.did
-    assert [record["kind"] for record in report.records] == ["opened", "closed"]
+    assert [(r["kind"], r["entry"]) for r in report.records] == [
+        ("opened", 9),
+        ("closed", 10),
+        ("receipt", 12),
+    ]
     assert report.receipt == "agreed"
-    text = render_evidence_report(report)
-    assert text.startswith("VERIFIED.\n")
-    assert "all this was there, says witness-0.example" in text
-    assert "opened: under way, 1 uses" in text
+    assert report.contract["terms"]["endTime"] == "2026-12-31T00:00:00.000000Z"
 
 
 def test_without_a_policy_nothing_is_trusted(whole: Files) -> None:
@@ -88,7 +89,7 @@ def test_without_a_policy_nothing_is_trusted(whole: Files) -> None:
         3,
         [],
     )
-    assert render_evidence_report(report).startswith("CONSISTENT, NOT TRUSTED.\n")
+    assert {entry["there_by"] for entry in report.entries} == {False}
 
 
 def test_only_the_records_of_one_use_are_opened(street: Any, whole: Files) -> None:
@@ -437,6 +438,77 @@ def test_times_that_cannot_be_are_objected_to(street: Any) -> None:
         assert len(objections(street, story)) == count
 
 
+def watched(street: Any, **second: datetime) -> Any:
+    """The usual story, cosigned often: what was there at which size, and when."""
+    story = street.usual(receipt=street.signed_receipt())
+    story.heads = sorted({**dict(street.heads), **{int(size[1:]): at for size, at in second.items()}}.items())
+    return story
+
+
+def test_each_entry_has_the_time_of_the_first_quorum_that_saw_it(street: Any) -> None:
+    """The time of record is when witnesses had it, not when somebody asked for a package."""
+    report = verify_evidence(watched(street).package(), street.policy)
+
+    assert (report.verdict, report.objections) == ("verified", [])
+    assert [(e["entry"], e["op"], e["there_by"][11:19]) for e in report.entries] == [
+        (1, "member.admit", "11:00:00"),
+        (4, "member.admit", "11:00:00"),
+        (6, "contract.file", "11:30:00"),
+        (9, "usage.batch", "12:02:05"),
+        (10, "usage.batch", "12:02:05"),
+        (12, "usage.batch", "13:00:00"),
+    ]
+
+
+@pytest.mark.parametrize(("quorum", "there_by"), [(1, "12:01:55"), (2, "12:02:05")])
+def test_the_time_of_record_is_that_of_the_quorum(street: Any, quorum: int, there_by: str) -> None:
+    """One early witness is not enough where two are asked for; nor must one wait for a late one."""
+    policy = write_policy(
+        render_note_key(street.log_key), [render_note_key(key) for key in street.witness_keys], quorum
+    )
+    report = verify_evidence(watched(street).package(), policy)
+    assert report.entries[3]["there_by"] == f"2026-11-25T{there_by}.000000Z"
+
+
+def test_a_provider_s_clock_may_differ_by_a_minute(street: Any) -> None:
+    """Clocks differ; a record from the future does not."""
+    noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    within = watched(street, _12=noon.replace(minute=1))
+    beyond = watched(street, _12=noon.replace(second=59))
+
+    assert verify_evidence(within.package(), street.policy).verdict == "verified"
+    assert objections(street, beyond) == ["A record claims a time after the witnesses had seen it."]
+
+
+def test_who_cannot_show_in_time_has_only_his_word(street: Any) -> None:
+    """A provider could date a use back before the contract's end; only the witnesses know."""
+    raw = street.envelope(terms=street.agreement(ends=datetime(2026, 11, 25, 12, 1, 30, tzinfo=UTC)))
+    late, shown = watched(street), watched(street, _12=datetime(2026, 11, 25, 12, 1, 29, tzinfo=UTC))
+    for story in (late, shown):
+        story.envelope, story.steps[4] = raw, street.file(raw)
+
+    assert objections(street, late) == [
+        "That the use began before the contract's end is the provider's word alone."
+    ]
+    assert verify_evidence(shown.package(), street.policy).verdict == "verified"
+
+
+def test_who_held_which_key_when_is_told(street: Any) -> None:
+    """Key, epoch, and the entries between which it was bound: what a signature is judged by."""
+    after, rotation = street.rotate(street.provider)
+    story = street.usual()
+    story.steps += [rotation, street.revoke(street.consumer)]
+    report = verify_evidence(story.package(), street.policy)
+
+    assert [(k["key"], k["epoch"], k["from"], k["until"]) for k in report.keys] == [
+        (street.operator.key_id, 1, None, None),
+        (street.provider.key_id, 1, 1, 12),
+        (street.consumer.key_id, 1, 4, 13),
+        (after.key_id, 2, 12, None),
+    ]
+    assert report.keys[3]["public"] == after.key.raw.hex()
+
+
 def test_a_contract_without_an_end_does_not_expire(street: Any) -> None:
     """No end time is no objection."""
     raw = street.envelope(terms=street.agreement(ends=None))
@@ -541,6 +613,10 @@ FORGERIES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "a payload that is no contract": ("contract.json", lambda c: c.update(payload="e30=")),
     "a payload that is a list": ("contract.json", lambda c: c.update(payload="W10=")),
     "a payload that is a number": ("contract.json", lambda c: c.update(payload="MQ==")),
+    "a proof of having been seen, of nothing": (
+        "entry-1.json",
+        lambda e: e.update(seen={"checkpoint": "x\n", "path": []}),
+    ),
     "another receipt": ("receipt.json", lambda r: r["receipt"].update(bytes=9)),
     "no list of files": ("manifest.json", lambda m: m.update(files={})),
 }
@@ -555,6 +631,45 @@ def test_a_forgery_with_a_new_manifest_is_refused(street: Any, whole: Files, cas
         forged = whole | {name: json.dumps({"files": {}}, separators=(",", ":")).encode()}
     assert verify_evidence(forged, street.policy).verdict == "refused"
     assert verify_evidence(forged, None).verdict == "refused"
+
+
+SIGHTINGS: dict[str, Callable[[Any, Any], None]] = {
+    "without its path": lambda seen, _: seen.update(path=[]),
+    "with a path of another": lambda seen, other: seen.update(path=other["seen"]["path"][::-1]),
+    "under a root that nobody signed": lambda seen, _: seen.update(
+        checkpoint=seen["checkpoint"].replace("\n6\n", "\n5\n")
+    ),
+    "with one witness fewer": lambda seen, _: seen.update(
+        checkpoint="\n".join(seen["checkpoint"].split("\n")[:-2]) + "\n"
+    ),
+    "without the log": lambda seen, _: seen.update(
+        checkpoint="\n".join(line for i, line in enumerate(seen["checkpoint"].split("\n")) if i != 4)
+    ),
+    "with a line more": lambda seen, _: seen.update(
+        checkpoint=seen["checkpoint"] + "\u2014 stranger.example AAAAAAAA\n"
+    ),
+    "without a checkpoint": lambda seen, _: seen.pop("checkpoint"),
+    "with another field": lambda seen, _: seen.update(note="x"),
+}
+
+
+@pytest.mark.parametrize("case", SIGHTINGS)
+def test_an_earlier_time_is_proved_or_refused(street: Any, case: str) -> None:
+    """Whoever could forge when an entry was seen could move a use before an end."""
+    files = watched(street).package()
+    other = json.loads(files["entry-9.json"])
+    forged = change(files, "entry-1.json", lambda e: SIGHTINGS[case](e["seen"], other))
+    assert verify_evidence(forged, street.policy).verdict == "refused"
+
+
+def test_a_larger_tree_is_no_earlier_one(street: Any) -> None:
+    """A checkpoint beyond that of the package would bring in entries that the package does not show."""
+    story = watched(street)
+    small, whole = story.gathered(), watched(street, _14=datetime(2026, 11, 25, 14, tzinfo=UTC))
+    tree_of = whole.gathered()
+    small["checkpoint"] = tree_of["entries"][3].seen.note
+    with pytest.raises(EvidenceError):
+        export_evidence(**small)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,8 @@ def _consistency(find: Find) -> Handler:
 def _transaction_proof(find: Find) -> Handler:
     async def transaction_proof(call: Call) -> Response:
         copy = find()
-        place, note = copy.log.find(_transaction(call)), _note(copy)
+        place = copy.log.find(_transaction(call))
+        note = (None if place is None else copy.log.first_note(place[0])) or _note(copy)
         size = parse_checkpoint(decode_note(note).text).size
         if place is None or place[0] >= size:
             raise NotFoundError("the transaction is not under the published checkpoint, or not yet")
