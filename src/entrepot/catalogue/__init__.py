@@ -11,6 +11,7 @@ from entrepot.catalogue.protection import (
     decode_protection,
     encode_protection,
 )
+from entrepot.catalogue.relocation import relocate_resources
 from entrepot.catalogue.search import Found, Search, search
 from entrepot.catalogue.service import (
     Description,
@@ -69,6 +70,7 @@ __all__ = [
     "product_digest",
     "product_under",
     "products",
+    "relocate_resources",
     "render_catalog",
     "render_dataset",
     "resource",

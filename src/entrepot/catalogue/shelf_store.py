@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from entrepot.catalogue.dcat import SERVED, render_dataset, service_of
 from entrepot.catalogue.grams import folded, grams
 from entrepot.catalogue.model import Product
-from entrepot.journal import RowNumber, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import DERIVED, RowNumber, Transaction, UtcTimeColumn, metadata
 from entrepot.values import Did, ProductId, canonical, render_digest, sha256
 
 MADE_BY: Final = render_digest(sha256(canonical.encode(["shelf", 1, [*sorted(SERVED)]])))[-16:]
@@ -54,6 +54,7 @@ shelf: Final = Table(
     # On SQLite the tokens lie in `shelf_fts`, and this stays empty.
     Column("tokens", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
     sqlite_autoincrement=True,
+    info={DERIVED: True},
 )
 """`number` grows with each publication and is never given twice: pages go on after it."""
 tag: Final = Table(
@@ -61,6 +62,7 @@ tag: Final = Table(
     metadata,
     Column("number", RowNumber, primary_key=True, autoincrement=False),
     Column("tag", String(120), primary_key=True),
+    info={DERIVED: True},
 )
 """What a product has several of: `kind:` and `keyword:`."""
 Index("ix_shelf_tag_tag", tag.c.tag)

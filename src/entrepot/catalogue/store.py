@@ -77,6 +77,12 @@ _product: Final = Table(
 
 _ATTACH: Final = insert(_resource)
 _RESOURCE: Final = select(_resource).where(_resource.c.id == bindparam("of"))
+_RESOURCES: Final = select(_resource).order_by(_resource.c.id)
+_MOVE: Final = (
+    update(_resource)
+    .where(_resource.c.id == bindparam("of"))
+    .values(path=bindparam("to"), modified_ns=bindparam("at"), inode=bindparam("node"))
+)
 _KEEP: Final = insert(_secret)
 _FORGET: Final = delete(_secret).where(_secret.c.name == bindparam("of"))
 _SECRET: Final = select(_secret.c.sealed).where(_secret.c.name == bindparam("of"))
@@ -139,8 +145,25 @@ def attach(tx: Transaction, resource: Resource) -> None:
 
 def read_resource(connection: Connection, resource_id: str) -> Resource | None:
     row = connection.execute(_RESOURCE, {"of": resource_id}).first()
-    if row is None:
-        return None
+    return None if row is None else _resource_of(row)
+
+
+def every_resource(connection: Connection) -> list[Resource]:
+    return [_resource_of(row) for row in connection.execute(_RESOURCES)]
+
+
+def move_resource(tx: Transaction, resource: Resource) -> None:
+    """Save where a file of the same content lies now, and what it looks like from outside."""
+    values = {
+        "of": resource.id,
+        "to": str(resource.path),
+        "at": resource.modified_ns,
+        "node": resource.inode,
+    }
+    tx.connection.execute(_MOVE, values)
+
+
+def _resource_of(row: Row[Any]) -> Resource:
     return Resource(
         id=row.id,
         path=Path(row.path),

@@ -2,6 +2,18 @@
 
 from entrepot.journal.audit import AuditEvent, audit, seal_audit, seal_audit_as, verify_audit_chain
 from entrepot.journal.bell import present_holders
+from entrepot.journal.carrying import (
+    DERIVED,
+    Extent,
+    add_rows,
+    carried_tables,
+    extent_of,
+    frame,
+    go_on_after,
+    last_number,
+    read_frames,
+    read_rows,
+)
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.journal.journal import Journal
@@ -29,12 +41,21 @@ from entrepot.journal.replay import (
     recall_answer,
     remember_answer,
 )
-from entrepot.journal.schema import SchemaState, draft_revision, migrate, schema_differences, schema_state
+from entrepot.journal.schema import (
+    SchemaState,
+    draft_revision,
+    migrate,
+    revision_of,
+    schema_differences,
+    schema_state,
+)
 from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 
 __all__ = [
+    "DERIVED",
     "Answer",
     "AuditEvent",
+    "Extent",
     "Journal",
     "OutboxMessage",
     "OutcomeUnknownError",
@@ -45,17 +66,23 @@ __all__ = [
     "Transaction",
     "UseCase",
     "UtcTimeColumn",
+    "add_rows",
     "audit",
+    "carried_tables",
     "claim",
     "draft_revision",
     "enqueue",
+    "extent_of",
     "first_seen",
     "forget_answers",
     "forget_seen",
+    "frame",
     "free_claims",
     "free_leases",
+    "go_on_after",
     "holds_lane",
     "is_untried",
+    "last_number",
     "lease",
     "metadata",
     "migrate",
@@ -63,8 +90,11 @@ __all__ = [
     "next_due",
     "postpone",
     "present_holders",
+    "read_frames",
+    "read_rows",
     "recall_answer",
     "remember_answer",
+    "revision_of",
     "schema_differences",
     "schema_state",
     "seal_audit",

@@ -35,14 +35,14 @@ class SchemaState(StrEnum):
     """A later version made it: this one must not touch it."""
 
 
-def migrate(url: str) -> None:
-    """Bring the database to the newest revision: all the way, or not at all."""
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the database to the newest revision, or to an earlier one: all the way, or not at all."""
     from alembic import command
 
     with _connection(url) as connection:
         if _state(connection) is SchemaState.UNKNOWN:
             raise RefusedError("the database was made by a later version of Entrepot")
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def schema_state(url: str) -> SchemaState:
@@ -52,6 +52,13 @@ def schema_state(url: str) -> SchemaState:
         return SchemaState.ABSENT
     with _connection(url, open_reader) as connection:
         return _state(connection)
+
+
+def revision_of(connection: Connection) -> str:
+    """The revision that a database has."""
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def schema_differences(url: str, declare: Callable[[], object]) -> list[Any]:
