@@ -36,6 +36,8 @@ from entrepot.contracts.life import (
     contract_by_id,
     contracts_held,
     end_contract,
+    end_told,
+    ends_untold,
     hold_insecure_unsigned,
     in_force,
 )
@@ -128,7 +130,9 @@ __all__ = [
     "counterparty_signed",
     "delivered",
     "end_contract",
+    "end_told",
     "ends_at",
+    "ends_untold",
     "exchange",
     "handed_over",
     "hold_insecure_unsigned",

@@ -69,6 +69,8 @@ class Desk:
     """Our own base address, which a first message names."""
     follow_up: timedelta = timedelta(milliseconds=200)
     deadline: timedelta = timedelta(hours=24)
+    deadline_waiting: timedelta = timedelta(minutes=10)
+    """For a first request: somebody waits for its answer."""
 
 
 def respond(negotiation: Negotiation, now: UtcTime) -> Next | Step | None:

@@ -91,6 +91,16 @@ def end_contract(tx: Transaction, agreement_id: AgreementId, reason: EndReason) 
     return True
 
 
+def ends_untold(connection: Connection, most: int = 100) -> list[Contract]:
+    """Contracts that ended here because their negotiation did, which the others have still to be told."""
+    return [_contract_of(r) for r in store.untold(connection, most)]
+
+
+def end_told(tx: Transaction, agreement_id: AgreementId) -> bool:
+    """The notice of an end is queued in this transaction; False where it was before."""
+    return store.tell_end(tx, agreement_id, told=True)
+
+
 def keep_contract(tx: Transaction, n: Negotiation) -> None:
     if n.agreement is None or n.signing.product_digest is None:
         raise ProtocolError("a contract needs an agreement and the product's digest")
@@ -113,6 +123,7 @@ def keep_contract(tx: Transaction, n: Negotiation) -> None:
             "ends_at": ends_at(n.agreement.policy),
             "end_reason": None,
             "ended_at": None,
+            "end_told": True,
         },
     )
     audit(tx, AuditEvent(Event.FILED, {"contract": n.signing.contract_id or n.agreement.id}))
@@ -128,8 +139,10 @@ def settle_contract(tx: Transaction, n: Negotiation) -> None:
     if n.exchange.state is State.FINALIZED:
         after = advance(Status.SIGNED, Status.PERFORMING)
         store.move_contract(tx, n.agreement.id, Status.SIGNED, after, None, None)
-    elif store.contract_row(tx.connection, n.agreement.id) is not None:
-        end_contract(tx, n.agreement.id, EndReason.AGREEMENT)
+    elif store.contract_row(tx.connection, n.agreement.id) is not None and end_contract(
+        tx, n.agreement.id, EndReason.AGREEMENT
+    ):
+        store.tell_end(tx, n.agreement.id, told=False)
 
 
 def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:
@@ -151,6 +164,7 @@ def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, 
         "ends_at": ends_at(agreement.policy),
         "end_reason": None,
         "ended_at": None,
+        "end_told": True,
     }
     store.keep_contract(tx, values)
 

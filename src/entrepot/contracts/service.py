@@ -413,7 +413,7 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
             address=address,
             body=body,
             not_before=tx.now if first else tx.now + desk.follow_up,
-            deadline=tx.now + desk.deadline,
+            deadline=tx.now + (desk.deadline_waiting if first else desk.deadline),
         ),
     )
     return negotiation

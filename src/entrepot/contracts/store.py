@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    false,
     func,
     insert,
     or_,
@@ -95,6 +96,7 @@ _contract: Final = Table(
     Column("ends_at", UtcTimeColumn),
     Column("end_reason", String(20)),
     Column("ended_at", UtcTimeColumn),
+    Column("end_told", Boolean, nullable=False),
 )
 
 _INSERT: Final = insert(_negotiation)
@@ -123,6 +125,12 @@ _KEEP_CONTRACT: Final = insert(_contract)
 _CONTRACT: Final = Prepared(select(_contract).where(_contract.c.agreement_id == bindparam("of")))
 _CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
 _CONTRACTS: Final = select(_contract).order_by(_contract.c.agreement_id).limit(bindparam("most"))
+_UNTOLD: Final = select(_contract).where(_contract.c.end_told == false()).limit(bindparam("most"))
+_TELL: Final = (
+    update(_contract)
+    .where(_contract.c.agreement_id == bindparam("of"), _contract.c.end_told == bindparam("was"))
+    .values(end_told=bindparam("to"))
+)
 _MOVE_CONTRACT: Final = (
     update(_contract)
     .where(_contract.c.agreement_id == bindparam("of"), _contract.c.status == bindparam("from_status"))
@@ -202,6 +210,16 @@ def contract_row_by_id(connection: Connection, contract_id: ContractId) -> "Row[
 
 def contract_rows(connection: Connection, most: int) -> "list[Row[Any]]":
     return list(connection.execute(_CONTRACTS, {"most": most}).all())
+
+
+def untold(connection: Connection, most: int) -> "list[Row[Any]]":
+    return list(connection.execute(_UNTOLD, {"most": most}).all())
+
+
+def tell_end(tx: Transaction, agreement_id: AgreementId, *, told: bool) -> bool:
+    """Note whether the end of a contract has been told; False where that was known."""
+    values = {"of": agreement_id, "to": told, "was": not told}
+    return tx.connection.execute(_TELL, values).rowcount == 1
 
 
 def move_contract(

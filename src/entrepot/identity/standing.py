@@ -37,6 +37,10 @@ class Standing:
     state: StandingState
     age: timedelta
 
+    def is_stale(self, most: timedelta) -> bool:
+        """Whether only the age of what is known speaks against the member."""
+        return self.state is StandingState.GOOD and self.age > most
+
     def refusals(self, most: timedelta) -> tuple[str, ...]:
         """Why a use must not rely on this member, nothing where it may; `most` is the greatest age."""
         if self.state is StandingState.REVOKED:
@@ -45,7 +49,7 @@ class Standing:
             return ("the membership is not in force at this time",)
         if self.state is StandingState.UNKNOWN:
             return ("nothing is known of the member's status",)
-        if self.age > most:
+        if self.is_stale(most):
             seconds = int(self.age.total_seconds())
             return (f"what is known of the member is {seconds} s old; at most {int(most.total_seconds())} s",)
         return ()

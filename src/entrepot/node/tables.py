@@ -7,6 +7,7 @@ def declare_tables() -> None:
     import entrepot.contracts
     import entrepot.identity
     import entrepot.ledger
+    import entrepot.oversight
     import entrepot.policy
     import entrepot.space
     import entrepot.use  # noqa: F401 (imported for what it declares)

@@ -104,6 +104,8 @@ class Rail:
     """Seals a token that we received before it is written down."""
     follow_up: timedelta = timedelta(milliseconds=200)
     deadline: timedelta = timedelta(hours=24)
+    deadline_waiting: timedelta = timedelta(minutes=10)
+    """For a first request: somebody waits for its answer."""
 
 
 def start_when_in_force(connection: Connection, process: TransferProcess, now: UtcTime) -> Next | None:
@@ -385,7 +387,7 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
             address=address,
             body=body,
             not_before=tx.now if first else tx.now + rail.follow_up,
-            deadline=tx.now + rail.deadline,
+            deadline=tx.now + (rail.deadline_waiting if first else rail.deadline),
         ),
     )
     return process

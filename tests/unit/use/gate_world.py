@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from entrepot import catalogue, policy
+from entrepot.catalogue import Column, ColumnType
 from entrepot.contracts import Agreement, Party, Status, ends_at, render_agreement, store
 from entrepot.identity import (
     KeyJob,
@@ -59,7 +60,9 @@ class World:
         vault = Vault.create(folder / "vault", "a passphrase for tests", PLATFORM, (KeyJob.IDENTITY,))
         data = folder / "data.csv"
         data.write_text("a,b\n1,2\n")
-        resource = catalogue.measure(data, "text/csv", "resource-1")
+        measured = catalogue.measure(data, "text/csv", "resource-1")
+        columns = (Column("a", ColumnType.INTEGER), Column("b", ColumnType.INTEGER))
+        resource = replace(measured, columns=columns, rows=1)
         self.membership = Membership(
             did=CONSUMER, issuer=PLATFORM, connector_code="5" * 32, subject_code="9" * 18, region="3101",
             roles=("consumer",), evidence_key_id=KeyId(f"{CONSUMER}#evidence-1"),
@@ -135,7 +138,7 @@ class World:
                 "agreement": canonical.encode(render_agreement(agreement)),
                 "product_digest": catalogue.product_digest(product), "envelope": b"",
                 "envelope_digest": sha256(b""), "receipt": b"", "one_sided": False,
-                "ends_at": ends_at(TERMS), "end_reason": None, "ended_at": None,
+                "ends_at": ends_at(TERMS), "end_reason": None, "ended_at": None, "end_told": True,
             },
         )  # fmt: skip
 

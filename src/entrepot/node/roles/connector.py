@@ -27,6 +27,7 @@ from entrepot.values import (
     ProcessId,
     ProductId,
     ProtocolError,
+    UnavailableError,
 )
 
 DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
@@ -40,6 +41,7 @@ class Connector:
         base = settings.listen.url + dsp.PATH
         follow_up = timedelta(seconds=settings.messages.follow_up)
         deadline = timedelta(seconds=settings.messages.deadline)
+        waiting = timedelta(seconds=settings.messages.deadline_waiting)
         self.node = node
         self.streams = Streams()
         self.house = House(
@@ -49,7 +51,9 @@ class Connector:
             oldest_unanchored=timedelta(seconds=settings.records.oldest_unanchored),
             resume_window=timedelta(seconds=settings.records.resume_window),
         )
-        self.desk = Desk(node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline)
+        self.desk = Desk(
+            node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline, waiting
+        )
         self.rail = Rail(
             render=dsp.render_transfer,
             respond=start_when_in_force,
@@ -59,6 +63,7 @@ class Connector:
             seal=node.vault.seal,
             follow_up=follow_up,
             deadline=deadline,
+            deadline_waiting=waiting,
         )
         self.acquirer = Acquirer(node, self.desk, self.rail)
         self.cover = catalogue.Cover(
@@ -97,7 +102,10 @@ class Connector:
         if membership is None:
             reasons.append("nothing is known of the consumer's membership")
         else:
-            reasons += standing(tx.connection, membership, tx.now).refusals(self.house.status_max_age)
+            found = standing(tx.connection, membership, tx.now)
+            reasons += found.refusals(self.house.status_max_age)
+            if found.is_stale(self.house.status_max_age) and len(reasons) == 1:
+                raise UnavailableError(*reasons)  # a newer list may be here in a moment: no final answer
         return tuple(reasons)
 
     def catalog(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
@@ -131,18 +139,37 @@ class Connector:
         contract = await node.journal.read(lambda c: contracts.agreement_of(c, agreement_id))
         if contract is None:
             raise NotFoundError("there is no such contract here")
-        signer = node.vault.signer(KeyJob.EVIDENCE)
-        notice = tds.sign_end(
-            contract.contract_id, space.PartyReason(reason), node.clock(), new_uuid(), signer
-        )
+        notice = self._notice_of_end(contract, reason)
 
         def end(tx: Transaction) -> None:
             if contracts.end_contract(tx, agreement_id, reason):
-                deadline, platform = tx.now + self.desk.deadline, node.settings.space.platform
-                tds.tell_end(tx, notice, contract.contract_id, contract.counterparty, platform, deadline)
+                self._tell_end(tx, contract, notice)
 
         await node.journal.write(end)
         self.cut(agreement_id)
+
+    async def tell_ends(self) -> bool:
+        """Tell of contracts that ended because their negotiation did, after they had been filed."""
+        untold = await self.node.journal.read(contracts.ends_untold)
+        for contract in untold:
+            self.cut(contract.agreement.id)
+            notice = self._notice_of_end(contract, EndReason.AGREEMENT)
+
+            def tell(tx: Transaction, contract: Contract = contract, notice: bytes = notice) -> None:
+                if contracts.end_told(tx, contract.agreement.id):
+                    self._tell_end(tx, contract, notice)
+
+            await self.node.journal.write(tell)
+        return bool(untold)
+
+    def _notice_of_end(self, contract: Contract, reason: EndReason) -> bytes:
+        signer = self.node.vault.signer(KeyJob.EVIDENCE)
+        why = space.PartyReason(reason)
+        return tds.sign_end(contract.contract_id, why, self.node.clock(), new_uuid(), signer)
+
+    def _tell_end(self, tx: Transaction, contract: Contract, notice: bytes) -> None:
+        platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
+        tds.tell_end(tx, notice, contract.contract_id, contract.counterparty, platform, deadline)
 
     def cut(self, agreement_id: AgreementId) -> None:
         """Cut every stream that runs under a contract."""
@@ -241,6 +268,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy),
             shelf_loop(node.journal),
+            Loop("tell ends", 5.0, connector.tell_ends, wakes=True),
         ],
         senders={
             contracts.DSP: correspondence.send,

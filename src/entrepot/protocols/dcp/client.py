@@ -7,7 +7,7 @@ every few seconds. What is asked for by several calls at once is asked for once.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,6 +49,8 @@ KEPT_UNREACHABLE: Final = timedelta(hours=24)
 JUST_NOW: Final = timedelta(seconds=5)
 """What was asked for so lately is not asked for again, whatever a caller shows."""
 MOST: Final = 10_000
+STRANGERS_A_MINUTE: Final = 120
+"""So many documents of parties that this node has never met are fetched in a minute."""
 CREDENTIAL_SERVICE: Final = "CredentialService"
 DSP_SERVICE: Final = "DataService"
 
@@ -136,6 +138,7 @@ class Acquaintance:
         self._own: DidDocument | None = None
         self._documents: _Shelf[DidDocument] = _Shelf(clock)
         self._members: _Shelf[Membership] = _Shelf(clock)
+        self._strangers: deque[UtcTime] = deque()
 
     async def authorization(self, peer: Did) -> str:
         """The `Authorization` header for a call to `peer`: a fresh token, with our access token in it."""
@@ -292,11 +295,27 @@ class Acquaintance:
             return known
 
     async def _fetch(self, did: Did) -> DidDocument:
+        if did != self._trust.platform and self._documents.known(did, timedelta.max) is None:
+            await self._let_in(did)
         scheme = "http" if self._trust.allows_http(did) else "https"
         reply = _reached(await self._outgoing("GET", did_url(did, scheme=scheme), max_bytes=64 << 10))
         if reply.status != 200:
             raise TrustError(f"the document of {did} cannot be had ({reply.status})")
         return read_did_document(reply.body, did)
+
+    async def _let_in(self, did: Did) -> None:
+        """A document of somebody unknown is fetched for so many a minute and no more.
+
+        Whoever makes up names would else make us call the hosts that they stand for.
+        """
+        if await self._journal.read(lambda c: known_member(c, did)) is not None:
+            return
+        now = self._clock()
+        while self._strangers and now - self._strangers[0] > timedelta(minutes=1):
+            self._strangers.popleft()
+        if len(self._strangers) >= STRANGERS_A_MINUTE:
+            raise UnavailableError("too many strangers call at the moment")
+        self._strangers.append(now)
 
     async def _standing(self, membership: Membership) -> Standing:
         return await self._journal.read(lambda c: standing(c, membership, self._clock()))

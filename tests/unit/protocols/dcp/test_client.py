@@ -33,7 +33,7 @@ from entrepot.identity import (
     read_did_document,
 )
 from entrepot.protocols import Reply
-from entrepot.protocols.dcp.client import JUST_NOW, KEPT, KEPT_UNREACHABLE
+from entrepot.protocols.dcp.client import JUST_NOW, KEPT, KEPT_UNREACHABLE, STRANGERS_A_MINUTE
 from entrepot.protocols.dcp.codec import render_presentations
 from entrepot.values import Did, EntrepotError, TrustError, UnavailableError
 
@@ -434,6 +434,28 @@ def test_strangers_cannot_make_us_ask_often(street: Street) -> None:
         street.web.now += JUST_NOW
         with pytest.raises(TrustError):
             await street.bob.acquaintance.authenticate(f"Bearer {write_token(EVE.identity, id_claims())}")
+        assert await street.call() == ALICE.did
+
+    asyncio.run(story())
+
+
+def test_made_up_names_make_us_call_only_so_many_hosts(street: Street) -> None:
+    """Whoever makes up names would have us call the hosts that they stand for; members still get in."""
+
+    async def story() -> None:
+        await street.news()
+        for n in range(STRANGERS_A_MINUTE + 20):
+            claims = id_claims(iss=f"did:web:h{n}.example", sub=f"did:web:h{n}.example", jti=str(n))
+            header = {"alg": "ES256", "kid": f"did:web:h{n}.example#identity-1", "typ": "JWT"}
+            token = write_token(EVE.identity, claims, header)
+            with pytest.raises(TrustError):
+                await street.bob.acquaintance.authenticate(f"Bearer {token}")
+        strangers = [url for url in street.web.asked if url.startswith("https://h")]
+        assert len(strangers) == STRANGERS_A_MINUTE
+        with pytest.raises(TrustError, match="too many strangers"):
+            await street.call()
+        street.web.now += timedelta(minutes=1, seconds=1)
+        await street.news()
         assert await street.call() == ALICE.did
 
     asyncio.run(story())

@@ -9,7 +9,7 @@ from entrepot_tds_net import Net
 from sqlalchemy import text
 
 from entrepot import contracts, space
-from entrepot.contracts import SIGNED_AS, Signatory, Signature, State, Status
+from entrepot.contracts import SIGNED_AS, Move, Next, Reason, Signatory, Signature, State, Status
 from entrepot.contracts import Party as Side
 from entrepot.identity import to_base64url
 from entrepot.protocols import tds
@@ -122,6 +122,29 @@ def test_a_consumer_that_does_not_sign_gets_no_contract(net: Net) -> None:
 
     assert net.node(ALICE).state() is State.TERMINATED
     assert "had not signed" in _problems(net, ALICE)
+
+
+def test_a_negotiation_that_ends_after_its_filing_ends_the_contract_for_everybody(net: Net) -> None:
+    """The platform and the other party would go on with a contract that one party holds for ended."""
+    net.broken.append(lambda _m, url: "lost" if "/negotiations/" in url and url.endswith("/events") else None)
+    net.ask(net.world.product())
+    net.run(rounds=12)
+    provider, consumer = net.node(ALICE), net.node(BOB)
+    contract = provider.contract()
+    no = Next(Move.TERMINATE, Reason("changed", ("we have changed our mind",)))
+    consumer.journal.write_now(
+        lambda tx: contracts.move(tx, consumer.desk, consumer.negotiation().exchange.id, no)
+    )
+    net.run(rounds=12)
+    assert provider.contract().status is Status.ENDED
+
+    untold = provider.journal.read_now(contracts.ends_untold)
+    assert [c.contract_id for c in untold] == [contract.contract_id]
+    told = [
+        provider.journal.write_now(lambda tx: contracts.end_told(tx, contract.agreement.id)) for _ in range(2)
+    ]
+    assert told == [True, False]
+    assert provider.journal.read_now(contracts.ends_untold) == []
 
 
 def _problems(net: Net, party: Party) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision: Final = "0002_wide"
 down_revision: Final = "0001_street"
@@ -13,6 +14,70 @@ depends_on: Final = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "openings_request",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("side", sa.String(length=20), nullable=False),
+        sa.Column("supervisor", sa.String(length=500), nullable=False),
+        sa.Column("party", sa.String(length=500), nullable=False),
+        sa.Column("contract", sa.String(length=100), nullable=False),
+        sa.Column("use_id", sa.String(length=100), nullable=False),
+        sa.Column("why", sa.String(length=256), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("written_at", sa.BigInteger(), nullable=False),
+        sa.Column("retain_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_openings_request")),
+    )
+    op.create_table(
+        "shelf",
+        sa.Column(
+            "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("provider", sa.String(length=500), nullable=False),
+        sa.Column("grade", sa.String(length=20), nullable=False),
+        sa.Column("media_type", sa.String(length=200), nullable=False),
+        sa.Column("published_at", sa.BigInteger(), nullable=False),
+        sa.Column("dataset", sa.LargeBinary(), nullable=False),
+        sa.Column("made_by", sa.String(length=16), nullable=False),
+        sa.Column("tokens", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_shelf")),
+        sa.UniqueConstraint("product_id", name=op.f("uq_shelf_product_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_shelf_provider_number", "shelf", ["provider", "number"], unique=False)
+    op.create_index("ix_shelf_tokens", "shelf", ["tokens"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "shelf_tag",
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("tag", sa.String(length=120), nullable=False),
+        sa.PrimaryKeyConstraint("number", "tag", name=op.f("pk_shelf_tag")),
+    )
+    op.create_index("ix_shelf_tag_tag", "shelf_tag", ["tag"], unique=False)
+    op.create_table(
+        "source_secret",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_source_secret")),
+    )
+    op.add_column(
+        "acquisition",
+        sa.Column("format", sa.String(length=100), nullable=False, server_default="HttpData-PULL"),
+    )
+    op.add_column("acquisition", sa.Column("below", sa.Text(), nullable=False, server_default=""))
+    op.add_column("acquisition", sa.Column("body", sa.Text(), nullable=False, server_default=""))
+    op.add_column("contract", sa.Column("end_told", sa.Boolean(), nullable=False, server_default=sa.true()))
     op.add_column("meter", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("product", sa.Column("protection", sa.LargeBinary(), nullable=True))
+    op.add_column("resource", sa.Column("columns", sa.LargeBinary(), nullable=False, server_default="[]"))
+    op.add_column("resource", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("resource", sa.Column("source", sa.LargeBinary(), nullable=True))
     op.add_column("use", sa.Column("kind", sa.String(length=20), nullable=False, server_default="delivery"))
     op.add_column("use", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
