@@ -1,23 +1,14 @@
-"""May this use happen? The policy model, its evaluation, contradictions and counters."""
+"""May this use happen? The policy model, its vocabulary, evaluation, conflicts, terms and counters."""
 
-from entrepot.policy.conflicts import Contradiction, contradictions
-from entrepot.policy.evaluate import (
-    Charge,
-    CounterKind,
-    Decision,
-    Line,
-    Outcome,
-    Plan,
-    Verdict,
-    compile_policy,
-    decide,
-)
+from entrepot.policy.assurance import ASSURANCES, TREATMENTS, Assurance, Assured, assurance
+from entrepot.policy.charges import Charge, CounterKind, amount_name, counter_name
+from entrepot.policy.compare import Verdict
+from entrepot.policy.conflicts import Contradiction, contradictions, shortfalls, tensions
+from entrepot.policy.duties import BY_THE_GATE, MOMENTS, duty_fact, duty_name, owed
+from entrepot.policy.evaluate import Decision, Line, Outcome, Plan, compile_policy, decide
+from entrepot.policy.filters import Comparison, RowFilter, parse_filter
+from entrepot.policy.literals import parse_duration, parse_money, render_duration, render_money
 from entrepot.policy.model import (
-    ACTIONS,
-    ENTREPOT,
-    NATIONAL,
-    ODRL,
-    OPERANDS,
     Atom,
     Duty,
     Fact,
@@ -36,18 +27,28 @@ from entrepot.policy.model import (
     Source,
     Window,
 )
-from entrepot.policy.sentences import explain, sentences
-from entrepot.policy.service import counted, release, reserve
+from entrepot.policy.sentences import assured, explain, say_duty, sentences
+from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
+from entrepot.policy.terms import Terms, terms_of
+from entrepot.policy.vocabulary import ACTIONS, ENTREPOT, NATIONAL, ODRL, OPERANDS, Action
 from entrepot.policy.wire import parse_policy, render_policy
 
 __all__ = [
     "ACTIONS",
+    "ASSURANCES",
+    "BY_THE_GATE",
     "ENTREPOT",
+    "MOMENTS",
     "NATIONAL",
     "ODRL",
     "OPERANDS",
+    "TREATMENTS",
+    "Action",
+    "Assurance",
+    "Assured",
     "Atom",
     "Charge",
+    "Comparison",
     "Contradiction",
     "CounterKind",
     "Decision",
@@ -67,18 +68,38 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Rate",
+    "RowFilter",
     "Rule",
     "Source",
+    "Terms",
     "Verdict",
     "Window",
+    "amount_name",
+    "assurance",
+    "assured",
     "compile_policy",
     "contradictions",
     "counted",
+    "counter_name",
     "decide",
+    "duty_fact",
+    "duty_name",
     "explain",
+    "hold",
+    "owed",
+    "parse_duration",
+    "parse_filter",
+    "parse_money",
     "parse_policy",
     "release",
+    "render_duration",
+    "render_money",
     "render_policy",
     "reserve",
+    "say_duty",
     "sentences",
+    "settle_budgets",
+    "shortfalls",
+    "tensions",
+    "terms_of",
 ]

@@ -1,44 +1,28 @@
-"""Contradictions inside one policy: permissions on which no decision can ever rely.
+"""Conflicts: inside a policy, with what its product is, with its duties, and between policies.
 
-For each operand the values that a policy can tell apart are few: those it names, the instants around its
-bounds, one value that it does not name. A search through them either finds facts under which a permission
-holds and no prohibition does, or shows that there are none. The verdicts of facts not yet chosen are
-unknown, and a verdict that is known already cannot change any more, so most branches end early.
+For each operand the values that a policy can tell apart are few (`worlds.py`). A search through them
+either finds facts under which a permission holds and no prohibition does, or shows that there are none.
+The verdicts of facts not yet chosen are unknown, and a verdict that is known already cannot change any
+more, so most branches end early.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from entrepot.policy.evaluate import Plan, compile_policy, fact_name
-from entrepot.policy.model import (
-    Atom,
-    Constraint,
-    Fact,
-    Group,
-    Junction,
-    OperandType,
-    Policy,
-    Rule,
-    Value,
-    Window,
-)
-from entrepot.policy.region import short_region
-from entrepot.values import KindOfUse, UtcTime
+from entrepot.policy.assurance import is_served, sees
+from entrepot.policy.duties import BY_THE_GATE, treatments
+from entrepot.policy.evaluate import Plan, compile_policy
+from entrepot.policy.model import Atom, Constraint, Duty, Group, Junction, Moment, Policy, Rule
+from entrepot.policy.terms import protections
+from entrepot.policy.vocabulary import ACTIONS
+from entrepot.policy.worlds import Choice, TooManyError, choices
+from entrepot.values import KindOfUse
 
 MAX_COMPARISONS: Final = 500_000
 """Comparisons made for one policy (well under a second); where they do not suffice nothing is claimed."""
 
-_UNNAMED: Final = "urn:entrepot:unnamed"
-_CLOCKS: Final = frozenset({OperandType.TIME, OperandType.WINDOW})
-_TICK: Final = timedelta(microseconds=1)
-_MINUTE: Final = timedelta(minutes=1)
-_DAY: Final = timedelta(days=1)
-_SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
-
-_Choice: TypeAlias = Mapping[str, Fact]
-"""Facts chosen together: a moment is both the time and the time of day."""
+_EVERY: Final = frozenset(KindOfUse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +45,120 @@ class _Patience:
 
 
 def contradictions(policy: Policy) -> tuple[Contradiction, ...]:
-    """Find permissions that can never hold, and permissions that prohibitions always take back."""
+    """Find permissions that can never hold or that prohibitions always take back, and forbidden duties."""
     patience = _Patience()
-    return tuple(
+    found = [
         Contradiction(f"permission[{i}]", why)
         for i, permission in enumerate(policy.permissions)
         for why in _faults(permission, policy, patience)
-    )
+    ]
+    return (*found, *_forbidden_duties(policy))
+
+
+def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradiction, ...]:
+    """Find what a policy promises that the kinds of use of its product cannot keep.
+
+    A permission that no kind can satisfy because nobody sees what it asks about, and a kind of use that no
+    permission lets in.
+    """
+    patience = _Patience()
+    asked = [
+        (i, permission)
+        for i, permission in enumerate(policy.permissions)
+        if ACTIONS[permission.action].permits
+    ]
+    lets_in = {
+        (i, kind)
+        for i, permission in asked
+        for kind in sorted(kinds)
+        if is_served(kind) and _is_possible(permission, policy, patience, frozenset({kind}))
+    }
+    found = [
+        Contradiction(
+            f"permission[{i}]", f"no kind of use offered here can satisfy it{_unseen(permission, kinds)}"
+        )
+        for i, permission in asked
+        if not any(at == i for at, _ in lets_in)
+    ]
+    found += [
+        Contradiction("permission", f"nothing permits {kind}, which the product is offered for")
+        for kind in sorted(kinds)
+        if is_served(kind) and not any(k is kind for _, k in lets_in)
+    ]
+    return tuple(found)
+
+
+def tensions(policy: Policy, other: Policy) -> tuple[Contradiction, ...]:
+    """Find what a policy gives away that another one over the same data holds back.
+
+    Not every one is a fault: two products may serve different people. Whoever offers should see them.
+    """
+    patience = _Patience()
+    found = [
+        Contradiction(f"permission[{i}]", f"it permits what prohibition[{j}] of the other forbids")
+        for i, permission in enumerate(policy.permissions)
+        for j, prohibition in enumerate(other.prohibitions)
+        if _overlap(permission, prohibition, policy, patience)
+    ]
+    held_back = [protections(r) for r in other.permissions]
+    for i, permission in enumerate(policy.permissions):
+        given = protections(permission)
+        missing = sorted({name for names in held_back for name in names} - given)
+        found += [
+            Contradiction(
+                f"permission[{i}]", f"it has no {name}, with which the other protects the same data"
+            )
+            for name in missing
+        ]
+    return tuple(found)
+
+
+def _overlap(permission: Rule, prohibition: Rule, policy: Policy, patience: _Patience) -> bool:
+    """Whether facts exist under which one policy permits and a prohibition of another one applies."""
+    action = _asked(permission)
+    as_permission = Rule(action, prohibition.constraints)
+    covers = compile_policy(Policy(prohibitions=(prohibition,)), action).asked or prohibition.action in {
+        action,
+        "use",
+    }
+    if not covers:
+        return False
+    both = replace(permission, constraints=(*permission.constraints, *as_permission.constraints))
+    return _is_possible(both, policy, patience)
+
+
+def _forbidden_duties(policy: Policy) -> list[Contradiction]:
+    """Duties to do what a prohibition without conditions forbids."""
+    forbidden = {r.action: j for j, r in enumerate(policy.prohibitions) if not r.constraints}
+    placed = [
+        (f"permission[{i}].duty[{n}]", duty)
+        for i, permission in enumerate(policy.permissions)
+        for n, duty in enumerate(permission.duties)
+    ]
+    placed += [(f"obligation[{n}]", duty) for n, duty in enumerate(policy.obligations)]
+    return [
+        Contradiction(path, f"prohibition[{forbidden[duty.action]}] forbids what is owed")
+        for path, duty in placed
+        if duty.action in forbidden
+    ]
+
+
+def _unseen(permission: Rule, kinds: Iterable[KindOfUse]) -> str:
+    names = {a.operand.name for a in _atoms(permission.constraints) if not any(sees(k, a) for k in kinds)}
+    names |= {str(a.value) for a in treatments(permission.duties) if not any(sees(k, a) for k in kinds)}
+    return f": nobody sees or does {', '.join(sorted(names))}" if names else ""
 
 
 def _faults(permission: Rule, policy: Policy, patience: _Patience) -> list[str]:
     """Why no decision can rely on a permission; nothing where one can."""
-    if _is_possible(permission, policy.prohibitions, patience):
+    if _is_possible(permission, policy, patience):
         return []
-    if not _is_possible(permission, (), patience):
+    if not _is_possible(permission, replace(policy, prohibitions=()), patience):
         return _impossible(permission, patience) or ["no facts satisfy all of its constraints together"]
     return [
         f"prohibition[{j}] forbids all that it permits"
         for j, prohibition in enumerate(policy.prohibitions)
-        if not _is_possible(permission, (prohibition,), patience)
+        if not _is_possible(permission, replace(policy, prohibitions=(prohibition,)), patience)
     ] or ["the prohibitions together forbid all that it permits"]
 
 
@@ -90,7 +169,7 @@ def _impossible(permission: Rule, patience: _Patience) -> list[str]:
         f"no value satisfies all of its {name} constraints"
         for name in dict.fromkeys(a.operand.name for a in atoms)
         if not _is_possible(
-            Rule(permission.action, tuple(a for a in atoms if a.operand.name == name)), (), patience
+            Rule(permission.action, tuple(a for a in atoms if a.operand.name == name)), Policy(), patience
         )
     ]
 
@@ -109,47 +188,6 @@ def _conjunction(constraints: Iterable[Constraint]) -> tuple[Atom, ...]:
     return tuple(atoms)
 
 
-def _is_possible(permission: Rule, prohibitions: Sequence[Rule], patience: _Patience) -> bool:
-    """Say whether some facts satisfy the permission and trigger none of the prohibitions.
-
-    False is proven; True may also mean that patience ran out.
-    """
-    rule = Rule(permission.action, permission.constraints)
-    plan = compile_policy(Policy((rule,), tuple(prohibitions)), permission.action)
-    return _search(plan, {}, _choices(rule, prohibitions), patience)
-
-
-def _search(plan: Plan, facts: _Choice, choices: Sequence[Sequence[_Choice]], patience: _Patience) -> bool:
-    """Choose facts one operand after another; a branch ends as soon as its outcome is certain."""
-    decision = plan.decide(facts)
-    if decision.permitted or not patience.lasts(len(decision.verdicts)):
-        return True
-    if plan.is_settled(decision.verdicts):
-        return False
-    return any(
-        _search(plan, {**facts, **choice}, choices[1:], patience) for here in choices[:1] for choice in here
-    )
-
-
-def _choices(rule: Rule, prohibitions: Sequence[Rule]) -> list[list[_Choice]]:
-    """For each operand that is asked about, facts that stand for all that could be."""
-    asked = _atoms(rule.constraints) + [a for p in prohibitions for a in _atoms(p.constraints)]
-    found: list[list[_Choice]] = []
-    clocks = [a for a in asked if a.operand.type in _CLOCKS]
-    if clocks:
-        operands = dict.fromkeys(a.operand for a in clocks)
-        found.append([{o.name: Fact(t, o.source) for o in operands} for t in _moments(clocks)])
-    for operand in dict.fromkeys(a.operand for a in asked if a.operand.type not in _CLOCKS):
-        same = [a for a in asked if a.operand == operand]
-        if operand.type in {OperandType.USES, OperandType.RATE}:
-            # A limit is at least one, and must hold: the first use is within every one of them.
-            found.append([{fact_name(a, 0): Fact(1, operand.source) for a in same}])
-        else:
-            values = _samples(operand.type, [t for a in same for t in _texts(a.value)])
-            found.append([{operand.name: Fact(v, operand.source)} for v in values])
-    return found
-
-
 def _atoms(constraints: Iterable[Constraint]) -> list[Atom]:
     return [
         atom
@@ -158,60 +196,38 @@ def _atoms(constraints: Iterable[Constraint]) -> list[Atom]:
     ]
 
 
-def _texts(value: Value) -> list[str]:
-    return sorted(value) if isinstance(value, frozenset) else [str(value)]
+def _is_possible(
+    permission: Rule, policy: Policy, patience: _Patience, kinds: frozenset[KindOfUse] = _EVERY
+) -> bool:
+    """Say whether some facts satisfy the permission and trigger none of the prohibitions.
 
-
-def _samples(kind: OperandType, named: Sequence[str]) -> list[str]:
-    """The values that are named, and one for all that are not."""
-    if kind is OperandType.KIND:
-        return [*KindOfUse]
-    if kind is OperandType.REGION:
-        return _regions([short_region(r) or r for r in named])
-    return [*dict.fromkeys(named), _UNNAMED]
-
-
-def _regions(named: Sequence[str]) -> list[str]:
-    """For each region named a place in it that lies in no narrower one named, and a place outside all."""
-    places = {region: _place_in(region, named) for region in ("", *named)}
-    return [*dict.fromkeys(p for p in places.values() if p is not None)]
-
-
-def _place_in(region: str, named: Sequence[str]) -> str | None:
-    """A place as narrow as can be that lies in `region` and in none of the `named` below it."""
-    below = {n for n in named if n != region and n.startswith(region)}
-    if len(region) == 6 or not below:
-        return region or "11"
-    steps = [f"{n:02}" for n in range(11 if not region else 1, 83 if not region else 100)]
-    for step in steps:
-        if not any((region + step).startswith(n) for n in below):
-            place = _place_in(region + step, named)
-            if place is not None:
-                return place
-    return None
-
-
-def _moments(atoms: Sequence[Atom]) -> list[UtcTime]:
-    """Instants on, before and after every bound, and at every edge of a daily window in between."""
-    bounds = sorted({a.value for a in atoms if isinstance(a.value, datetime)})
-    edges = {
-        edge.hour * 60 + edge.minute - a.value.offset // _MINUTE
-        for a in atoms
-        if isinstance(a.value, Window)
-        for edge in (a.value.opens, a.value.closes)
-    }
-    near = [_later(b, d) for b in bounds or [_SOME_DAY] for d in (-_TICK, timedelta(0), _TICK)]
-    for start in [*bounds, _later(bounds[0], -2 * _DAY) if bounds else _SOME_DAY]:
-        since = start - start.replace(hour=0, minute=0, second=0, microsecond=0)
-        for edge in edges:
-            at = _later(start, (edge * _MINUTE - since) % _DAY)
-            near += [_later(at, -_TICK), at, _later(at, _TICK)]
-    return sorted(set(near))
-
-
-def _later(moment: UtcTime, by: timedelta) -> UtcTime:
-    """The moment so much later, or itself where the calendar ends."""
+    Its duties count as done where they come first. Of one kind of use, only what that kind sees is known.
+    False is proven; True may also mean that patience ran out.
+    """
+    rule = Rule(permission.action, permission.constraints, _alongside(permission.duties))
+    alone = Policy((rule,), policy.prohibitions, _alongside(policy.obligations))
+    plan = compile_policy(alone, _asked(permission))
+    asked = plan.asked if len(kinds) > 1 else [(n, a) for n, a in plan.asked for k in kinds if sees(k, a)]
     try:
-        return moment + by
-    except OverflowError:
-        return moment
+        return _search(plan, {}, choices(asked, kinds), patience)
+    except TooManyError:
+        return True
+
+
+def _asked(permission: Rule) -> str:
+    """The action that is asked about when somebody wants to rely on this permission."""
+    return "use" if ACTIONS[permission.action].permits else permission.action
+
+
+def _alongside(duties: Iterable[Duty]) -> tuple[Duty, ...]:
+    return tuple(d for d in duties if d.moment is Moment.ALONGSIDE and d.action not in BY_THE_GATE)
+
+
+def _search(plan: Plan, facts: Choice, left: Sequence[Sequence[Choice]], patience: _Patience) -> bool:
+    """Choose facts one operand after another; a branch ends as soon as its outcome is certain."""
+    decision = plan.decide(facts)
+    if decision.permitted or not patience.lasts(len(decision.verdicts)):
+        return True
+    if plan.is_settled(decision.verdicts):
+        return False
+    return any(_search(plan, {**facts, **choice}, left[1:], patience) for here in left[:1] for choice in here)

@@ -1,22 +1,17 @@
 """The policy model: a profile of ODRL 2.2, frozen.
 
-A policy grants by permissions, takes back by prohibitions, and grants nothing where it is silent. An
-operand is one entry of `OPERANDS`: its name on the wire, its type, who says what its value is, and the
-operators that make sense on it. What has no entry here does not parse.
+A policy grants by permissions, takes back by prohibitions, and grants nothing where it is silent. What can
+be asked about a use is listed in `vocabulary.py`; what has no entry there does not parse.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from entrepot.values import MalformedError, UtcTime
-
-ODRL: Final = "http://www.w3.org/ns/odrl/2/"
-ENTREPOT: Final = "https://w3id.org/entrepot/v1/"
-NATIONAL: Final = "https://w3id.org/entrepot/cn/"
+from entrepot.policy.filters import RowFilter
+from entrepot.values import MalformedError, Money, UtcTime
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -51,21 +46,37 @@ class OperandType(StrEnum):
     """What a right operand must be; it fixes the unit, so none travels beside the value."""
 
     TERM = "term"
-    """An identifier; on the wire an IRI or a plain word."""
+    """An identifier; on the wire an IRI or a plain word. Narrower terms go on after `:`, `/` or `#`."""
+    WORD = "word"
+    """One of the words that the operand lists."""
+    KIND = "kind"
+    """One of the kinds of use."""
+    NAMES = "names"
+    """Names, compared as a set with the names that the fact has."""
     PARTY = "party"
     """A DID."""
+    REGION = "region"
+    """A region code of GB/T 2260, two, four or six digits; equal to a region is what lies in it."""
+    NETWORK = "network"
+    """An address or a range of the Internet Protocol: `10.0.0.0/8`, `2001:db8::/32`."""
     TIME = "time"
     """An RFC 3339 time with its zone."""
     WINDOW = "window"
     """A daily window: `08:00/18:00+08:00`; without a zone at UTC+8, as the national texts have it."""
+    DURATION = "duration"
+    """Days, hours, minutes and seconds of ISO 8601: `P30D`; months and years have no fixed length."""
     USES = "uses"
     """A number of uses, at least one."""
     RATE = "rate"
     """A number of uses a minute, hour or day: `10/hour`."""
-    REGION = "region"
-    """A region code of GB/T 2260, two, four or six digits; equal to a region is what lies in it."""
-    KIND = "kind"
-    """One of the kinds of use."""
+    BUDGET = "budget"
+    """What all uses together may take, at least one; each use reserves the most that it may take."""
+    NUMBER = "number"
+    """A whole number, at least one."""
+    MONEY = "money"
+    """An amount with its currency: `100.00 CNY`."""
+    FILTER = "filter"
+    """Comparisons that every row in use satisfies: `year >= 2020 and province = '31'`."""
 
 
 class Period(StrEnum):
@@ -106,12 +117,15 @@ class Rate:
     period: Period
 
 
-Value: TypeAlias = str | int | UtcTime | Window | Rate | frozenset[str]
+Value: TypeAlias = str | int | UtcTime | timedelta | Window | Rate | Money | RowFilter | frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operand:
-    """What can be asked about a use. Another operand is another entry, not another mechanism."""
+    """What can be asked about a use. Another operand is another entry of the vocabulary.
+
+    There is one of each, so it is compared by identity: policies are hashed at every use.
+    """
 
     name: str
     iri: str
@@ -124,134 +138,15 @@ class Operand:
     chinese: str
     or_else: frozenset[Source] = frozenset()
     """Other sources that are as good; a fact from any but these is no fact."""
+    words: tuple[tuple[str, str], ...] = ()
+    """Of a WORD: each word with its national code."""
+    everywhere: bool = False
+    """It must hold in every case: it is charged or applied, and under an alternative nobody could say
+    whether; so it stands alone or under `and`, in a permission."""
 
     @property
     def sources(self) -> frozenset[Source]:
         return self.or_else | {self.source}
-
-
-_CHOICE: Final = frozenset({Operator.EQ, Operator.NEQ, Operator.IS_ANY_OF, Operator.IS_NONE_OF})
-_ORDER: Final = frozenset({Operator.LT, Operator.LTEQ, Operator.GT, Operator.GTEQ})
-_LIMIT: Final = frozenset({Operator.LTEQ})
-
-PURPOSE: Final = Operand(
-    "purpose",
-    ODRL + "purpose",
-    OperandType.TERM,
-    Source.CLAIMED,
-    _CHOICE,
-    "expansionItem",
-    "the purpose of use",
-    "使用目的",
-    or_else=frozenset({Source.AGREEMENT}),
-)
-DATE_TIME: Final = Operand(
-    "dateTime",
-    ODRL + "dateTime",
-    OperandType.TIME,
-    Source.OBSERVED,
-    _ORDER | {Operator.EQ, Operator.NEQ},
-    "time",
-    "the time of use",
-    "使用时间",
-)
-TIME_WINDOW: Final = Operand(
-    "timeWindow",
-    ENTREPOT + "timeWindow",
-    OperandType.WINDOW,
-    Source.OBSERVED,
-    frozenset({Operator.IS_PART_OF}),
-    "timeWindow",
-    "the time of day",
-    "每日时段",
-)
-COUNT: Final = Operand(
-    "count",
-    ODRL + "count",
-    OperandType.USES,
-    Source.OBSERVED,
-    _LIMIT,
-    "count",
-    "the number of uses",
-    "使用次数",
-)
-RATE: Final = Operand(
-    "rate",
-    ENTREPOT + "rate",
-    OperandType.RATE,
-    Source.OBSERVED,
-    _LIMIT,
-    "frequency",
-    "the number of uses in a period",
-    "使用频次",
-)
-CONSUMER: Final = Operand(
-    "consumer",
-    ENTREPOT + "consumer",
-    OperandType.PARTY,
-    Source.CREDENTIAL,
-    _CHOICE,
-    "expansionItem",
-    "the consumer",
-    "使用方",
-)
-CONNECTOR: Final = Operand(
-    "connector",
-    ENTREPOT + "connector",
-    OperandType.TERM,
-    Source.CREDENTIAL,
-    _CHOICE,
-    "expansionItem",
-    "the consumer's connector",
-    "使用方连接器",
-)
-REGION: Final = Operand(
-    "region",
-    ODRL + "spatial",
-    OperandType.REGION,
-    Source.CREDENTIAL,
-    frozenset({Operator.EQ, Operator.NEQ, Operator.IS_PART_OF, Operator.IS_ANY_OF, Operator.IS_NONE_OF}),
-    "region",
-    "the consumer's region",
-    "使用方地域",
-)
-KIND: Final = Operand(
-    "kind",
-    ENTREPOT + "kindOfUse",
-    OperandType.KIND,
-    Source.OBSERVED,
-    _CHOICE,
-    "expansionItem",
-    "the kind of use",
-    "使用方式",
-)
-
-OPERANDS: Final[Mapping[str, Operand]] = MappingProxyType(
-    {o.name: o for o in (PURPOSE, DATE_TIME, TIME_WINDOW, COUNT, RATE, CONSUMER, CONNECTOR, REGION, KIND)}
-)
-
-ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "use": ODRL + "use",
-        "read": ODRL + "read",
-        "reproduce": ODRL + "reproduce",
-        "transform": ODRL + "transform",
-        "anonymize": ODRL + "anonymize",
-        "distribute": ODRL + "distribute",
-        "grantUse": ODRL + "grantUse",
-        "sell": ODRL + "sell",
-        "delete": ODRL + "delete",
-        "inform": ODRL + "inform",
-        "compensate": ODRL + "compensate",
-    }
-)
-"""Actions by name."""
-
-NOT_USE: Final = frozenset({"sell"})
-"""Actions that `use` does not include: they transfer the thing itself (ODRL 2.2 vocabulary, 4.1)."""
-
-EVERY_USE: Final = frozenset({"use", "read"})
-"""What every use does, whatever its kind; to prohibit one of these prohibits the use."""
 
 
 class Moment(StrEnum):
@@ -300,10 +195,14 @@ Constraint: TypeAlias = Atom | Group
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something to be done, and when."""
+    """Something to be done, and when; `duties.py` says which there are."""
 
     action: str
     moment: Moment = Moment.BEFORE
+    within: timedelta | None = None
+    """After a use: how long there is time, from the end of the use."""
+    amount: Money | None = None
+    """What is to be paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,12 +227,13 @@ class Policy:
 class Fact:
     """What is, and who says so."""
 
-    value: str | int | UtcTime
+    value: str | int | UtcTime | timedelta | frozenset[str]
     source: Source
 
 
 Facts: TypeAlias = Mapping[str, Fact]
-"""Facts by operand name; counts by counter and permission (`count[0]`, `rate:hour[1]`).
+"""Facts by operand name; counts by counter and permission (`count[0]`, `rate:hour[1]`, `rows[0]`), what was
+paid by currency (`payAmount:CNY`), duties done by their name (`duty:inform`).
 
 A count is that of this use: one more than the uses that came before it. What is not there is unknown.
 """

@@ -1,54 +1,92 @@
 """Counting uses: what was counted becomes facts, what is decided is reserved, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
 
 from entrepot.journal import Transaction
 from entrepot.policy import store
-from entrepot.policy.evaluate import Charge, CounterKind, Plan, counter_name
-from entrepot.policy.model import Fact, Period, Source
-from entrepot.values import AgreementId, UtcTime
+from entrepot.policy.charges import Charge, CounterKind, amount_of, counter_name
+from entrepot.policy.evaluate import Plan
+from entrepot.policy.model import Fact, Facts, Period, Source
+from entrepot.values import AgreementId, UseId, UtcTime
 
 _ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCK_MAY_GO_BACK: Final = timedelta(hours=1)
+_REMEMBERED: Final = timedelta(hours=1)
+"""How long a window that is over is kept: within that time a use may still be taken back."""
+_NOTHING: Final[Facts] = MappingProxyType({})
 
 
 def reserve(tx: Transaction, agreement_id: AgreementId, charges: Sequence[Charge]) -> bool:
     """Take all `charges`, or none and say no: somebody else took the last one first."""
-    for number, charge in enumerate(charges):
-        key, oldest = _key(agreement_id, charge, tx.now), _oldest_kept(charge.counter, tx.now)
+    taken: list[tuple[store.Key, int]] = []
+    for charge in charges:
+        key = _key(agreement_id, charge, tx.now)
+        oldest = key[3] - _REMEMBERED
         if not store.take(tx.connection, key, charge.amount, charge.limit, oldest):
-            release(tx, agreement_id, charges[:number], tx.now)  # nobody else sees what is not committed
+            # Nobody sees what is not committed; a savepoint costs more than all the counters of a use.
+            for other, amount in taken:
+                store.give_back(tx.connection, other, amount)
             return False
+        taken.append((key, charge.amount))
     return True
 
 
 def release(
     tx: Transaction, agreement_id: AgreementId, charges: Sequence[Charge], reserved_at: UtcTime
 ) -> None:
-    """Give back what was reserved at `reserved_at`. **Only for a use refused before data was touched.**"""
+    """Give back what was reserved at `reserved_at`. **Only for a use refused before data was touched.**
+
+    What was taken from budgets is given back by `settle_budgets`.
+    """
     for charge in charges:
-        store.give_back(tx.connection, _key(agreement_id, charge, reserved_at), charge.amount)
+        if not charge.counter.is_budget:
+            store.give_back(tx.connection, _key(agreement_id, charge, reserved_at), charge.amount)
+
+
+def hold(tx: Transaction, use_id: UseId, agreement_id: AgreementId, charges: Sequence[Charge]) -> None:
+    """Remember what a use has reserved of its budgets, until it is settled."""
+    for charge in charges:
+        if charge.counter.is_budget:
+            store.hold(tx.connection, use_id, _key(agreement_id, charge, tx.now), charge.amount)
+
+
+def settle_budgets(tx: Transaction, use_id: UseId, spent: Mapping[CounterKind, int]) -> None:
+    """Give back what a closed use had reserved and did not come to. Once: a repeat finds nothing held.
+
+    What `spent` does not name counts as spent whole. A use never costs more than it reserved: its door
+    stops there, and bytes that were sent twice are paid for once.
+    """
+    for key, amount in store.let_go(tx.connection, use_id):
+        rest = amount - min(amount, spent.get(CounterKind(key[2]), amount))
+        if rest:
+            store.give_back(tx.connection, key, rest)
 
 
 def counted(
-    connection: Connection, agreement_id: AgreementId, plan: Plan, now: UtcTime, *, reserved: bool = False
+    connection: Connection,
+    agreement_id: AgreementId,
+    plan: Plan,
+    now: UtcTime,
+    *,
+    reserved: bool = False,
+    asked: Facts = _NOTHING,
 ) -> dict[str, Fact]:
     """The counts that the next use would be, for every counter of every permission.
 
-    With `reserved`, the use that is asked about has been counted already.
+    `asked` has the most that it may take from budgets (`rowsPerUse` and the like); of a budget that it
+    does not name nothing is known. With `reserved`, the use that is asked about has been counted already.
     """
-    return {
-        counter_name(charge.counter, charge.permission): Fact(
-            store.used(connection, _key(agreement_id, charge, now)) + (0 if reserved else charge.amount),
-            Source.OBSERVED,
-        )
-        for charges in plan.charges
-        for charge in charges
-    }
+    found = {}
+    for charge in (c for charges in plan.charges for c in charges):
+        amount = 0 if reserved else amount_of(charge.counter, asked)
+        if amount is not None:
+            used = store.used(connection, _key(agreement_id, charge, now))
+            found[counter_name(charge.counter, charge.permission)] = Fact(used + amount, Source.OBSERVED)
+    return found
 
 
 def _key(agreement_id: AgreementId, charge: Charge, now: UtcTime) -> store.Key:
@@ -57,13 +95,7 @@ def _key(agreement_id: AgreementId, charge: Charge, now: UtcTime) -> store.Key:
 
 def window_start(counter: CounterKind, now: UtcTime) -> UtcTime:
     """When the counter's present window began: on the full UTC minute, hour or day."""
-    if counter is CounterKind.TOTAL:
+    if counter is CounterKind.TOTAL or counter.is_budget:
         return _ALWAYS
     period = timedelta(seconds=Period(str(counter)).seconds)
     return now - (now - _ALWAYS) % period
-
-
-def _oldest_kept(counter: CounterKind, now: UtcTime) -> UtcTime:
-    """The first window that is kept when a new one begins."""
-    start = window_start(counter, now)
-    return start if start == _ALWAYS else window_start(counter, now - _CLOCK_MAY_GO_BACK)

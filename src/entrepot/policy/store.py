@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal import Prepared, UtcTimeColumn, metadata
-from entrepot.values import AgreementId, UtcTime
+from entrepot.values import AgreementId, UseId, UtcTime
 
 _counter: Final = Table(
     "policy_counter",
@@ -31,6 +31,16 @@ _counter: Final = Table(
     Column("counter", String(20), primary_key=True),
     Column("window_start", UtcTimeColumn, primary_key=True, autoincrement=False),
     Column("used", BigInteger, nullable=False),
+)
+_held: Final = Table(
+    "policy_held",
+    metadata,
+    Column("use_id", String(200), primary_key=True),
+    Column("counter", String(20), primary_key=True),
+    Column("agreement_id", String(200), nullable=False),
+    Column("permission", Integer, nullable=False),
+    Column("window_start", UtcTimeColumn, nullable=False),
+    Column("amount", BigInteger, nullable=False),
 )
 _of_window: Final = (
     (_counter.c.agreement_id == bindparam("of"))
@@ -56,6 +66,13 @@ _GIVE_BACK: Final = Prepared(
     .values(used=_counter.c.used - bindparam("amount"))
 )
 _USED: Final = Prepared(select(_counter.c.used).where(_of_window))
+_HOLD: Final = insert(_held)
+_HELD: Final = Prepared(
+    select(
+        _held.c.agreement_id, _held.c.permission, _held.c.counter, _held.c.window_start, _held.c.amount
+    ).where(_held.c.use_id == bindparam("use"))
+)
+_LET_GO: Final = Prepared(delete(_held).where(_held.c.use_id == bindparam("use")))
 
 Key = tuple[AgreementId, int, str, UtcTime]
 
@@ -88,6 +105,30 @@ def give_back(connection: Connection, key: Key, amount: int) -> bool:
 def used(connection: Connection, key: Key) -> int:
     row = _USED.first(connection, _bound(key))
     return 0 if row is None else row.used
+
+
+def hold(connection: Connection, use_id: UseId, key: Key, amount: int) -> None:
+    """Remember what a use has taken from one budget."""
+    of, at, kind, start = key
+    connection.execute(
+        _HOLD,
+        {
+            "use_id": use_id,
+            "counter": kind,
+            "agreement_id": of,
+            "permission": at,
+            "window_start": start,
+            "amount": amount,
+        },
+    )
+
+
+def let_go(connection: Connection, use_id: UseId) -> list[tuple[Key, int]]:
+    """What a use had taken from budgets, told once."""
+    rows = [*_HELD.all(connection, {"use": use_id})]
+    if rows:
+        _LET_GO.change(connection, {"use": use_id})
+    return [((r.agreement_id, r.permission, r.counter, r.window_start), r.amount) for r in rows]
 
 
 def _bound(key: Key) -> dict[str, object]:

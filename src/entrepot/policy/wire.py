@@ -6,16 +6,19 @@ JSON null and JSON numbers, more than the bounds below. Written: a form that sur
 (no unit, data type or remedy; no bare operand names).
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import time, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeGuard
 
+from entrepot.policy.duties import fault_of
+from entrepot.policy.literals import (
+    parse_duration,
+    parse_money,
+    read_value,
+    render_duration,
+    render_money,
+    write_value,
+)
 from entrepot.policy.model import (
-    ACTIONS,
-    ENTREPOT,
-    ODRL,
-    OPERANDS,
     Atom,
     Constraint,
     Duty,
@@ -25,19 +28,14 @@ from entrepot.policy.model import (
     Operand,
     OperandType,
     Operator,
-    Period,
     Policy,
     PolicyError,
-    Rate,
     Rule,
     Value,
-    Window,
 )
-from entrepot.policy.region import short_region
-from entrepot.values import KindOfUse, MalformedError, UtcTime, parse_time, render_time
+from entrepot.policy.vocabulary import ACTIONS, ODRL, OPERANDS
+from entrepot.values import MalformedError
 from entrepot.values.canonical import Json
-
-_DEFAULT_ZONE: Final = timedelta(hours=8)
 
 MAX_RULES: Final = 64
 MAX_MEMBERS: Final = 64
@@ -60,21 +58,24 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "rightOperandReference": "write the value itself as rightOperand",
 }
 _OPERANDS_BY_IRI: Final = {o.iri: o for o in OPERANDS.values()}
-_ACTIONS_BY_IRI: Final = {iri: name for name, iri in ACTIONS.items()}
+_ACTIONS_BY_IRI: Final = {a.iri: name for name, a in ACTIONS.items()}
 _MOMENTS: Final = {"lt": Moment.BEFORE, "eq": Moment.ALONGSIDE, "gt": Moment.AFTER}
-_WINDOW: Final = re.compile(r"(\d\d):(\d\d)/(\d\d):(\d\d)(?:Z|([+-])(\d\d):([0-5]\d))?", re.ASCII)
-_RATE: Final = re.compile(r"([1-9]\d{0,8})/(minute|hour|day)", re.ASCII)
-_USES: Final = re.compile(r"[1-9]\d{0,14}", re.ASCII)
-_DID: Final = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]*[A-Za-z0-9._%-]", re.ASCII)
 _JUNCTIONS: Final = frozenset({"and", "or", "xone", "andSequence"})
-_LIMITS: Final = frozenset({OperandType.USES, OperandType.RATE})
 _XSD: Final = "http://www.w3.org/2001/XMLSchema#"
+_WHOLE: Final = ("integer", "positiveInteger", "nonNegativeInteger", "long", "int")
 _DATA_TYPES: Final[Mapping[OperandType, tuple[str, ...]]] = {
     OperandType.TIME: ("dateTime", "dateTimeStamp"),
-    OperandType.USES: ("integer", "positiveInteger", "nonNegativeInteger", "long", "int"),
+    OperandType.DURATION: ("duration", "dayTimeDuration"),
+    **dict.fromkeys((OperandType.USES, OperandType.BUDGET, OperandType.NUMBER), _WHOLE),
 }
 """The XML Schema types that a value may carry beside `string` and `anyURI`; any other is refused."""
 _MANY: Final = frozenset({Operator.IS_ANY_OF, Operator.IS_NONE_OF, Operator.IS_ALL_OF})
+_IN_DUTY: Final = {
+    ODRL + "event": "lt, eq or gt odrl:policyUsage",
+    ODRL + "elapsedTime": "lteq a duration such as P30D",
+    ODRL + "payAmount": "eq an amount such as 100.00 CNY",
+}
+"""What a duty says about itself."""
 
 
 def parse_policy(document: Json) -> Policy:
@@ -111,6 +112,15 @@ def _full(term: str) -> str:
 def _short(term: str) -> str:
     """The short name of a term of ODRL; any other name as it is."""
     return _full(term).removeprefix(ODRL)
+
+
+def _bare(value: Json) -> str | None:
+    """A term or value, however JSON-LD wraps it."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict) and set(value) in ({"@id"}, {"@value"}):
+        (value,) = value.values()
+    return value if isinstance(value, str) else None
 
 
 class _Reading:
@@ -162,38 +172,51 @@ class _Reading:
             return Duty("inform")
         keys = self._keys(value, path, frozenset({"action", "constraint"}))
         action = self._action(keys.get("action"), f"{path}.action")
-        moments = [
-            self._moment(constraint, f"{path}.constraint[{i}]")
-            for i, constraint in enumerate(self._list(keys, "constraint", path))
-        ]
-        for moment in moments:
-            if moment is not Moment.BEFORE:
-                self._fault(path, f"a duty {moment} a use cannot be watched over until the next release")
-        return Duty(action)
+        said: dict[str, tuple[str, str]] = {}
+        for i, constraint in enumerate(self._list(keys, "constraint", path)):
+            self._about_duty(constraint, f"{path}.constraint[{i}]", said)
+        duty = self._duty_of(action, said, path)
+        if (fault := fault_of(duty)) is not None:
+            self._fault(path, fault)
+        return duty
 
-    def _moment(self, value: Json, path: str) -> Moment:
-        """Read `event lt|eq|gt policyUsage`, ODRL's way to say before, alongside and after."""
+    def _about_duty(self, value: Json, path: str, said: dict[str, tuple[str, str]]) -> None:
+        """Read what a duty says about itself: when it falls due, within what time, how much is paid."""
         if isinstance(value, dict):
             keys = self._keys(value, path, frozenset({"leftOperand", "operator", "rightOperand"}))
-            left, operator, right = (keys.get(k) for k in ("leftOperand", "operator", "rightOperand"))
-            if (
-                isinstance(left, str)
-                and isinstance(operator, str)
-                and isinstance(right, str)
-                and _full(left) == ODRL + "event"
-                and _full(right) == ODRL + "policyUsage"
-                and (moment := _MOMENTS.get(_short(operator)))
-            ):
-                return moment
-        self._fault(path, "expected on a duty: odrl:event lt, eq or gt odrl:policyUsage")
-        return Moment.BEFORE
+            left, operator, right = (_bare(keys.get(k)) for k in ("leftOperand", "operator", "rightOperand"))
+            if left is not None and operator is not None and right is not None and _full(left) in _IN_DUTY:
+                if _full(left) in said:
+                    self._fault(path, f"{_short(left)} is there twice")
+                said[_full(left)] = _short(operator), right
+                return
+        known = "; ".join(f"odrl:{_short(left)} {rest}" for left, rest in _IN_DUTY.items())
+        self._fault(path, f"expected on a duty: {known}")
+
+    def _duty_of(self, action: str, said: Mapping[str, tuple[str, str]], path: str) -> Duty:
+        moment, within, amount = Moment.BEFORE, None, None
+        try:
+            for left, (operator, right) in said.items():
+                if left == ODRL + "event" and operator in _MOMENTS and _full(right) == ODRL + "policyUsage":
+                    moment = _MOMENTS[operator]
+                elif left == ODRL + "elapsedTime" and operator == Operator.LTEQ:
+                    within = parse_duration(right)
+                elif left == ODRL + "payAmount" and operator == Operator.EQ:
+                    amount = parse_money(right)
+                else:
+                    self._fault(path, f"expected on a duty: odrl:{_short(left)} {_IN_DUTY[left]}")
+        except MalformedError as error:
+            self._fault(path, str(error))
+        return Duty(action, moment, within, amount)
 
     def _action(self, value: Json, path: str) -> str:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if isinstance(value, dict) and set(value) == {"@id"}:
             value = value["@id"]
-        name = _ACTIONS_BY_IRI.get(_full(value)) if isinstance(value, str) else None
+        name = None
+        if isinstance(value, str):
+            name = value if value in ACTIONS else _ACTIONS_BY_IRI.get(_full(value))
         if name is None:
             self._fault(path, f"expected one of the actions {', '.join(ACTIONS)}, got {_shown(value)}")
             return "use"
@@ -209,8 +232,7 @@ class _Reading:
         if any(_short(k) in _JUNCTIONS for k in value):
             return self._group(value, path, depth, limits=limits) or nothing
         atom = self._atom(value, path) or nothing
-        if atom.operand.type in _LIMITS and not limits:
-            # A counter is charged when its permission is relied on; under `or` nobody could say whether.
+        if atom.operand.everywhere and not limits:
             self._fault(
                 path, f"{atom.operand.name} must hold in every case: not under or, xone, a prohibition"
             )
@@ -304,18 +326,19 @@ class _Reading:
         return item["@value"]
 
     def _right(self, texts: Sequence[str], operator: Operator, operand: Operand, path: str) -> Value | None:
-        if len(texts) > 1 and operator not in _MANY:
+        many = operator in _MANY or (operand.type is OperandType.NAMES and operator is Operator.IS_PART_OF)
+        if len(texts) > 1 and not many:
             self._fault(path, f"expected one value for {operator}, got {len(texts)}")
             return None
         read: list[Value] = []
         for text in texts:
             try:
-                read.append(_READERS[operand.type](text))
+                read.append(read_value(operand, text))
             except MalformedError as error:
                 self._fault(path, str(error))
         if len(read) != len(texts):
             return None
-        return frozenset(str(v) for v in read) if operator in _MANY else read[0]
+        return frozenset(str(v) for v in read) if many else read[0]
 
     def _is_part(self, value: Json, path: str, what: str) -> TypeGuard[dict[str, Json]]:
         """Say whether there is something to read here, and room for it."""
@@ -372,68 +395,6 @@ def _shown(value: Json) -> str:
             return str(value)[:80]
 
 
-def _read_uses(text: str) -> int:
-    if not _USES.fullmatch(text):
-        raise MalformedError(f"expected a positive number of uses, got {text!r}")
-    return int(text)
-
-
-def _read_rate(text: str) -> Rate:
-    match = _RATE.fullmatch(text)
-    if match is None:
-        raise MalformedError(f"expected a rate such as 10/minute, 10/hour or 10/day, got {text!r}")
-    return Rate(int(match[1]), Period(match[2]))
-
-
-def _read_region(text: str) -> str:
-    code = short_region(text)
-    if code is None:
-        raise MalformedError(f"expected a region of GB/T 2260 of two, four or six digits, got {text!r}")
-    return code
-
-
-def _read_party(text: str) -> str:
-    if not _DID.fullmatch(text):
-        raise MalformedError(f"expected a DID such as did:web:example.org, got {text!r}")
-    return text
-
-
-def _read_kind(text: str) -> str:
-    name = text.removeprefix(ENTREPOT)
-    if name not in tuple(KindOfUse):
-        raise MalformedError(f"expected one of {', '.join(KindOfUse)}, got {text!r}")
-    return name
-
-
-def _read_window(text: str) -> Window:
-    match = _WINDOW.fullmatch(text)
-    if match is None:
-        raise MalformedError(f"expected a daily window such as 08:00/18:00+08:00, got {text!r}")
-    if match[5]:
-        offset = timedelta(hours=int(match[6]), minutes=int(match[7])) * (-1 if match[5] == "-" else 1)
-    else:
-        offset = timedelta(0) if text.endswith("Z") else _DEFAULT_ZONE
-    try:
-        window = Window(time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4])), offset)
-    except ValueError as error:
-        raise MalformedError(f"no such time of day in {text!r}") from error
-    if window.opens == window.closes or abs(offset) > timedelta(hours=14):
-        raise MalformedError(f"an empty window or no such zone: {text!r}")
-    return window
-
-
-_READERS: Final[Mapping[OperandType, Callable[[str], Value]]] = {
-    OperandType.TERM: str,
-    OperandType.PARTY: _read_party,
-    OperandType.TIME: parse_time,
-    OperandType.WINDOW: _read_window,
-    OperandType.USES: _read_uses,
-    OperandType.RATE: _read_rate,
-    OperandType.REGION: _read_region,
-    OperandType.KIND: _read_kind,
-}
-
-
 def _render_rule(rule: Rule) -> Json:
     document: dict[str, Json] = {"action": _render_action(rule.action)}
     if rule.constraints:
@@ -444,18 +405,26 @@ def _render_rule(rule: Rule) -> Json:
 
 
 def _render_duty(duty: Duty) -> Json:
-    document: dict[str, Json] = {"action": _render_action(duty.action)}
+    said = []
     if duty.moment is not Moment.BEFORE:
         operator = next(o for o, m in _MOMENTS.items() if m is duty.moment)
+        said.append(("odrl:event", operator, "odrl:policyUsage"))
+    if duty.within is not None:
+        said.append(("odrl:elapsedTime", "lteq", render_duration(duty.within)))
+    if duty.amount is not None:
+        said.append(("odrl:payAmount", "eq", render_money(duty.amount)))
+    document: dict[str, Json] = {"action": _render_action(duty.action)}
+    if said:
         document["constraint"] = [
-            {"leftOperand": "odrl:event", "operator": operator, "rightOperand": "odrl:policyUsage"}
+            {"leftOperand": left, "operator": operator, "rightOperand": right}
+            for left, operator, right in said
         ]
     return document
 
 
 def _render_action(name: str) -> str:
     # The protocol's context defines `use` alone; any other short name would be lost.
-    return name if name == "use" else ACTIONS[name].replace(ODRL, "odrl:")
+    return name if name == "use" else ACTIONS[name].iri.replace(ODRL, "odrl:")
 
 
 def _render_constraint(constraint: Constraint) -> Json:
@@ -471,20 +440,7 @@ def _render_constraint(constraint: Constraint) -> Json:
 
 
 def _render_right(value: Value, kind: OperandType) -> Json:
-    match value:
-        case frozenset():
-            texts = [ENTREPOT + v if kind is OperandType.KIND else v for v in sorted(value)]
-            return texts[0] if len(texts) == 1 else [*texts]
-        case Window(opens, closes, offset):
-            minutes = offset // timedelta(minutes=1)
-            hours, rest = divmod(abs(minutes), 60)
-            zone = f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
-            return f"{opens:%H:%M}/{closes:%H:%M}{zone}"
-        case Rate(uses, period):
-            return f"{uses}/{period}"
-        case UtcTime():
-            return render_time(value)
-        case str():
-            return ENTREPOT + value if kind is OperandType.KIND else value
-        case int():
-            return str(value)
+    if not isinstance(value, frozenset):
+        return write_value(value, kind)
+    texts = [write_value(v, kind) for v in sorted(value)]
+    return texts[0] if len(texts) == 1 else [*texts]

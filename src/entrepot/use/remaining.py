@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from entrepot.contracts import Contract, Party
-from entrepot.policy import Charge, CounterKind, Fact, Plan, Source, counted
-from entrepot.policy.evaluate import counter_name
+from entrepot.policy import Charge, CounterKind, Fact, Plan, Source, counted, counter_name
 from entrepot.use import acquisition_store
 from entrepot.use.steps import plan_of
 from entrepot.values import UtcTime
@@ -33,12 +32,18 @@ class Left:
 def left_of(connection: Connection, contract: Contract, now: UtcTime) -> tuple[Left, ...]:
     """Every limit that this party can know, in the policy's order."""
     plan = plan_of(contract.agreement.policy)
-    facts = counts_of(connection, contract, plan, now)
+    counts = contract.party is Party.PROVIDER
+    facts = (
+        counted(connection, contract.agreement.id, plan, now, reserved=True)
+        if counts
+        else counts_of(connection, contract, plan, now)
+    )
     found = []
     for charge in (c for charges in plan.charges for c in charges):
         fact = facts.get(counter_name(charge.counter, charge.permission))
         if fact is not None and isinstance(fact.value, int):
-            found.append(Left(charge.permission, charge.counter, charge.limit, fact.value - charge.amount))
+            used = fact.value if counts else fact.value - charge.amount
+            found.append(Left(charge.permission, charge.counter, charge.limit, used))
     return tuple(found)
 
 

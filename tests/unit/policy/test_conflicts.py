@@ -115,7 +115,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(policy=POLICIES)
 def test_exactly_the_hopeless_permissions_are_found(policy: Policy) -> None:
     """Nothing that could ever be used is called a contradiction, and nothing hopeless is missed."""
