@@ -1,6 +1,7 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
-from entrepot.catalogue.artefact import is_unchanged, measure, named, prepare
+from entrepot.catalogue.artefact import is_unchanged, measure, named, open_reader, prepare
+from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.model import Product, Resource, product_digest
@@ -32,8 +33,10 @@ from entrepot.catalogue.source import Column, ColumnType, Source, SourceKind
 from entrepot.catalogue.versions import Version, roll_back, versions
 
 __all__ = [
+    "MAX_ROWS",
     "PAGE",
     "SERVED",
+    "Ask",
     "Column",
     "ColumnRole",
     "ColumnType",
@@ -47,11 +50,14 @@ __all__ = [
     "Protection",
     "Resource",
     "Search",
+    "Slice",
     "Source",
     "SourceError",
     "SourceKind",
     "Version",
     "attach_resource",
+    "conditions_of",
+    "cursor_of",
     "dataset_page",
     "decode_protection",
     "encode_protection",
@@ -63,7 +69,9 @@ __all__ = [
     "measure",
     "named",
     "offer_product",
+    "open_reader",
     "page",
+    "parse_cursor",
     "parse_dataset",
     "prepare",
     "product",

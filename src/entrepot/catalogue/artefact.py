@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from entrepot.catalogue.errors import ExtraError
 from entrepot.catalogue.model import Resource
 from entrepot.catalogue.source import Source, check_source, render_source
 from entrepot.catalogue.source_file import mark_of, opened
 from entrepot.values import Digest, canonical
+
+if TYPE_CHECKING:
+    from entrepot.catalogue.artefact_reader import TableReader
 
 SERVICE: Final = "application/vnd.entrepot.service+json"
 """A file that describes a live service; what it answers has the media type that it says."""
@@ -57,6 +60,15 @@ def prepare(source: Source, password: str, folder: Path) -> Resource:
     except ImportError as error:
         raise ExtraError("reading tables", "query") from error
     return artefact_table.make_table(source, password, folder, artefact_table.Bounds())
+
+
+def open_reader() -> "TableReader":
+    """What reads the tables of artefacts."""
+    try:
+        from entrepot.catalogue.artefact_reader import TableReader
+    except ImportError as error:
+        raise ExtraError("reading tables", "query") from error
+    return TableReader()
 
 
 def named(resource: Resource, derive: Callable[[bytes], bytes]) -> Resource:

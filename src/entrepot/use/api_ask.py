@@ -1,0 +1,123 @@
+"""What a call of an open API asks for, read from its query and held against the table and its terms.
+
+What a stranger sent is not said back: a fault names the parameter, and what is expected there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from entrepot.catalogue import MAX_ROWS as MAX_PAGE
+from entrepot.catalogue import Ask, Resource, conditions_of, cursor_of, parse_cursor
+from entrepot.policy import Fact, RowFilter, Source, Terms, parse_filter
+from entrepot.values import MalformedError
+
+LIMIT: Final = 100
+"""Rows of a page where the call does not say how many."""
+PARAMETERS: Final = ("limit", "cursor", "fields", "filter")
+_MAX_QUERY: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table behind a door, and what the contract makes of it."""
+
+    resource: Resource
+    terms: Terms
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns that may be used, in the order of the table."""
+        only, hidden = self.terms.fields, self.terms.hidden
+        names = (c.name for c in self.resource.columns)
+        return tuple(n for n in names if n not in hidden and (only is None or n in only))
+
+    @property
+    def most(self) -> int:
+        """Rows that a page may have."""
+        return MAX_PAGE if self.terms.max_rows is None else min(MAX_PAGE, self.terms.max_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One page that is asked for, and what the policy is to know of that."""
+
+    ask: Ask
+    observed: Mapping[str, Fact]
+    query: Mapping[str, str]
+
+    def next_page(self, table: Table, row: int) -> str:
+        """Where the next page is, seen from this one."""
+        return "items?" + urlencode({**self.query, "cursor": cursor_of(table.resource, row)})
+
+
+def parse_query(raw: bytes, known: tuple[str, ...]) -> dict[str, str]:
+    """Read a query string whose parameters are all known and there once."""
+    if len(raw) > _MAX_QUERY:
+        raise MalformedError(f"a query has at most {_MAX_QUERY} bytes")
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict",
+            max_num_fields=len(known) + 1,
+        )  # fmt: skip
+    except (ValueError, UnicodeDecodeError) as error:
+        raise MalformedError(f"expected name=value, each at most once, of {', '.join(known)}") from error
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise MalformedError("a parameter stands there twice")
+    if not query.keys() <= set(known):
+        raise MalformedError(f"an unknown parameter; known are {', '.join(known) or 'none'}")
+    return query
+
+
+def parse_ask(raw: bytes, table: Table) -> Asked:
+    """Read the query of a page, or say what is wrong with it. **Before the gate: nothing is counted yet.**"""
+    query = parse_query(raw, PARAMETERS)
+    fields = _fields(query.get("fields"), table)
+    asked, in_force = _filters(query.get("filter"), table)
+    conditions = conditions_of(table.resource.columns, in_force.comparisons if in_force else ())
+    most = _limit(query.get("limit"), table)
+    cursor = query.get("cursor")
+    start = 0 if cursor is None else parse_cursor(table.resource, cursor)
+    # A filter tells of a column as much as the column does: what it names is in use.
+    used = frozenset(fields) | (asked.columns if asked else frozenset())
+    observed = {
+        "fields": Fact(used, Source.OBSERVED),
+        "rowFilter": Fact(in_force.texts if in_force else frozenset(), Source.OBSERVED),
+        "rowsPerUse": Fact(most, Source.OBSERVED),
+    }
+    return Asked(Ask(fields, conditions, start, most), observed, query)
+
+
+def _fields(text: str | None, table: Table) -> tuple[str, ...]:
+    if text is None:
+        if not table.fields:
+            raise MalformedError("the contract leaves no field of this table to be used")
+        return table.fields
+    names = tuple(text.split(","))
+    if len(set(names)) < len(names) or not set(names) <= {c.name for c in table.resource.columns}:
+        raise MalformedError("fields: expected columns of this table, each once, with commas between them")
+    return names
+
+
+def _filters(text: str | None, table: Table) -> tuple[RowFilter | None, RowFilter | None]:
+    """The caller's own filter, and the one in force: the caller's and the contract's."""
+    agreed = table.terms.row_filter
+    if text is None:
+        return None, agreed
+    try:
+        asked = parse_filter(text)
+    except MalformedError as error:
+        raise MalformedError("filter: expected comparisons, such as year >= 2020 and place = '31'") from error
+    if not asked.columns <= {c.name for c in table.resource.columns}:
+        raise MalformedError("filter: expected columns of this table")
+    return asked, asked if agreed is None else asked & agreed
+
+
+def _limit(text: str | None, table: Table) -> int:
+    if text is None:
+        return min(LIMIT, table.most)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= table.most):
+        raise MalformedError(f"limit: expected a number from 1 to {table.most}")
+    return int(text)
