@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from entrepot.catalogue import store
-from entrepot.catalogue.model import Product, product_digest
+from entrepot.catalogue.model import Product, misfits, product_digest
 from entrepot.catalogue.service import Event, judge
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.values import Did, NotFoundError, ProductId, RefusedError, render_digest
@@ -44,7 +44,7 @@ def roll_back(tx: Transaction, product_id: ProductId, provider: Did, version: in
     if resource is None or resource.digest != wanted.artefact:
         raise RefusedError(f"the artefact of version {version} is no longer here")
     product = replace(wanted, version=known[0][0].version + 1, published_at=tx.now)
-    judge(product, tx.now.date())
+    judge(product, tx.now.date(), misfits(resource, product.kinds))
     store.offer(tx, product)
     audit(
         tx,

@@ -16,6 +16,7 @@ from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute, origin_of
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
+from entrepot.node.roles.connector_versions import version_routes
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, House, Streams
 from entrepot.use.process import Rail, start_when_in_force
@@ -27,6 +28,7 @@ from entrepot.values import (
     ProcessId,
     ProductId,
     ProtocolError,
+    RefusedError,
     UnavailableError,
 )
 
@@ -123,6 +125,26 @@ class Connector:
         product = await node.journal.write(
             lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
         )
+        await self._list(product)
+        return product
+
+    async def roll_back(self, product_id: ProductId, version: int) -> catalogue.Product:
+        """Publish an older version's content as a new one; its file must still be the same."""
+        node = self.node
+        known = await node.journal.read(lambda c: catalogue.versions(c, product_id))
+        wanted = next((v.product for v in known if v.product.version == version), None)
+        if wanted is not None:
+            resource = await node.journal.read(lambda c: catalogue.resource(c, wanted.resource_id))
+            if resource is not None and not await asyncio.to_thread(catalogue.is_unchanged, resource):
+                raise RefusedError(f"the file of version {version} has changed; attach it as it was")
+            await asyncio.to_thread(catalogue.examine, wanted.policy)
+        product = await node.journal.write(lambda tx: catalogue.roll_back(tx, product_id, node.me, version))
+        await self._list(product)
+        return product
+
+    async def _list(self, product: catalogue.Product) -> None:
+        """List a product with the platform; the ledger gets its digest."""
+        node = self.node
         height = (await node.ledger.standing()).height
         signer = node.vault.signer(KeyJob.EVIDENCE)
         registration = space.sign_registration(product, node.settings.space.ledger_origin, height, signer)
@@ -131,7 +153,6 @@ class Connector:
                 tx, product, registration, node.settings.space.platform, tx.now + self.desk.deadline
             )
         )
-        return product
 
     async def end_contract(self, agreement_id: AgreementId, reason: EndReason) -> None:
         """End a contract of ours: nothing begins from now on, and what runs is cut; then tell the others."""
@@ -261,7 +282,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             tds.openings_route(openings),
             *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
-        owner=[*owner_routes(connector), owner_search(client.search)],
+        owner=[*owner_routes(connector), *version_routes(connector), owner_search(client.search)],
         loops=[
             sealing_loop(node),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True),

@@ -169,7 +169,7 @@ class Net:
         async def newest() -> str | None:
             return world.journal.read_now(lambda c: space.published_status_list(c, world.rules))
 
-        supervised = tds.register_routes(world.journal)
+        supervised = [*tds.register_routes(world.journal), tds.search_route(world.journal)]
         routes = [*tds.platform_routes(services), *supervised, tds.status_list_route(newest)]
         self.platform = Application(routes, self.gatekeeper)
         self.notices = tds.Notices(world.journal, self.client(OPERATOR))
