@@ -62,6 +62,12 @@ def postgresql_url(postgresql: Server) -> str:
 
 
 @pytest.fixture
+def postgresql_other_url(postgresql: Server) -> str:
+    """A second empty database."""
+    return postgresql.create_database(f"node{next(_names)}")
+
+
+@pytest.fixture
 def postgresql_journal(postgresql: Server, postgresql_template: str) -> Iterator[Journal]:
     address = postgresql.create_database(f"node{next(_names)}", postgresql_template)
     with Journal.open(address) as journal:

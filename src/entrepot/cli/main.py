@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
+from entrepot.cli import keeping
 from entrepot.cli.output import Exit, complain, say, show, table
 from entrepot.values import EntrepotError, MalformedError
 
@@ -28,6 +29,7 @@ evidence: Final = App(name="evidence", help="Proof of one use, for somebody who 
 ledger: Final = App(name="ledger", help="The space's ledger (operator, regulator).")
 for group in (member, product, contract, negotiation, policy, evidence, ledger):
     app.command(group)
+keeping.register(app)
 
 Node = Annotated[Path, Parameter(name="--node", help="Folder of the node.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]

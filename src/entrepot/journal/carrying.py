@@ -21,7 +21,6 @@ from sqlalchemy import (
     Table,
     collate,
     column,
-    func,
     insert,
     select,
     table,
@@ -61,7 +60,8 @@ def read_rows(connection: Connection, of: Table) -> Iterator[bytes]:
         c if is_sqlite or not isinstance(c.type, String) else collate(c, "C") for c in of.primary_key.columns
     ]
     stored = [type_coerce(c, BigInteger) if isinstance(c.type, UtcTimeColumn) else c for c in of.columns]
-    found = connection.execution_options(yield_per=_AT_ONCE).execute(select(*stored).order_by(*key))
+    query = select(*stored).order_by(*key)
+    found = connection.execute(query, execution_options={"yield_per": _AT_ONCE})
     return (encode_row(row) for row in found)
 
 
@@ -144,5 +144,5 @@ def _in_lots(rows: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Any])
-_SEQUENCE: Final = select(func.pg_get_serial_sequence(text(":name"), text(":column")))
+_SEQUENCE: Final = text("SELECT pg_get_serial_sequence(:name, :column)")
 _GO_ON: Final = text("SELECT setval(pg_get_serial_sequence(:name, :column), :last)")

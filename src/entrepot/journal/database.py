@@ -22,6 +22,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
@@ -105,15 +106,14 @@ def open_writer(url: URL) -> Engine:
     """Open the engine that writes. On SQLite every transaction takes the write lock when it begins."""
     if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN IMMEDIATE", query_only=False)
-    return create_engine(url, isolation_level="SERIALIZABLE", pool_size=_POOL_SIZE, pool_pre_ping=True)
+    return _open_postgresql(url, "SERIALIZABLE")
 
 
 def open_reader(url: URL) -> Engine:
     """Open the engine that reads. Each transaction sees one snapshot and can change nothing."""
     if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN", query_only=True)
-    engine = create_engine(url, isolation_level="REPEATABLE READ", pool_size=_POOL_SIZE, pool_pre_ping=True)
-    return engine.execution_options(postgresql_readonly=True)
+    return _open_postgresql(url, "REPEATABLE READ").execution_options(postgresql_readonly=True)
 
 
 def is_fatal(error: BaseException) -> bool:
@@ -164,12 +164,23 @@ def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""  # absent where the server said nothing
 
 
+def _open_postgresql(url: URL, isolation_level: IsolationLevel) -> Engine:
+    return create_engine(
+        url,
+        isolation_level=isolation_level,
+        pool_size=_POOL_SIZE,
+        pool_pre_ping=True,
+        hide_parameters=True,  # values may be secret, and errors reach the log
+    )
+
+
 def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
     engine = create_engine(
         url.set(query={"timeout": _BUSY_SECONDS} | url.query),
         poolclass=QueuePool,
         pool_size=_POOL_SIZE,
         connect_args={"check_same_thread": False},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

@@ -61,7 +61,7 @@ def _keys(settings: Settings, folder: Path) -> Finding:
 def _schema(settings: Settings, folder: Path) -> Finding:
     state = schema_state(database_url(settings, folder))
     current = state is SchemaState.CURRENT
-    remedy = "" if current else "Run `entrepot migrate` after a backup."
+    remedy = "" if current else "Run `entrepot database migrate` after a backup."
     return Finding("schema", current, str(state), remedy)
 
 

@@ -147,11 +147,19 @@ class Settings(_Section, frozen=True):
     def read(cls, path: Path) -> Self:
         """Read and check a settings file."""
         try:
-            settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), cls)
+            return cls.decode(path.read_text("utf-8"), str(path))
         except FileNotFoundError as error:
             raise SettingsError(f"there is no settings file {path}; `entrepot init` makes one") from error
-        except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise SettingsError(f"{path}: {error}") from error
+
+    @classmethod
+    def decode(cls, text: str, name: str) -> Self:
+        """Read and check the text of a settings file of this name."""
+        try:
+            settings = msgspec.convert(tomllib.loads(text), cls)
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+            raise SettingsError(f"{name}: {error}") from error
         settings.check()
         return settings
 
@@ -168,6 +176,8 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
+        if urlsplit(self.database).password:
+            raise SettingsError("database must hold no password: PostgreSQL reads it from its password file")
 
 
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
