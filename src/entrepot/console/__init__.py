@@ -1,15 +1,52 @@
-"""How do people reach a node? A small web console on the owner's port."""
+"""How do people reach a node? A small web console on the owner's port.
+
+The server renders; every view is a URL that works without script. What it shows and does goes through the
+owner's API (`owner.py`), so it has no powers of its own.
+"""
 
 from collections.abc import Sequence
 
-from entrepot.node.node import Node, Part
+from entrepot.console import agreements, entrance, members, offers, overview, uses, waiting, watch
+from entrepot.console.house import House, Pages, Section
+from entrepot.console.owner import CONNECTOR, OBSERVER, PLATFORM, role_of
+from entrepot.console.session import Sessions
+from entrepot.console.words import mark
+from entrepot.node.node import OWNER_TOKEN, Node, Part
 from entrepot.protocols import Route
+
+_OF_CONNECTOR = (
+    Section("/waiting", mark("Waiting for me")),
+    Section("/products", mark("What I offer")),
+    Section("/usable", mark("What I may use")),
+    Section("/contracts", mark("Contracts")),
+    Section("/uses", mark("Uses and proof")),
+)
+_OF_PLATFORM = (Section("/members", mark("Members")), Section("/register", mark("Register of contracts")))
+_OF_OBSERVER = (Section("/watch", mark("The ledger")),)
 
 
 def routes(node: Node, parts: Sequence[Part]) -> list[Route]:
-    """Every page of the console of this node."""
-    del node, parts
-    return []
+    """Every page of the console of this node, by the roles it has."""
+    connector, platform, observer = (role_of(parts, only) for only in (CONNECTOR, PLATFORM, OBSERVER))
+    sections = [Section("", mark("Overview"))]
+    closed: Pages = overview.pages(connector, platform, observer)
+    if connector is not None:
+        sections += _OF_CONNECTOR
+        for subject in (waiting, offers, agreements, uses):
+            closed = {**closed, **subject.pages(connector)}
+    if platform is not None:
+        sections += _OF_PLATFORM
+        closed = {**closed, **members.pages(platform)}
+    if observer is not None:
+        sections += _OF_OBSERVER
+        closed = {**closed, **watch.pages(observer)}
+    token = (node.folder / OWNER_TOKEN).read_bytes()
+    house = House(node, Sessions(node.vault.derive, token, node.clock), sections, connector)
+    return [
+        *entrance.plain_routes(),
+        *house.open_routes(entrance.open_pages(house)),
+        *house.routes({**entrance.closed_pages(house), **closed}),
+    ]
 
 
 __all__ = ["routes"]

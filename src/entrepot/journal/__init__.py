@@ -40,6 +40,7 @@ from entrepot.journal.replay import (
     forget_seen,
     recall_answer,
     remember_answer,
+    was_seen,
 )
 from entrepot.journal.schema import (
     SchemaState,
@@ -101,6 +102,7 @@ __all__ = [
     "seal_audit_as",
     "settle",
     "verify_audit_chain",
+    "was_seen",
     "withdraw",
     "withdraw_lane",
     "withdraw_unsent",

@@ -51,6 +51,9 @@ _answer: Final = Table(
 )
 
 _SEE: Final = insert(_seen)
+_SEEN: Final = select(_seen.c.until).where(
+    _seen.c.scope == bindparam("scope"), _seen.c.key == bindparam("key")
+)
 _FORGET: Final = delete(_seen).where(_seen.c.until < bindparam("now"))
 _REMEMBER: Final = insert(_answer)
 _RECALL: Final = select(_answer).where(
@@ -68,6 +71,12 @@ def first_seen(tx: Transaction, scope: str, key: str, until: UtcTime) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def was_seen(connection: Connection, scope: str, key: str) -> bool:
+    """Say whether `key` was seen in `scope`, without seeing it."""
+    values = {"scope": scope, "key": sha256(key.encode("utf-8", "surrogatepass"))}
+    return connection.execute(_SEEN, values).first() is not None
 
 
 def forget_seen(tx: Transaction) -> int:

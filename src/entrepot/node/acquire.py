@@ -94,15 +94,18 @@ class Acquirer:
         await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
 
     async def _look_up(self, acquisition: Acquisition) -> None:
-        """Ask the platform whose product it is, then its provider for the product."""
-        platform = self._node.settings.space.platform
-        known, _ = await self.product_at(platform, acquisition.product_id)
-        product, address = await self.product_at(known.provider, acquisition.product_id)
-        if catalogue.product_digest(product) != catalogue.product_digest(known):
-            raise TrustError("the provider offers other terms than those registered with the platform")
+        product, address = await self.registered(acquisition.product_id)
         await self._node.journal.write(
             lambda tx: acquisitions.found(tx, self._desk, self._rail, acquisition, product, address)
         )
+
+    async def registered(self, product_id: ProductId) -> tuple[catalogue.Product, str]:
+        """Ask the platform whose product it is, then its provider for the product and its address."""
+        known, _ = await self.product_at(self._node.settings.space.platform, product_id)
+        product, address = await self.product_at(known.provider, product_id)
+        if catalogue.product_digest(product) != catalogue.product_digest(known):
+            raise TrustError("the provider offers other terms than those registered with the platform")
+        return product, address
 
     async def product_at(self, did: Did, product_id: ProductId) -> tuple[catalogue.Product, str]:
         """A product as this party's catalogue shows it, and the base address of the party's endpoints."""

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from entrepot import catalogue, contracts
-from entrepot.contracts import Move, Negotiation, Next, Reason
+from entrepot.contracts import Move, Negotiation, Next, Offer, Reason
 from entrepot.node.api import answer, read_body
 from entrepot.policy import Policy, parse_policy, render_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.values import NotFoundError, ProcessId, RefusedError, canonical, render_time
+from entrepot.values import NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from entrepot.node.roles.connector import Connector
+
+
+class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A contract to be asked for, on other terms than those offered."""
+
+    product: str
+    policy: Any
 
 
 class CounterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +37,7 @@ def negotiation_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     table = {
         ("GET", "/owner/negotiations"): api.every,
+        ("POST", "/owner/negotiations"): api.ask,
         ("GET", "/owner/negotiations/{id}"): api.one,
         ("POST", "/owner/negotiations/{id}/approve"): api.approve,
         ("POST", "/owner/negotiations/{id}/reject"): api.reject,
@@ -42,12 +50,25 @@ class _Api:
     """One method a route."""
 
     def __init__(self, connector: Connector) -> None:
+        self._acquirer = connector.acquirer
         self._desk = connector.desk
         self._journal = connector.node.journal
 
     async def every(self, _call: Call) -> Response:
         found = await self._journal.read(contracts.negotiations)
         return answer([_row(n) for n in found])
+
+    async def ask(self, call: Call) -> Response:
+        """Ask a provider for a contract on our terms; where they are not its own, a person decides."""
+        body = read_body(call, AskBody)
+        policy = await _sound(body.policy)
+        product, address = await self._acquirer.registered(ProductId(body.product))
+        offer = Offer(product.offer_id, product.id, policy, product.provider, self._desk.me)
+        digest = catalogue.product_digest(product)
+        begun = await self._journal.write(
+            lambda tx: contracts.request_contract(tx, self._desk, product.provider, address, offer, digest)
+        )
+        return answer({"id": begun.exchange.id, "state": str(begun.exchange.state)})
 
     async def one(self, call: Call) -> Response:
         """One negotiation with its terms: ours, those on the table, and every version before."""
@@ -87,13 +108,19 @@ class _Api:
         return answer({"id": pid, "state": str(after.exchange.state)})
 
     async def counter(self, call: Call) -> Response:
-        """Answer with other terms; they are refused here where they contradict themselves."""
-        policy = parse_policy(read_body(call, CounterBody).policy)
-        if reasons := await asyncio.to_thread(catalogue.examine, policy):
-            raise RefusedError(*reasons)
+        """Answer the offer on the table with other terms."""
+        policy = await _sound(read_body(call, CounterBody).policy)
         pid = ProcessId(call.path["id"])
         after = await self._journal.write(lambda tx: contracts.counter(tx, self._desk, pid, policy))
         return answer({"id": pid, "state": str(after.exchange.state)})
+
+
+async def _sound(document: Any) -> Policy:  # noqa: ANN401 (JSON)
+    """Terms as a person of ours proposes them, refused here where they contradict themselves."""
+    policy = parse_policy(document)
+    if reasons := await asyncio.to_thread(catalogue.examine, policy):
+        raise RefusedError(*reasons)
+    return policy
 
 
 def terms(policy: Policy) -> dict[str, Any]:

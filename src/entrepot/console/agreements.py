@@ -1,0 +1,100 @@
+"""Contracts: what they say in both languages, what is left, may I, and how one is stopped."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from entrepot.console.house import Pages, Visit
+from entrepot.console.model import Acquisition, Contract, Explanation, Product, Use
+from entrepot.console.owner import Owner
+from entrepot.console.page import Answer, Moved, Shown
+from entrepot.values import KindOfUse, NotFoundError
+
+_REASONS: Final = ("agreement", "breach")
+
+
+def pages(owner: Owner) -> Pages:
+    agreements = _Agreements(owner)
+    return {
+        ("GET", "/usable"): agreements.usable,
+        ("GET", "/contracts"): agreements.every,
+        ("GET", "/contracts/{id:path}/stop"): agreements.ask_stop,
+        ("POST", "/contracts/{id:path}/stop"): agreements.stop,
+        ("GET", "/contracts/{id:path}/may"): agreements.may,
+        ("GET", "/contracts/{id:path}"): agreements.one,
+    }
+
+
+class _Agreements:
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    async def usable(self, _visit: Visit) -> Answer:
+        """What I may use: contracts in force that others granted."""
+        contracts = [c for c in await self._contracts() if c.role == "consumer"]
+        acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
+        return Shown(
+            "usable.html",
+            {
+                "contracts": [c for c in contracts if c.in_force],
+                "over": [c for c in contracts if not c.in_force],
+                "running": [a for a in acquisitions if a.state not in {"received", "failed"}],
+            },
+        )
+
+    async def every(self, _visit: Visit) -> Answer:
+        contracts = await self._contracts()
+        return Shown("contracts.html", {"contracts": contracts, "titles": await self._titles()})
+
+    async def one(self, visit: Visit) -> Answer:
+        contract = await self._contract(visit)
+        uses = await self._owner.read(list[Use], "/owner/uses")
+        acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
+        return Shown(
+            "contract.html",
+            {
+                "contract": contract,
+                "uses": [u for u in uses if u.agreement == contract.agreement],
+                "acquisitions": [a for a in acquisitions if a.agreement == contract.agreement],
+                "titles": await self._titles(),
+            },
+        )
+
+    async def may(self, visit: Visit) -> Answer:
+        """Whether a use would be allowed, and why, without spending it."""
+        contract = await self._contract(visit)
+        kind, purpose = visit.query.get("kind", ""), visit.query.get("purpose", "").strip()
+        explanation = None
+        if kind in tuple(KindOfUse):
+            body = {"agreement": contract.agreement, "purpose": purpose or None, "kind": kind}
+            reply = await self._owner.ask("POST", "/owner/policy/explain", body)
+            explanation = Owner.decode(reply, Explanation)
+        values = {
+            "contract": contract,
+            "kinds": list(KindOfUse),
+            "kind": kind or KindOfUse.DELIVERY,
+            "purpose": purpose,
+            "explanation": explanation,
+        }
+        return Shown("may.html", values)
+
+    async def ask_stop(self, visit: Visit) -> Answer:
+        return Shown("contract-stop.html", {"contract": await self._contract(visit), "reasons": _REASONS})
+
+    async def stop(self, visit: Visit) -> Answer:
+        reason = visit.form.get("reason", "")
+        body = {"reason": reason if reason in _REASONS else _REASONS[0]}
+        await self._owner.ask("POST", "/owner/contracts/{id:path}/end", body, id=visit.path["id"])
+        return Moved(visit.to("contracts", visit.path["id"]), "stopped")
+
+    async def _contracts(self) -> Sequence[Contract]:
+        return await self._owner.read(list[Contract], "/owner/contracts")
+
+    async def _contract(self, visit: Visit) -> Contract:
+        wanted = visit.path["id"]
+        for contract in await self._contracts():
+            if wanted in {contract.agreement, contract.contract}:
+                return contract
+        raise NotFoundError("there is no such contract here")
+
+    async def _titles(self) -> dict[str, str]:
+        return {p.id: p.title for p in await self._owner.read(list[Product], "/owner/products")}

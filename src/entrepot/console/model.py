@@ -1,0 +1,208 @@
+"""What the console reads from the owner's API. Fields that it does not show are left out."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class _Row(msgspec.Struct, frozen=True, rename="camel"):
+    """One answer, or one row of it."""
+
+
+class Text(msgspec.Struct, frozen=True):
+    """Sentences in both languages."""
+
+    en: tuple[str, ...] = ()
+    zh: tuple[str, ...] = ()
+
+
+class Product(_Row, frozen=True):
+    id: str
+    version: int
+    title: str
+    description: str
+    rights: str
+    grade: str
+    kinds: tuple[str, ...]
+    keywords: tuple[str, ...]
+    published_at: datetime
+    size: int
+    digest: str
+    text: Text
+
+
+class Left(_Row, frozen=True):
+    """One limit of a contract, and what is left of it."""
+
+    per: str
+    limit: int
+    left: int
+
+
+class Contract(_Row, frozen=True):
+    agreement: str
+    contract: str
+    role: str = msgspec.field(name="as")
+    peer: str = msgspec.field(name="with")
+    product: str
+    status: str
+    in_force: bool
+    signed_at: datetime
+    ends_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    one_sided: bool
+    envelope: str
+    left: tuple[Left, ...]
+    text: Text
+
+
+class Use(_Row, frozen=True):
+    """A use of what we offer."""
+
+    use: str
+    agreement: str
+    consumer: str
+    product: str
+    state: str
+    outcome: str
+    opened_at: datetime
+    size: int
+    sent: int
+    receipt: str
+
+
+class Acquisition(_Row, frozen=True):
+    """A use of what others offer."""
+
+    id: str
+    product: str
+    state: str
+    waiting_for: str
+    problem: str
+    provider: str | None
+    agreement: str | None
+    negotiation: str | None
+    use: str | None
+    size: int
+    received: int
+
+
+class Record(_Row, frozen=True):
+    kind: str
+    at: datetime
+    outcome: str | None
+    bytes: int
+    status_age: int | None
+    number: int | None
+    batch: int | None
+    state: str
+    entry: int | None
+
+
+class Receipt(_Row, frozen=True):
+    at: datetime
+    bytes: int
+    artefact: str
+    key: str
+
+
+class Proof(_Row, frozen=True):
+    """One use with its records, and how far each has come."""
+
+    use: str
+    role: str = msgspec.field(name="as")
+    peer: str = msgspec.field(name="with")
+    contract: str
+    agreement: str | None
+    product: str
+    artefact: str | None
+    state: str
+    outcome: str
+    records: tuple[Record, ...]
+    receipt: Receipt | None
+    comparison: str
+
+    @property
+    def is_witnessed(self) -> bool:
+        return all(r.state == "witnessed" for r in self.records)
+
+
+class Negotiation(_Row, frozen=True):
+    id: str
+    role: str = msgspec.field(name="as")
+    peer: str = msgspec.field(name="with")
+    product: str
+    state: str
+    waits_for_you: bool
+    problem: str
+
+
+class Terms(_Row, frozen=True):
+    policy: Any
+    """The wire form (ODRL); it goes back as it came but for the values that a person changed."""
+    text: Text
+
+
+class Version(_Row, frozen=True):
+    number: int
+    by: str
+    at: datetime
+    text: Text
+
+
+class Talk(Negotiation, frozen=True, rename="camel"):
+    """One negotiation with its terms."""
+
+    ours: Terms
+    table: Terms
+    versions: tuple[Version, ...]
+    agreement: str | None
+
+
+class Explanation(_Row, frozen=True):
+    allowed: bool
+    explained: Text
+
+
+class Member(_Row, frozen=True):
+    did: str
+    name: str
+    subject_code: str
+    region: str
+    admitted_at: datetime | None
+    state: str
+    roles: tuple[str, ...]
+    connector_code: str
+    problem: str
+
+
+class Filed(_Row, frozen=True):
+    """A contract in the operator's register."""
+
+    contract: str
+    provider: str
+    consumer: str
+    state: str
+    envelope: str | None
+    end_reason: str
+
+
+class Observed(_Row, frozen=True):
+    """What the regulator's follower has of the ledger."""
+
+    size: int
+    problem: str
+    witness: str
+
+
+class Difference(_Row, frozen=True):
+    entry: int
+    held: str
+    served: str | None
+
+
+class Audit(_Row, frozen=True):
+    entries: int
+    differences: tuple[Difference, ...]

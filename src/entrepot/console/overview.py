@@ -1,0 +1,69 @@
+"""The first page: what waits, what holds, what was used, what needs a look."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from entrepot.console.house import Pages, Visit
+from entrepot.console.model import Acquisition, Contract, Filed, Member, Negotiation, Observed, Product, Use
+from entrepot.console.owner import Owner
+from entrepot.console.page import Answer, Shown
+
+_LATEST: Final = 6
+
+
+def pages(connector: Owner | None, platform: Owner | None, observer: Owner | None) -> Pages:
+    return {("GET", ""): _Overview(connector, platform, observer).show}
+
+
+class _Overview:
+    def __init__(self, connector: Owner | None, platform: Owner | None, observer: Owner | None) -> None:
+        self._connector = connector
+        self._platform = platform
+        self._observer = observer
+
+    async def show(self, _visit: Visit) -> Answer:
+        return Shown(
+            "overview.html",
+            {
+                **await self._of_connector(),
+                **await self._of_platform(),
+                "observed": None
+                if self._observer is None
+                else await self._observer.read(Observed, "/owner/observer"),
+            },
+        )
+
+    async def _of_connector(self) -> dict[str, object]:
+        if self._connector is None:
+            return {"connector": False}
+        talks = await self._connector.read(list[Negotiation], "/owner/negotiations")
+        contracts = await self._connector.read(list[Contract], "/owner/contracts")
+        uses = await self._connector.read(list[Use], "/owner/uses")
+        acquisitions = await self._connector.read(list[Acquisition], "/owner/acquisitions")
+        products = await self._connector.read(list[Product], "/owner/products")
+        return {
+            "connector": True,
+            "waits": [t for t in talks if t.waits_for_you],
+            "products": products,
+            "granted": _in_force(contracts, "provider"),
+            "held": _in_force(contracts, "consumer"),
+            "uses": uses[:_LATEST],
+            "acquisitions": acquisitions[:_LATEST],
+            "titles": {p.id: p.title for p in products},
+        }
+
+    async def _of_platform(self) -> dict[str, object]:
+        if self._platform is None:
+            return {"platform": False}
+        members = await self._platform.read(list[Member], "/owner/members")
+        filed = await self._platform.read(list[Filed], "/owner/contracts")
+        return {
+            "platform": True,
+            "applicants": [m for m in members if m.state == "applied"],
+            "members": [m for m in members if m.state == "in-force"],
+            "filed": [f for f in filed if f.state == "filed"],
+        }
+
+
+def _in_force(contracts: Sequence[Contract], role: str) -> list[Contract]:
+    return [c for c in contracts if c.in_force and c.role == role]

@@ -1,0 +1,41 @@
+"""Uses with their proof: what was written down, how far it has come, and the evidence to take away."""
+
+from entrepot.console.house import Pages, Visit
+from entrepot.console.model import Acquisition, Product, Proof, Use
+from entrepot.console.owner import Owner
+from entrepot.console.page import Answer, Download, Shown, short
+
+
+def pages(owner: Owner) -> Pages:
+    uses = _Uses(owner)
+    return {
+        ("GET", "/uses"): uses.every,
+        ("GET", "/uses/{id}"): uses.one,
+        ("GET", "/uses/{id}/evidence"): uses.evidence,
+    }
+
+
+class _Uses:
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    async def every(self, _visit: Visit) -> Answer:
+        products = await self._owner.read(list[Product], "/owner/products")
+        return Shown(
+            "uses.html",
+            {
+                "uses": await self._owner.read(list[Use], "/owner/uses"),
+                "acquisitions": await self._owner.read(list[Acquisition], "/owner/acquisitions"),
+                "titles": {p.id: p.title for p in products},
+            },
+        )
+
+    async def one(self, visit: Visit) -> Answer:
+        proof = await self._owner.read(Proof, "/owner/uses/{id}", id=visit.path["id"])
+        return Shown("use.html", {"proof": proof})
+
+    async def evidence(self, visit: Visit) -> Answer:
+        """The evidence package, as the command line exports it."""
+        reply = await self._owner.ask("GET", "/owner/evidence/{id}", id=visit.path["id"])
+        name = "".join(c for c in short(visit.path["id"]) if c.isalnum())
+        return Download(f"evidence-{name}.tar", reply.body, reply.media_type)
