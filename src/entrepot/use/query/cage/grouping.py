@@ -1,0 +1,133 @@
+"""Grouping rows: by subject they stay rows; otherwise they become groups, and only large ones go on.
+
+A group that is too small is emptied before anything of the consumer's is computed with it, and then left out:
+what follows cannot fail, or take longer, over a value of a group that nobody may see.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from .aggregates import Aggregates, aggregates_in, is_aggregate
+from .cells import cells_of
+from .draft import Body
+from .listing import aliases_of, finish, meant, outer, spelt_out
+from .model import Kind, NotAdmittedError, Role, Rule
+from .names import Scope, hidden_columns
+from .scalars import Scalars, takes, whole
+from .text import Field, Value, listed, words
+from .windows import window
+
+
+def keys_of(scope: Scope, node: exp.Expression) -> list[exp.Expression]:
+    """What is grouped by: expressions, places in the list, or names given there."""
+    group = node.args.get("group")
+    if group is None:
+        return []
+    takes(group, "expressions", rule=Rule.GROUPING)
+    keys = [_key_meant(scope, node, key) for key in group.expressions]
+    if not keys or len(keys) > scope.draft.limits.keys:
+        raise NotAdmittedError(Rule.SIZE, f"from one to {scope.draft.limits.keys} group keys")
+    return keys
+
+
+def _key_meant(scope: Scope, node: exp.Expression, key: exp.Expression) -> exp.Expression:
+    if isinstance(key, exp.Literal) and not key.is_string:
+        place = whole(key, len(node.expressions))
+        key = node.expressions[place - 1].unalias() if place else key
+    else:
+        key = meant(scope, key, aliases_of(node))
+    if not key.find(exp.Column) or key.find(exp.Star) or aggregates_in(key) or key.find(exp.Window):
+        raise NotAdmittedError(Rule.GROUPING, "groups are made by expressions over columns")
+    while isinstance(key, exp.Paren):
+        key = key.this
+    return key
+
+
+def is_subject(scope: Scope, key: exp.Expression) -> bool:
+    return isinstance(key, exp.Column) and scope.column(key).role is Role.SUBJECT
+
+
+def groups(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Expression]) -> Body:
+    """Write a grouping that becomes an answer."""
+    aggregates = Aggregates(scope)
+    places: dict[str, Value] = {}
+    for value in (scope.scalars().value(key) for key in keys):
+        places.setdefault(value.sql, Value(f"g{len(places)}", value.kind))
+    found = outer(scope, node, _after(scope, aggregates, places))
+    large = _large(scope, where, aggregates, places)
+    having = f"WHERE {found.having}" if found.having else ""
+    return Body(finish(found, large, having), found.fields, (), scope.scans)
+
+
+def _after(scope: Scope, aggregates: Aggregates, places: Mapping[str, Value]) -> Scalars:
+    """What names mean after grouping: keys and aggregates, nothing else."""
+
+    def leaf(node: exp.Expression) -> Value | None:
+        if isinstance(node, exp.Window):
+            return window(node, scalars)
+        if is_aggregate(node):
+            return aggregates.value(node)
+        if not node.find(exp.Column) or aggregates_in(node) or node.find(exp.Window):
+            return None
+        known = places.get(scope.scalars().value(node).sql)
+        if known is None and isinstance(node, exp.Column):
+            raise NotAdmittedError(Rule.GROUPING, f"{node.name} is neither grouped by nor aggregated")
+        return known
+
+    scalars = Scalars(leaf, over_rows=False)
+    return scalars
+
+
+def _large(scope: Scope, where: str, aggregates: Aggregates, places: Mapping[str, Value]) -> str:
+    """Write the rows that are grouped, the groups, and those large enough; gives the name of the last."""
+    draft, names = scope.draft, [v.sql for v in places.values()]
+    keys = [f"{sql} AS {v.sql}" for sql, v in places.items()]
+    arguments = [f"{sql} AS {name}" for sql, name in aggregates.arguments.items()]
+    hidden = [hidden_columns(scope)] if scope.is_rows else ["1 AS one"]
+    rows = words("SELECT", listed([*keys, *arguments, *hidden]), "FROM", scope.sql, where)
+    grouped = draft.add(Body(rows, (), tuple(scope.sources), scope.scans))
+    found = [f"{sql} AS {name}" for sql, name in aggregates.found.items()]
+    by = f"GROUP BY {listed(names)}" if names else ""
+    counted = words(
+        "SELECT", listed([*names, *found, f"{aggregates.enough()} AS enough"]), "FROM", grouped.name, by
+    )
+    emptied = [f"CASE WHEN enough THEN {n} END AS {n}" for n in (*names, *aggregates.found.values())]
+    kept = words("SELECT", listed([*emptied, "enough"]), "FROM", f"({counted})", "WHERE enough")
+    if scope.is_rows:
+        draft.cells += cells_of(draft, grouped, names, aggregates.patterns)
+    return draft.add(Body(kept, (), (), scope.scans)).name
+
+
+def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Expression]) -> Body:
+    """Write a grouping by subject: still rows, each subject's its own."""
+    if len(scope.sources) != 1:
+        raise NotAdmittedError(Rule.GROUPING, "joined rows are not grouped by subject")
+    aggregates = Aggregates(scope)
+    places = {_key(scope, key).sql: f"g{i}" for i, key in enumerate(keys)}
+    given: list[str] = []
+    fields: list[Field] = []
+    for name, item in spelt_out(scope, node):
+        if not isinstance(item, Field) and is_aggregate(item):
+            value, origins = aggregates.per_subject(item)
+            column = Field(name, value, Kind.NUMBER, Role.MEASURE, origins=origins)
+        else:
+            column = item if isinstance(item, Field) else _key(scope, item)
+            if column.sql not in places:
+                raise NotAdmittedError(Rule.GROUPING, f"{name} is neither grouped by nor aggregated")
+        given.append(f"{places.get(column.sql, column.sql)} AS c{len(given)}")
+        fields.append(replace(column, name=name, sql=f"c{len(fields)}", is_given=False))
+    shown = [f"{sql} AS {name}" for sql, name in (*places.items(), *aggregates.arguments.items())]
+    rows = words("SELECT", listed([*shown, hidden_columns(scope)]), "FROM", scope.sql, where)
+    by = words("GROUP BY", listed([*places.values(), "s0"]))
+    sql = words("SELECT", listed([*given, "s0", "sum(f0) AS f0"]), "FROM", f"({rows})", by)
+    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans)
+
+
+def _key(scope: Scope, node: exp.Expression) -> Field:
+    """A key of a grouping by subject: the subject itself, or an expression over dimensions."""
+    if is_subject(scope, node):
+        return scope.column(node)
+    value = scope.scalars().value(node)
+    return Field("", value.sql, value.kind, Role.DIMENSION)

@@ -1,0 +1,165 @@
+"""Where children of a query run: the tiers, which of them this machine has, and how each is started.
+
+Every tier gives a child an empty environment, an empty folder, limits, its own session, two pipes, and
+nothing else that this process holds. They differ in what stands behind:
+
+    bwrap    a file system, network and process table of its own (bubblewrap), under a user id of its own
+             where we are root: bubblewrap started by user id 0 lets its payload write the host's sysctls
+    uid      a user id of its own, on the host's file system
+    limits   neither; what keeps the engine in is its own locked configuration
+
+Which one a machine has is found out by starting a child in it, never guessed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from entrepot.use.query import cage
+from entrepot.values import UnavailableError
+
+CAGE: Final = Path(cage.__file__).parent
+DATA: Final = "/data/table.parquet"
+"""Where a file that we may open stands inside bubblewrap."""
+_EMPTY: Final = "/empty"
+_FIRST_UID: Final = 2_000_000_000
+"""User ids that nobody is given; children take one after the other."""
+_UIDS: Final = 1_000
+_PROBE: Final = "import duckdb, msgspec, sqlglot, cage.running, cage.admitting"
+_PROBE_SECONDS: Final = 60
+_SHARED: Final = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
+
+
+class Tier(StrEnum):
+    """How well a child is kept in; the record of a use names it."""
+
+    BWRAP = "bwrap"
+    UID = "uid"
+    LIMITS = "limits"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How one child is started."""
+
+    command: tuple[str, ...]
+    uid: int | None
+    folder: str
+    descriptors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A tier with an interpreter that starts in it."""
+
+    tier: Tier
+    python: str
+
+
+class Sandbox:
+    """Starts children in the best tier that this machine has, or in one that the owner has chosen."""
+
+    def __init__(self, tiers: Sequence[Tier] = tuple(Tier)) -> None:
+        self._tiers = tiers
+        self._folder = tempfile.TemporaryDirectory(prefix="entrepot-query-")
+        Path(self._folder.name).chmod(0o555)
+        self._started = 0
+
+    @property
+    def tier(self) -> Tier:
+        """The tier found. **Starts children the first time: in a thread.**"""
+        return self._place.tier
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether children have a user id of their own, and so get their data as an open file."""
+        return self.tier is not Tier.LIMITS and os.geteuid() == 0
+
+    def launch(self, module: str, data: Path | int | None = None) -> Launch:
+        """How a child with this module of the cage is started; `data` is the one file that it reads."""
+        return self._launch(self._place, f"from cage.{module} import main; main()", data)
+
+    def path_of(self, data: Path | int) -> str:
+        """Where the child finds its data."""
+        if isinstance(data, int):
+            return f"/proc/self/fd/{data}"
+        return DATA if self.tier is Tier.BWRAP else str(data)
+
+    @cached_property
+    def _place(self) -> _Place:
+        for place in self._places():
+            if self._holds(place):
+                return place
+        raise UnavailableError("no child process can be started for queries; is the extra `query` installed?")
+
+    def _places(self) -> Iterator[_Place]:
+        # An interpreter in somebody's home does not start under another user id; the system's may.
+        system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+        pythons = [sys.executable, *([system] if Path(system).exists() else [])]
+        for tier in self._tiers:
+            if tier is Tier.UID and os.geteuid() != 0:
+                continue
+            if tier is Tier.BWRAP and shutil.which("bwrap") is None:
+                continue
+            yield from (_Place(tier, python) for python in pythons)
+
+    def _holds(self, place: _Place) -> bool:
+        """Whether a child starts here and finds all that it needs."""
+        launch = self._launch(place, _PROBE, None)
+        try:
+            done = subprocess.run(  # noqa: S603 (our own command, nothing of it from outside)
+                launch.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_PROBE_SECONDS,
+                check=False,
+                env={},
+                cwd=launch.folder,
+                user=launch.uid,
+                group=launch.uid,
+                extra_groups=None if launch.uid is None else [],
+            )
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return done.returncode == 0
+
+    def _launch(self, place: _Place, does: str, data: Path | int | None) -> Launch:
+        uid = None
+        if place.tier is not Tier.LIMITS and os.geteuid() == 0:
+            uid = _FIRST_UID + self._started % _UIDS
+            self._started += 1
+        seen = "/" if place.tier is Tier.BWRAP else str(CAGE.parent)
+        code = f"import sys; sys.path += {[seen, *_libraries()]!r}; {does}"
+        walls = _bubblewrap(place.python, data) if place.tier is Tier.BWRAP else []
+        command = (*walls, place.python, "-I", "-B", "-c", code)
+        return Launch(command, uid, self._folder.name, (data,) if isinstance(data, int) else ())
+
+
+def _libraries() -> list[str]:
+    """Where the engine and the parser are installed."""
+    paths = sysconfig.get_paths()
+    return sorted({paths["purelib"], paths["platlib"]})
+
+
+def _bubblewrap(python: str, data: Path | int | None) -> list[str]:
+    """The walls: nothing of the host but its libraries, the cage, and the one file, all of it read-only."""
+    command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user", "--disable-userns"]
+    command += ["--die-with-parent", "--new-session", "--clearenv"]
+    own = [] if python.startswith("/usr/") else [sys.prefix, sys.base_prefix]
+    for path in dict.fromkeys((*_SHARED, *own, *_libraries())):
+        command += ["--ro-bind-try", path, path]
+    command += ["--ro-bind", str(CAGE), "/cage", "--dir", "/data"]
+    if isinstance(data, Path):
+        command += ["--ro-bind", str(data), DATA]
+    command += ["--proc", "/proc", "--dev", "/dev", "--size", "1048576", "--tmpfs", _EMPTY, "--chdir", _EMPTY]
+    return [*command, "--remount-ro", "/proc", "--remount-ro", "/"]
