@@ -7,10 +7,11 @@ from typing import Final
 import pytest
 from strace import followed
 
+from entrepot.use.delivery import CHUNK
 from space import Space, records, settled, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900), pytest.mark.usefixtures("strace")]
-CHUNK: Final = 256 << 10
+PIECE: Final = 256 << 10
 FLAT: Final = 24 << 20
 IN_BUFFERS: Final = 16 << 20
 
@@ -22,15 +23,15 @@ def test_a_large_delivery_survives_a_death_on_either_side(
     size = (200 << 20 if request.config.getoption("--all-points") else 80 << 20) + 12_345
     file, random = space.root / "large.bin", Random(6)  # noqa: S311 (content, no secret)
     with file.open("wb") as out:
-        for start in range(0, size, CHUNK):
-            out.write(random.randbytes(min(CHUNK, size - start)))
+        for start in range(0, size, PIECE):
+            out.write(random.randbytes(min(PIECE, size - start)))
     product = space.offer(file, uses=5)
     provider, consumer = space.provider, space.consumer
-    chunks = size // CHUNK
+    sends, writes = size // CHUNK, size // PIECE
 
     with (
-        followed(provider.pid, "-o", "/dev/null", "-e", _kill("sendto", chunks // 3), threads=False),
-        followed(consumer.pid, "-o", "/dev/null", "-e", _kill("write", chunks // 2), threads=False),
+        followed(provider.pid, "-o", "/dev/null", "-e", _kill("sendto", sends * 5 // 8), threads=False),
+        followed(consumer.pid, "-o", "/dev/null", "-e", _kill("write", writes // 2), threads=False),
     ):
         acquiring = space.begin(product)
         part = acquiring.target.with_name(acquiring.target.name + ".part")

@@ -28,7 +28,8 @@ from entrepot.use.model import Admitted, Denied, House, Outcome, Spent, Use
 from entrepot.use.streams import Stream, Streams
 from entrepot.values import KindOfUse, render_digest
 
-CHUNK: Final = 256 << 10
+CHUNK: Final = 1 << 20
+"""Bytes read and sent at a time; a stream that nobody reads holds no more than two of them."""
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
