@@ -42,6 +42,9 @@ class OwnerClient:
         """Bytes as the node answers them."""
         return self._call("GET", path, None).content
 
+    def post_raw(self, path: str, body: Any) -> bytes:  # noqa: ANN401 (JSON in)
+        return self._call("POST", path, body).content
+
     def _answer(self, method: str, path: str, body: Any) -> Any:  # noqa: ANN401 (as above)
         reply = self._call(method, path, body)
         return reply.json() if reply.content else None

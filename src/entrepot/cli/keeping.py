@@ -1,17 +1,14 @@
 """Keeping a node: backup, restore, and where its database is."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from entrepot.cli.options import HERE, Json, Node
 from entrepot.cli.output import Exit, show
 
 database: Final = App(name="database", help="Where a node's own records are.")
-
-_Node = Annotated[Path, Parameter(name="--node", help="Folder of the node.")]
-_Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]
-_HERE: Final = Path()
 
 
 def register(app: App) -> None:
@@ -21,7 +18,7 @@ def register(app: App) -> None:
     app.command(database)
 
 
-def backup(file: Path, *, node: _Node = _HERE, json: _Json = False) -> int:
+def backup(file: Path, *, node: Node = HERE, json: Json = False) -> int:
     """Write a backup of a node, which may go on working meanwhile.
 
     It holds everything but the passphrase of the keys and the owner's token, and files of yours that lie
@@ -54,7 +51,7 @@ def backup(file: Path, *, node: _Node = _HERE, json: _Json = False) -> int:
     return Exit.DONE
 
 
-def restore(file: Path, folder: Path, *, database: str = "", json: _Json = False) -> int:
+def restore(file: Path, folder: Path, *, database: str = "", json: Json = False) -> int:
     """Make a node of a backup, in a folder of its own. The old node must be stopped for good before.
 
     Nothing is taken over that is not as the backup's digests say. What was done after the backup is not in
@@ -91,7 +88,7 @@ def restore(file: Path, folder: Path, *, database: str = "", json: _Json = False
 
 
 @database.command
-def move(url: str, *, node: _Node = _HERE, json: _Json = False) -> int:
+def move(url: str, *, node: Node = HERE, json: Json = False) -> int:
     """Move a node's database to an empty one, such as from SQLite to PostgreSQL. The node must not run.
 
     Every table is read back and compared before anything counts; the old database stays as it was. A
@@ -116,7 +113,7 @@ def move(url: str, *, node: _Node = _HERE, json: _Json = False) -> int:
 
 
 @database.command
-def migrate(*, node: _Node = _HERE, json: _Json = False) -> int:
+def migrate(*, node: Node = HERE, json: Json = False) -> int:
     """Bring a node's database to the form that this version of the program needs. Make a backup before.
 
     Example: entrepot database migrate --node clinic

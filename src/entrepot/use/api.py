@@ -38,7 +38,6 @@ from entrepot.values import (
     EntrepotError,
     KindOfUse,
     MalformedError,
-    canonical,
     sha256,
 )
 from entrepot.values.canonical import Json

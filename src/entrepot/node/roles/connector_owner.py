@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from entrepot import catalogue, contracts, use
+from entrepot import catalogue, contracts, oversight, use
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
 from entrepot.node.api import answer, read_body
 from entrepot.node.roles.negotiation_owner import negotiation_routes
+from entrepot.node.roles.observer_owner import request_row
 from entrepot.node.roles.use_owner import acquisition_row, use_routes
 from entrepot.policy import explain, parse_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
@@ -64,6 +66,11 @@ class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     purpose: str | None = None
     agreement: str | None = None
     """Use this contract and no other."""
+    format: str = acquisitions.DELIVERY
+    below: Annotated[str, Meta(max_length=4000, pattern=r"^[A-Za-z0-9][!-~]*\Z|^\Z")] = ""
+    """For a door that answers calls: path and query below it."""
+    body: Annotated[str, Meta(max_length=1 << 20)] = ""
+    """JSON to be posted there."""
 
 
 class EndBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +97,7 @@ def owner_routes(connector: Connector) -> list[Route]:
         ("GET", "/owner/contracts"): api.contracts,
         ("POST", "/owner/contracts/{id:path}/end"): api.end,
         ("POST", "/owner/policy/explain"): api.explain,
+        ("GET", "/owner/openings"): api.openings,
     }
     routes = [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
     return [*routes, *negotiation_routes(connector), *use_routes(connector)]
@@ -155,6 +163,8 @@ class _Api:
                 body.purpose,
                 target,
                 None if body.agreement is None else AgreementId(body.agreement),
+                format_name=body.format,
+                asked=use.Asked(body.below, body.body),
             )
         )
         return answer(acquisition_row(begun, 0))
@@ -166,6 +176,11 @@ class _Api:
             return [_contract(connection, c, now) for c in contracts.contracts_held(connection)]
 
         return answer(await self._journal.read(query))
+
+    async def openings(self, _call: Call) -> Response:
+        """Which supervisors have asked for openings here."""
+        found = await self._journal.read(oversight.requests)
+        return answer([request_row(r) for r in found])
 
     async def end(self, call: Call) -> Response:
         reason = read_body(call, EndBody).reason if call.body else EndReason.AGREEMENT

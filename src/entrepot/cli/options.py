@@ -1,0 +1,23 @@
+"""What most commands share: where the node is, how the answer is written, and the way to the node."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from cyclopts import Parameter
+
+Node = Annotated[Path, Parameter(name="--node", help="Folder of the node.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]
+HERE: Final = Path()
+
+
+def client(node: Path) -> Any:  # noqa: ANN401 (imported late, so that help stays instant)
+    """The way to the node in a folder, through its owner's port."""
+    from entrepot.cli.client import OwnerClient
+
+    return OwnerClient(node)
+
+
+def quoted(name: str) -> str:
+    """A name as one segment of a path: a DID holds percent signs of its own."""
+    return quote(name, safe="")

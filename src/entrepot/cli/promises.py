@@ -1,0 +1,100 @@
+"""Negotiations, contracts, and what their policies would allow."""
+
+from typing import Final
+
+from cyclopts import App
+
+from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.output import Exit, show, table
+
+contract: Final = App(name="contract", help="What was promised.")
+negotiation: Final = App(name="negotiation", help="What is being negotiated, and what waits for me.")
+policy: Final = App(name="policy", help="What would be allowed.")
+
+
+@contract.command(name="list")
+def list_contracts(*, node: Node = HERE, json: Json = False) -> int:
+    """List my contracts, with what they say.
+
+    Example: entrepot contract list --node clinic
+    """
+    rows = client(node).get("/owner/contracts")
+    columns = ("contract", "as", "with", "product", "status", "inForce")
+    show(rows, as_json=json, text=table(rows, columns, "There is no contract yet; `entrepot use` makes one."))
+    return Exit.DONE
+
+
+@contract.command
+def stop(agreement: str, *, reason: str = "agreement", node: Node = HERE, json: Json = False) -> int:
+    """End a contract: nothing begins under it from now on, and what runs is cut.
+
+    Example: entrepot contract stop 1491... --reason breach --node clinic
+
+    Args:
+        agreement: The agreement's id.
+        reason: agreement or breach.
+    """
+    found = client(node).post(f"/owner/contracts/{quoted(agreement)}/end", {"reason": reason})
+    show(found, as_json=json, text=f"{agreement}: ended ({found['ended']})")
+    return Exit.DONE
+
+
+@negotiation.command(name="list")
+def list_negotiations(*, node: Node = HERE, json: Json = False) -> int:
+    """List negotiations, and which of them wait for me.
+
+    Example: entrepot negotiation list --node clinic
+    """
+    rows = client(node).get("/owner/negotiations")
+    columns = ("id", "as", "with", "product", "state", "waitsForYou", "problem")
+    show(rows, as_json=json, text=table(rows, columns, "Nothing is being negotiated."))
+    return Exit.DONE
+
+
+@negotiation.command
+def approve(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> int:
+    """Agree to the offer on the table.
+
+    Example: entrepot negotiation approve urn:uuid:... --node clinic
+    """
+    found = client(node).post(f"/owner/negotiations/{quoted(negotiation_id)}/approve")
+    show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
+    return Exit.DONE
+
+
+@negotiation.command
+def reject(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> int:
+    """Say no to the offer on the table.
+
+    Example: entrepot negotiation reject urn:uuid:... --node clinic
+    """
+    found = client(node).post(f"/owner/negotiations/{quoted(negotiation_id)}/reject")
+    show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
+    return Exit.DONE
+
+
+@policy.command
+def explain(
+    agreement: str,
+    *,
+    purpose: str | None = None,
+    kind: str = "delivery",
+    node: Node = HERE,
+    json: Json = False,
+) -> int:
+    """Say whether a use would be allowed and why, without spending it.
+
+    Example: entrepot policy explain 1491... --purpose research --node lab
+
+    Args:
+        agreement: The agreement's id.
+        purpose: What it would be used for.
+        kind: api, delivery, query, job or joint.
+    """
+    body = {"agreement": agreement, "purpose": purpose, "kind": kind}
+    found = client(node).post("/owner/policy/explain", body)
+    lines = ["allowed" if found["allowed"] else "not allowed", *(f"  {r}" for r in found["reasons"]), ""]
+    columns = ("path", "asked", "found", "source", "verdict")
+    lines += [table(found["report"], columns, "The policy compares nothing."), "", *found["text"]["en"]]
+    show(found, as_json=json, text="\n".join(lines))
+    return Exit.DONE if found["allowed"] else Exit.REFUSED

@@ -1,0 +1,114 @@
+"""Proof of what was done: evidence packages, and the space's ledger."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from cyclopts import App
+
+from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.output import Exit, show, table
+from entrepot.values import MalformedError
+
+evidence: Final = App(name="evidence", help="Proof of one use, for somebody who trusts nobody.")
+ledger: Final = App(name="ledger", help="The space's ledger (operator, regulator).")
+
+
+@evidence.command
+def export(use_id: str, folder: Path, *, node: Node = HERE, json: Json = False) -> int:
+    """Write the evidence package of one use into a new folder.
+
+    Example: entrepot evidence export urn:uuid:... proof --node clinic
+    """
+    from entrepot.oversight import unpack, write_folder
+
+    if folder.exists():
+        raise MalformedError(f"{folder} exists and is not written over")
+    files = unpack(client(node).raw(f"/owner/evidence/{quoted(use_id)}"))
+    write_folder(files, folder)
+    show({"folder": str(folder), "files": sorted(files)}, as_json=json, text=f"{folder}: {len(files)} files")
+    return Exit.DONE
+
+
+@evidence.command
+def verify(
+    folder: Path, *, policy_file: Path | None = None, language: Literal["en", "zh"] = "en", json: Json = False
+) -> int:
+    """Check an evidence package offline, against a policy file that you got by another road.
+
+    Its exit codes are the verifier's own: 0 verified, 1 refused, 3 consistent but not trusted (no policy),
+    4 verified with objections.
+
+    Example: entrepot evidence verify proof --policy-file space.policy
+
+    Args:
+        folder: The package.
+        policy_file: Whom you trust.
+        language: Of the statement: en or zh.
+    """
+    from dataclasses import asdict
+
+    from entrepot import oversight
+
+    try:
+        policy = None if policy_file is None else policy_file.read_text("utf-8")
+        report = oversight.verify_evidence(oversight.read_evidence(folder), policy)
+    except (OSError, ValueError) as error:
+        report = oversight.EvidenceReport(why=str(error))
+    show(asdict(report), as_json=json, text=oversight.render_evidence_report(report, language).rstrip("\n"))
+    return oversight.EVIDENCE_EXIT_CODES[report.verdict]
+
+
+@ledger.command(name="policy")
+def ledger_policy(*, node: Node = HERE, json: Json = False) -> int:
+    """Print whom this node believes: log key, witnesses, quorum. Give it to a verifier by another road.
+
+    Example: entrepot ledger policy --node regulator > space.policy
+    """
+    from entrepot.ledger import Genesis
+    from entrepot.node.making import GENESIS, SETTINGS
+    from entrepot.node.settings import Settings
+    from entrepot.oversight import write_policy
+    from entrepot.values import canonical
+
+    space = Settings.read(node / SETTINGS).space
+    operator = None
+    if (node / GENESIS).exists():
+        genesis = canonical.decode_struct((node / GENESIS).read_bytes(), Genesis)
+        operator = (genesis.key, genesis.public)
+    text = write_policy(space.ledger_key, space.witnesses, space.quorum, operator)
+    show({"policy": text}, as_json=json, text=text.rstrip("\n"))
+    return Exit.DONE
+
+
+@ledger.command(name="trust-witness")
+def trust_witness(key: str, url: str, *, node: Node = HERE, json: Json = False) -> int:
+    """Let a witness's cosignature count (operator, before the node runs).
+
+    Example: entrepot ledger trust-witness regulator+1f...+BA... http://127.0.0.1:9021/witness
+    """
+    from entrepot.node import making
+    from entrepot.node.settings import Settings, write_settings
+
+    path = node / making.SETTINGS
+    settings = making.add_witness(Settings.read(path), key, url)
+    settings.check()
+    write_settings(settings, path)
+    show(
+        {"witnesses": settings.space.witnesses}, as_json=json, text="The witness counts from the next start."
+    )
+    return Exit.DONE
+
+
+@ledger.command
+def audit(*, node: Node = HERE, json: Json = False) -> int:
+    """Read every stored entry of the ledger again and compare it with what the observer keeps.
+
+    Example: entrepot ledger audit --node regulator
+    """
+    found = client(node).post("/owner/observer/audit")
+    rows = found["differences"]
+    text = table(
+        rows, ("entry", "held", "served"), f"{found['entries']} entries read again, all as they were"
+    )
+    show(found, as_json=json, text=text)
+    return Exit.NOT_VERIFIED if rows else Exit.DONE

@@ -1,0 +1,111 @@
+"""From a product to its data, and what was used of ours."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.output import Exit, say, show, table
+from entrepot.values import MalformedError
+
+
+def use(
+    product_id: str,
+    target: Path,
+    *,
+    purpose: str | None = None,
+    agreement: str | None = None,
+    sql: str | None = None,
+    get: str | None = None,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    patience: float = 60.0,
+    node: Node = HERE,
+    json: Json = False,
+) -> int:
+    """Get from a product to its data: look it up, sign a contract, open it, fetch it, acknowledge it.
+
+    Where a person must approve, the command says who and leaves with code 6; `--wait` waits instead. An
+    acquisition goes on in the node whether the command waits or not.
+
+    A product that is used by query takes its question with `--sql`; one with an open API, what is asked
+    with `--get`. The answer is written to the target, which may be `-`.
+
+    Example: entrepot use 6913...X data.csv --purpose research --node lab
+    Example: entrepot use 6913...Q - --sql "SELECT arms, count(*) FROM t GROUP BY arms" --node lab
+
+    Args:
+        product_id: The product's code, as the catalogue shows it.
+        target: File to be written, or `-` to print the answer.
+        purpose: What it is used for; the agreement's purpose if not given.
+        agreement: Use this contract and no other; else one in force is found, or a new one is made.
+        sql: A query to be run in place, by the provider.
+        get: What is asked of an open API: path and parameters, such as "items?limit=10".
+        wait: Wait for a person as long as it takes.
+        patience: Seconds after which one who must approve is taken to be a person.
+    """
+    import tempfile
+
+    owner = client(node)
+    body = _wanted(sql, get) | {"product": product_id, "purpose": purpose, "agreement": agreement}
+    with tempfile.TemporaryDirectory() as folder:
+        printed = str(target) == "-"
+        file = Path(folder) / "answer" if printed else target.resolve()
+        begun = owner.post("/owner/uses", body | {"target": str(file)})
+        found = _follow(owner, begun, wait=wait, patience=patience)
+        if found["state"] == "received":
+            text = f"{found['path']}  {found['digest']}\nuse {found['use']}"
+            show(found, as_json=json, text=file.read_text("utf-8").rstrip("\n") if printed else text)
+            return Exit.DONE
+    if found["state"] == "failed":
+        show(found, as_json=json, text=f"refused: {found['problem']}")
+        return Exit.REFUSED
+    show(found, as_json=json, text=f"waits for {found['waitingFor']}; it goes on by itself")
+    return Exit.WAITS
+
+
+def _wanted(sql: str | None, get: str | None) -> dict[str, str]:
+    """In which format a product is used, and what is asked there."""
+    import json as format_json
+
+    if sql is not None and get is not None:
+        raise MalformedError("--sql asks a query and --get an open API: give one of them")
+    if sql is not None:
+        return {"format": "EntrepotQuery-PULL", "body": format_json.dumps({"sql": sql}, ensure_ascii=False)}
+    if get is not None:
+        return {"format": "EntrepotApi-PULL", "below": get}
+    return {}
+
+
+def _follow(owner: Any, begun: dict[str, Any], *, wait: bool, patience: float) -> dict[str, Any]:  # noqa: ANN401
+    """Show how an acquisition goes on, until it is over or waits for a person."""
+    from entrepot.cli.client import is_terminal
+
+    shown = ""
+    since = time.monotonic()
+    while True:
+        found: dict[str, Any] = owner.get(f"/owner/acquisitions/{quoted(begun['id'])}")
+        state = found["state"]
+        line = state + (f", waiting for {found['waitingFor']}" if found["waitingFor"] else "")
+        if state == "fetching" and found["size"]:
+            line += f" {100 * found['received'] // found['size']} %"
+        if line != shown:
+            shown, since = line, time.monotonic()
+            say(("\r\033[K" if is_terminal() else "") + line)
+        if state in {"received", "failed"}:
+            return found
+        if not wait and found["waitingFor"] and time.monotonic() - since > patience:
+            return found
+        time.sleep(0.1)
+
+
+def list_uses(*, node: Node = HERE, json: Json = False) -> int:
+    """List what was used of what I offer: by whom, when, with which receipt.
+
+    Example: entrepot uses --node clinic
+    """
+    rows = client(node).get("/owner/uses")
+    columns = ("use", "consumer", "product", "state", "outcome", "receipt")
+    show(rows, as_json=json, text=table(rows, columns, "Nothing was used yet."))
+    return Exit.DONE
