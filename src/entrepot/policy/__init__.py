@@ -29,7 +29,7 @@ from entrepot.policy.model import (
 )
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
-from entrepot.policy.terms import Terms, terms_of
+from entrepot.policy.terms import HANDS_OVER, Terms, after_use, terms_of
 from entrepot.policy.vocabulary import ACTIONS, ENTREPOT, NATIONAL, ODRL, OPERANDS, Action
 from entrepot.policy.wire import parse_policy, render_policy
 
@@ -38,6 +38,7 @@ __all__ = [
     "ASSURANCES",
     "BY_THE_GATE",
     "ENTREPOT",
+    "HANDS_OVER",
     "MOMENTS",
     "NATIONAL",
     "ODRL",
@@ -74,6 +75,7 @@ __all__ = [
     "Terms",
     "Verdict",
     "Window",
+    "after_use",
     "amount_name",
     "assurance",
     "assured",

@@ -13,8 +13,8 @@ from typing import Final
 from entrepot.policy.assurance import is_served, sees
 from entrepot.policy.duties import BY_THE_GATE, treatments
 from entrepot.policy.evaluate import Plan, compile_policy
-from entrepot.policy.model import Atom, Constraint, Duty, Group, Junction, Moment, Policy, Rule
-from entrepot.policy.terms import protections
+from entrepot.policy.model import Atom, Constraint, Duty, Moment, Policy, Rule
+from entrepot.policy.terms import conjunction, protections
 from entrepot.policy.vocabulary import ACTIONS
 from entrepot.policy.worlds import Choice, TooManyError, choices
 from entrepot.values import KindOfUse
@@ -164,7 +164,7 @@ def _faults(permission: Rule, policy: Policy, patience: _Patience) -> list[str]:
 
 def _impossible(permission: Rule, patience: _Patience) -> list[str]:
     """The operands that cannot satisfy what must hold of them, each by itself."""
-    atoms = _conjunction(permission.constraints)
+    atoms = conjunction(permission.constraints)
     return [
         f"no value satisfies all of its {name} constraints"
         for name in dict.fromkeys(a.operand.name for a in atoms)
@@ -172,20 +172,6 @@ def _impossible(permission: Rule, patience: _Patience) -> list[str]:
             Rule(permission.action, tuple(a for a in atoms if a.operand.name == name)), Policy(), patience
         )
     ]
-
-
-def _conjunction(constraints: Iterable[Constraint]) -> tuple[Atom, ...]:
-    """The comparisons that must all hold, whatever else does."""
-    atoms: list[Atom] = []
-    for constraint in constraints:
-        match constraint:
-            case Atom():
-                atoms.append(constraint)
-            case Group(junction, members) if junction is Junction.AND or len(members) == 1:
-                atoms += _conjunction(members)
-            case _:
-                pass
-    return tuple(atoms)
 
 
 def _atoms(constraints: Iterable[Constraint]) -> list[Atom]:

@@ -142,6 +142,8 @@ class Plan:
             tuple((duty_fact(d), d) for d in owed(policy, i, Moment.BEFORE))
             for i in range(len(policy.permissions))
         )
+        self.names = frozenset(self._names) | {name for first in self._first for name, _ in first}
+        """The facts that a decision may look at."""
         self._vary = tuple(any(c.counter.is_budget for c in charges) for charges in self.charges)
 
     def decide(self, facts: Facts) -> Decision:

@@ -13,7 +13,7 @@ from operator import and_
 from typing import Final
 
 from entrepot.policy.compare import Verdict, test_of
-from entrepot.policy.duties import treatments
+from entrepot.policy.duties import owed, treatments
 from entrepot.policy.filters import RowFilter
 from entrepot.policy.model import (
     Atom,
@@ -21,6 +21,7 @@ from entrepot.policy.model import (
     Duty,
     Fact,
     Junction,
+    Moment,
     OperandType,
     Operator,
     Policy,
@@ -30,6 +31,9 @@ from entrepot.policy.model import (
 )
 from entrepot.policy.vocabulary import ACTIONS
 from entrepot.values import KindOfUse
+
+HANDS_OVER: Final = frozenset({KindOfUse.API, KindOfUse.DELIVERY})
+"""The kinds of use after which the consumer holds data."""
 
 _CHOICE: Final = frozenset({Operator.EQ, Operator.IS_ANY_OF})
 _LIMITING: Final = {
@@ -75,14 +79,32 @@ def terms_of(policy: Policy, kind: KindOfUse) -> Terms:
         for prohibition in policy.prohibitions
         if kind in ACTIONS[prohibition.action].part_of and len(prohibition.constraints) == 1
     ]
-    atoms = tuple(a for r in rules for a in _conjunction(r.constraints))
+    atoms = tuple(a for r in rules for a in conjunction(r.constraints))
     duties = (*(d for r in rules for d in r.duties), *policy.obligations)
     return _terms(atoms, duties, frozenset().union(*hidden))
 
 
+def after_use(policy: Policy, permission: int, kind: KindOfUse) -> tuple[Duty, ...]:
+    """What falls due when a use under a permission is closed.
+
+    A storage period is a deletion owed within it, where the kind of use hands something over.
+    """
+    duties = owed(policy, permission, Moment.AFTER)
+    kept = [
+        a.value
+        for a in conjunction(policy.permissions[permission].constraints)
+        if a.operand.name == "retention" and isinstance(a.value, timedelta)
+    ]
+    if not kept or kind not in HANDS_OVER:
+        return duties
+    kept += [d.within for d in duties if d.action == "delete" and d.within is not None]
+    others = tuple(d for d in duties if d.action != "delete")
+    return (*others, Duty("delete", Moment.AFTER, min(kept)))
+
+
 def protections(rule: Rule) -> frozenset[str]:
     """The operands by which a permission holds back part of the data."""
-    return frozenset(a.operand.name for a in _conjunction(rule.constraints) if a.operand.name in _PROTECTIONS)
+    return frozenset(a.operand.name for a in conjunction(rule.constraints) if a.operand.name in _PROTECTIONS)
 
 
 def _terms(atoms: tuple[Atom, ...], duties: Iterable[Duty], hidden: frozenset[str]) -> Terms:
@@ -107,13 +129,14 @@ def _terms(atoms: tuple[Atom, ...], duties: Iterable[Duty], hidden: frozenset[st
     )
 
 
-def _conjunction(constraints: Iterable[Constraint]) -> tuple[Atom, ...]:
+def conjunction(constraints: Iterable[Constraint]) -> tuple[Atom, ...]:
+    """The comparisons that must all hold, whatever else does."""
     atoms: list[Atom] = []
     for constraint in constraints:
         if isinstance(constraint, Atom):
             atoms.append(constraint)
         elif constraint.junction is Junction.AND or len(constraint.members) == 1:
-            atoms += _conjunction(constraint.members)
+            atoms += conjunction(constraint.members)
     return tuple(atoms)
 
 
@@ -143,5 +166,5 @@ def _lets_in(rule: Rule, kind: KindOfUse) -> bool:
     if kind not in ACTIONS[rule.action].permits:
         return False
     seen = Fact(str(kind), Source.OBSERVED)
-    asked = [a for a in _conjunction(rule.constraints) if a.operand.name == "kind"]
+    asked = [a for a in conjunction(rule.constraints) if a.operand.name == "kind"]
     return all(test_of(a)(seen) is Verdict.SATISFIED for a in asked)

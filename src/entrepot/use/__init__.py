@@ -1,9 +1,12 @@
 """How is data used without losing control? Transfer processes, the gate, and the kinds of use."""
 
-from entrepot.use import acquisition, process
+from entrepot.use import acquisition, duties, process
+from entrepot.use.api import ApiDoor
+from entrepot.use.api_live import Answered
 from entrepot.use.delivery import DeliveryDoor
-from entrepot.use.doors import PURPOSE_HEADER, Doors, Visit
-from entrepot.use.facts import agreed_purpose, facts_of
+from entrepot.use.doors import PURPOSE_HEADER, Doors, Handler, Visit
+from entrepot.use.duty_store import Owed
+from entrepot.use.facts import agreed_purpose, facts_of, foreseen, seen
 from entrepot.use.fetch import Answer, ArtefactError, Fetched, ask, fetch
 from entrepot.use.gate import admit, settle
 from entrepot.use.model import (
@@ -21,6 +24,7 @@ from entrepot.use.model import (
     Use,
     UseState,
 )
+from entrepot.use.notices import decode_notice, keep_own_notice, make_notice, take_in_notice
 from entrepot.use.receipts import keep_own_receipt, make_receipt, take_in_receipt
 from entrepot.use.remaining import Left, counts_of, left_of
 from entrepot.use.steps import goods_of, plan_of
@@ -34,6 +38,8 @@ __all__ = [
     "AcquisitionState",
     "Admitted",
     "Answer",
+    "Answered",
+    "ApiDoor",
     "ArtefactError",
     "Asked",
     "DeliveryDoor",
@@ -41,10 +47,12 @@ __all__ = [
     "Door",
     "Doors",
     "Fetched",
+    "Handler",
     "House",
     "Knock",
     "Left",
     "Outcome",
+    "Owed",
     "Spent",
     "Streams",
     "TransferProcess",
@@ -57,18 +65,25 @@ __all__ = [
     "ask",
     "close_due",
     "counts_of",
+    "decode_notice",
+    "duties",
     "facts_of",
     "fetch",
+    "foreseen",
     "goods_of",
     "has_due",
     "interrupt_dead",
+    "keep_own_notice",
     "keep_own_receipt",
     "left_of",
+    "make_notice",
     "make_receipt",
     "plan_of",
     "process",
     "read_use",
+    "seen",
     "settle",
+    "take_in_notice",
     "take_in_receipt",
     "uses",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from entrepot.journal import Journal
 from entrepot.policy import Fact
+from entrepot.use.facts import caller_of, claims_of
 from entrepot.use.model import Denied, Knock, TransferProcess
 from entrepot.use.process import read_process
 from entrepot.values import KindOfUse, ProcessId, canonical
@@ -46,7 +47,8 @@ class Visit:
     def knock(self, kind: KindOfUse, observed: Mapping[str, Fact] = _NOTHING_SEEN) -> Knock:
         """What the gate is asked, with what the door has seen of this call."""
         purpose = self.headers.get(PURPOSE_HEADER)
-        return Knock(self.process.exchange.id, self.token, kind, purpose, observed)
+        known = {**caller_of(self.scope), **claims_of(self.headers, kind), **observed}
+        return Knock(self.process.exchange.id, self.token, kind, purpose, known)
 
 
 Handler: TypeAlias = Callable[[Visit], Awaitable[None]]

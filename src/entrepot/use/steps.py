@@ -1,5 +1,6 @@
 """The steps of the gate, one function each, in the order in which it takes them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -13,10 +14,10 @@ from entrepot.contracts import Contract, agreement_of, in_force
 from entrepot.identity import known_member, standing
 from entrepot.journal import AuditEvent, Transaction, audit, first_seen
 from entrepot.ledger import Record, RecordKind, Units, oldest_unanchored, write_record
-from entrepot.policy import Decision, Plan, Policy, compile_policy
+from entrepot.policy import CounterKind, Decision, Plan, Policy, compile_policy, hold, settle_budgets
 from entrepot.policy import release as release_counters
 from entrepot.policy import reserve as reserve_counters
-from entrepot.use import store
+from entrepot.use import duties, store
 from entrepot.use.facts import facts_of
 from entrepot.use.model import NOTHING, Denied, Door, Goods, House, Knock, Outcome, Spent, Use, UseState
 from entrepot.use.process import find_door
@@ -91,6 +92,7 @@ def decide(
         reasons.append(f"{ruling.reason} ({ruling.article})")
     if oldest_unanchored(tx.connection, tx.now) > house.oldest_unanchored:
         reasons.append("records have waited too long for the ledger; nothing new is opened until it has them")
+    reasons += duties.against_use(tx.connection, contract, tx.now)
     plan = plan_of(contract.agreement.policy)
     facts = facts_of(tx.connection, contract, plan, membership, knock, tx.now, reserved=resumed)
     decision = plan.decide(facts)
@@ -124,6 +126,8 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, deci
         size=goods.size,
     )
     store.open_use(tx, use)
+    hold(tx, use.id, use.agreement_id, decision.charges)
+    duties.fulfil(tx, contract.agreement.policy, use)
     opened = _record(tx, use, RecordKind.OPENED, None, Units(uses=1))
     _keep(tx, structs.replace(opened, decision=_digest_of(decision)))
     return use
@@ -175,12 +179,31 @@ def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, spent:
     """Write down how a use went on (*interrupted*) or that it is closed."""
     if use.is_closed_by(outcome):
         use = replace(use, state=UseState.CLOSED, boot=house.boot)
+        _owe(tx, use, outcome)
         _keep(tx, _closed(tx, use, outcome, spent))
     elif outcome is Outcome.INTERRUPTED:
         use = replace(use, state=UseState.INTERRUPTED, boot=house.boot)
         _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units()))
     store.touch_use(tx, use, spent)
     return use
+
+
+def _owe(tx: Transaction, use: Use, outcome: Outcome) -> None:
+    """Give back what a closed use did not come to, and write down what it leaves to be done."""
+    contract = agreement_of(tx.connection, use.agreement_id)
+    if contract is None:
+        return
+    if any(c.counter.is_budget for c in plan_of(contract.agreement.policy).charges[use.permission]):
+        settle_budgets(tx, use.id, _came_to(tx, use, outcome))
+    duties.fall_due(tx, contract.agreement.policy, use, outcome)
+
+
+def _came_to(tx: Transaction, use: Use, outcome: Outcome) -> Mapping[CounterKind, int]:
+    """What a closed use has taken; all that it had reserved where it went wrong after data was touched."""
+    if outcome in {Outcome.FAILED, Outcome.INTERRUPTED}:
+        return {}
+    seconds = 0 if outcome is Outcome.REFUSED else _seconds(tx, use)
+    return {CounterKind.BYTES: use.sent, CounterKind.ROWS: use.rows, CounterKind.SECONDS: seconds}
 
 
 def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:
