@@ -1,6 +1,6 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
-from entrepot.catalogue.artefact import is_unchanged, measure, named, open_reader, prepare
+from entrepot.catalogue.artefact import inspect, is_unchanged, measure, named, open_reader, prepare
 from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
@@ -63,6 +63,7 @@ __all__ = [
     "encode_protection",
     "examine",
     "formats_of",
+    "inspect",
     "is_unchanged",
     "keep_secret",
     "list_product",

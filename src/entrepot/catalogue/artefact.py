@@ -5,7 +5,7 @@ It is written beside its place, made durable, and renamed: a crash leaves no hal
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
@@ -19,6 +19,7 @@ from entrepot.values import Digest, canonical
 
 if TYPE_CHECKING:
     from entrepot.catalogue.artefact_reader import TableReader
+    from entrepot.catalogue.inspection import Inspection
 
 SERVICE: Final = "application/vnd.entrepot.service+json"
 """A file that describes a live service; what it answers has the media type that it says."""
@@ -69,6 +70,15 @@ def open_reader() -> "TableReader":
     except ImportError as error:
         raise ExtraError("reading tables", "query") from error
     return TableReader()
+
+
+def inspect(resource: Resource, sensitive: Collection[str] = ()) -> "Inspection":
+    """Look a table over: its rows, its columns, the first of them. **Slow: never on the event loop.**"""
+    try:
+        from entrepot.catalogue import inspection
+    except ImportError as error:
+        raise ExtraError("reading tables", "query") from error
+    return inspection.inspect(resource, sensitive)
 
 
 def named(resource: Resource, derive: Callable[[bytes], bytes]) -> Resource:

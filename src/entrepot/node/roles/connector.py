@@ -17,8 +17,9 @@ from entrepot.node.http import RawRoute, origin_of
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
+from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.protocols import Proof, dsp, tds
-from entrepot.use import DeliveryDoor, Doors, House, Streams
+from entrepot.use import DeliveryDoor, Doors, Handler, House, Streams
 from entrepot.use.process import Rail, start_when_in_force
 from entrepot.values import (
     FORMATS,
@@ -270,9 +271,11 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
     )
     signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
-    doors = Doors(
-        node.journal, {"HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams)}
-    )
+    handlers: dict[str, Handler] = {
+        "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
+        "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams),
+    }
+    doors = Doors(node.journal, handlers)
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
     base = connector.desk.callback
     return Part(
@@ -282,7 +285,12 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             tds.openings_route(openings),
             *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
-        owner=[*owner_routes(connector), *version_routes(connector), owner_search(client.search)],
+        owner=[
+            *owner_routes(connector),
+            *source_routes(node),
+            *version_routes(connector),
+            owner_search(client.search),
+        ],
         loops=[
             sealing_loop(node),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True),

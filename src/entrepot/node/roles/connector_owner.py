@@ -115,17 +115,11 @@ class _Api:
         import asyncio
 
         body = read_body(call, AttachBody)
-        resource_id = f"resource-{self._node.vault.derive('resource', body.path.encode()).hex()[:16]}"
-        measured = await asyncio.to_thread(catalogue.measure, Path(body.path), body.media_type, resource_id)
-        known = await self._journal.read(lambda c: catalogue.resource(c, resource_id))
-        if known is None:
-            await self._journal.write(lambda tx: catalogue.attach_resource(tx, measured))
-        elif known != measured:
-            raise RefusedError(
-                "this file was attached before and has changed; attach a copy under another name"
-            )
+        measured = await asyncio.to_thread(catalogue.measure, Path(body.path), body.media_type)
+        resource = catalogue.named(measured, lambda facts: self._node.vault.derive("resource", facts))
+        await self._journal.write(lambda tx: catalogue.attach_resource(tx, resource))
         return answer(
-            {"resource": resource_id, "size": measured.size, "digest": render_digest(measured.digest)}
+            {"resource": resource.id, "size": resource.size, "digest": render_digest(resource.digest)}
         )
 
     async def offer(self, call: Call) -> Response:

@@ -1,0 +1,144 @@
+"""The owner's API of sources: attach one, look at what stands in it, keep what lets us in.
+
+Reading a source may take minutes, so it runs in a thread; its artefact lies in the node's data folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from entrepot import catalogue
+from entrepot.catalogue import Resource, Source, SourceKind
+from entrepot.node.api import answer, read_body
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.use import Answered, ApiDoor, House, Streams
+from entrepot.values import NotFoundError, render_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from entrepot.node.node import Node
+
+ARTEFACTS: Final = "artefacts"
+
+
+class SourceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source to be attached."""
+
+    kind: SourceKind
+    where: str
+    table: str = ""
+    secret: str = ""
+    encoding: str = "utf-8"
+    paths: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    """Columns of which the answer shows no value."""
+
+
+class SecretBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What lets us in at a source: a password, or the whole of an `Authorization`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    value: Annotated[str, Meta(min_length=1, max_length=8_000)]
+
+    def __repr__(self) -> str:
+        return f"SecretBody({self.name!r})"
+
+
+def source_routes(node: Node) -> list[Route]:
+    api = _Api(node)
+    table = {
+        ("POST", "/owner/secrets"): api.keep,
+        ("POST", "/owner/sources"): api.attach,
+        ("GET", "/owner/resources/{id}"): api.look,
+    }
+    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+
+
+def api_door(node: Node, house: House, streams: Streams) -> ApiDoor:
+    """The door of open APIs; it reaches live services by the node's own way out and no other."""
+
+    async def call(url: str, headers: Mapping[str, str], most: int) -> Answered:
+        reply = await node.outgoing("GET", url, headers=headers, max_bytes=most)
+        return Answered(reply.status, reply.headers.get("content-type", ""), reply.body)
+
+    async def let_in(source: Source) -> str:
+        return await _secret_of(node, source)
+
+    return ApiDoor(node.journal, house, streams, call, let_in)
+
+
+class _Api:
+    """One method a route."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def keep(self, call: Call) -> Response:
+        body = read_body(call, SecretBody)
+        sealed = self._node.vault.seal(body.value.encode())
+        await self._node.journal.write(lambda tx: catalogue.keep_secret(tx, body.name, sealed))
+        return answer({"secret": body.name})
+
+    async def attach(self, call: Call) -> Response:
+        body = read_body(call, SourceBody)
+        source = Source(
+            body.kind, body.where, body.table, body.secret, body.encoding, body.paths, body.parameters
+        )
+        password = await _secret_of(self._node, source)
+        made = await asyncio.to_thread(catalogue.prepare, source, password, self._node.folder / ARTEFACTS)
+        resource = catalogue.named(made, lambda facts: self._node.vault.derive("resource", facts))
+        row = await _row(resource, body.sensitive)
+        await self._node.journal.write(lambda tx: catalogue.attach_resource(tx, resource))
+        return answer(row)
+
+    async def look(self, call: Call) -> Response:
+        found = await self._node.journal.read(lambda c: catalogue.resource(c, call.path["id"]))
+        if found is None:
+            raise NotFoundError("there is no such resource here")
+        sensitive = tuple(name for name in call.query.get("sensitive", "").split(",") if name)
+        return answer(await _row(found, sensitive))
+
+
+async def _secret_of(node: Node, source: Source) -> str:
+    """What lets us in there; nothing where the source names no secret."""
+    if not source.secret:
+        return ""
+    sealed = await node.journal.read(lambda c: catalogue.sealed_secret(c, source.secret))
+    return node.vault.unseal(sealed).decode()
+
+
+async def _row(resource: Resource, sensitive: tuple[str, ...]) -> dict[str, Any]:
+    """A resource, with what stands in its table."""
+    source = resource.source
+    row: dict[str, Any] = {
+        "resource": resource.id,
+        "mediaType": resource.media_type,
+        "size": resource.size,
+        "digest": render_digest(resource.digest),
+        "kind": None if source is None else str(source.kind),
+        "where": str(resource.path) if source is None else source.where,
+        "table": "" if source is None else source.table,
+    }
+    if not resource.columns:
+        return row
+    found = await asyncio.to_thread(catalogue.inspect, resource, sensitive)
+    row["rows"] = found.rows
+    row["columns"] = [
+        {
+            "name": s.column.name,
+            "type": str(s.column.type),
+            "nulls": s.nulls,
+            "distinct": s.distinct,
+            "least": s.least,
+            "greatest": s.greatest,
+        }
+        for s in found.columns
+    ]
+    row["preview"] = found.preview
+    return row
