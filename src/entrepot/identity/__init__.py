@@ -21,6 +21,7 @@ from entrepot.identity.presentation import (
     verify_id_token,
     verify_presentation,
 )
+from entrepot.identity.receiving import Receiver, key_for
 from entrepot.identity.standing import (
     Standing,
     StandingState,
@@ -43,6 +44,7 @@ __all__ = [
     "KeyJob",
     "Membership",
     "PublicKey",
+    "Receiver",
     "Signer",
     "Standing",
     "StandingState",
@@ -57,6 +59,7 @@ __all__ = [
     "issue_membership",
     "issue_presentation",
     "issue_status_list",
+    "key_for",
     "known_credential",
     "known_dids",
     "known_member",

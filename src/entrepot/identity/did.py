@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from entrepot.identity.keys import KeyJob, PublicKey, Signer
+from entrepot.identity.receiving import Receiver
 from entrepot.values import Did, KeyId, MalformedError, TooLargeError, canonical
 from entrepot.values.canonical import Json
 
@@ -29,6 +30,12 @@ class DidDocument:
     def key(self, key_id: KeyId, relation: str) -> PublicKey | None:
         """The key, where the document lets it be used for `relation`."""
         return self.keys.get(key_id) if key_id in self.relations.get(relation, frozenset()) else None
+
+    def receiving_key(self) -> PublicKey | None:
+        """The key to encrypt to: the first of those published for agreement that we can use."""
+        offered = sorted(self.relations.get("keyAgreement", frozenset()))
+        found = (self.keys.get(key_id) for key_id in offered)
+        return next((key for key in found if key is not None and key.suite == "x25519"), None)
 
 
 def did_web(url: str) -> Did:
@@ -60,8 +67,13 @@ def did_url(did: Did, *, scheme: str = "https") -> str:
     return f"{scheme}://{authority}/{where}/did.json"
 
 
-def write_did_document(did: Did, signers: Mapping[KeyJob, Signer], services: Mapping[str, str]) -> bytes:
-    """Write the document of our own DID."""
+def write_did_document(
+    did: Did,
+    signers: Mapping[KeyJob, Signer],
+    services: Mapping[str, str],
+    receiver: Receiver | None = None,
+) -> bytes:
+    """Write the document of our own DID; to `receiver`, where there is one, others encrypt."""
     identity = [s.key_id for job, s in signers.items() if job is KeyJob.IDENTITY]
     evidence = [s.key_id for job, s in signers.items() if job is KeyJob.EVIDENCE]
     methods: list[Json] = [
@@ -69,8 +81,14 @@ def write_did_document(did: Did, signers: Mapping[KeyJob, Signer], services: Map
         for job, s in signers.items()
         if job in {KeyJob.IDENTITY, KeyJob.EVIDENCE}
     ]
+    receiving: dict[str, Json] = {}
+    if receiver is not None:
+        key = receiver.public.jwk()
+        methods.append({"id": receiver.key_id, "type": "JsonWebKey", "controller": did, "publicKeyJwk": key})
+        receiving["keyAgreement"] = [receiver.key_id]
     return canonical.encode(
-        {
+        receiving
+        | {
             "@context": ["https://www.w3.org/ns/did/v1"],
             "id": did,
             "verificationMethod": methods,
@@ -104,7 +122,7 @@ def read_did_document(raw: bytes, did: Did) -> DidDocument:
                 continue  # a key of a suite that we do not know is no reason to refuse the others
     relations = {
         relation: frozenset(_absolute(e, did) for e in _entries(document, relation) if isinstance(e, str))
-        for relation in ("authentication", "capabilityInvocation", "assertionMethod")
+        for relation in ("authentication", "capabilityInvocation", "assertionMethod", "keyAgreement")
     }
     services = {
         str(s["type"]): str(s["serviceEndpoint"])

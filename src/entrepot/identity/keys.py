@@ -1,8 +1,8 @@
 """Keys by job, behind one table of suites.
 
 A key is for one job: identity tokens and credentials, evidence (contracts, records, transactions),
-ledger checkpoints, or witness cosignatures. A suite is a row of `SUITES`; SM2 and ML-DSA are further
-rows, not further code paths. What no row names is refused.
+ledger checkpoints, witness cosignatures, or receiving what others encrypt (`receiving`). A suite is a row
+of `SUITES`; SM2 and ML-DSA are further rows, not further code paths. What no row names is refused.
 """
 
 import base64
@@ -32,11 +32,13 @@ class KeyJob(StrEnum):
     EVIDENCE = "evidence"
     CHECKPOINT = "checkpoint"
     WITNESS = "witness"
+    RECEIVING = "receiving"
+    """Not a key to sign with: others encrypt to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key: the suite's name, and its bytes (Ed25519: 32; P-256: x and y, 64)."""
+    """A public key: the suite's name, and its bytes (Ed25519, X25519: 32; P-256: x and y, 64)."""
 
     suite: str
     raw: bytes
@@ -46,6 +48,8 @@ class PublicKey:
         match self.suite:
             case "ed25519":
                 return {"kty": "OKP", "crv": "Ed25519", "x": to_base64url(self.raw)}
+            case "x25519":
+                return {"kty": "OKP", "crv": "X25519", "x": to_base64url(self.raw)}
             case "es256":
                 x, y = to_base64url(self.raw[:32]), to_base64url(self.raw[32:])
                 return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
@@ -60,6 +64,8 @@ class PublicKey:
         match jwk.get("kty"), jwk.get("crv"), jwk.get("x"), jwk.get("y"):
             case "OKP", "Ed25519", str(x), _:
                 return cls("ed25519", _exactly(from_base64url(x), 32))
+            case "OKP", "X25519", str(x), _:
+                return cls("x25519", _exactly(from_base64url(x), 32))
             case "EC", "P-256", str(x), str(y):
                 return cls("es256", _exactly(from_base64url(x), 32) + _exactly(from_base64url(y), 32))
             case _:

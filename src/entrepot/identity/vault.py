@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from entrepot.identity.keys import KeyJob, Signer, suite_of
+from entrepot.identity.receiving import Receiver
 from entrepot.values import Did, KeyId, MalformedError, TrustError, canonical
 
 _SUITE_OF_JOB: Final = {
@@ -28,6 +29,7 @@ _SUITE_OF_JOB: Final = {
     KeyJob.CHECKPOINT: "ed25519",
     KeyJob.WITNESS: "ed25519",
 }
+SIGNING: Final = tuple(_SUITE_OF_JOB)
 _COST: Final = 1 << 15
 _FILE: Final = b"entrepot/vault/v1\n"
 _NONCE: Final = 12
@@ -55,7 +57,7 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Vault:
     """The open vault of one node."""
 
-    __slots__ = ("_root", "_signers", "did")
+    __slots__ = ("_root", "_signers", "did", "receiver")
 
     def __init__(self, content: _Content) -> None:
         self.did = Did(content.did)
@@ -64,10 +66,14 @@ class Vault:
             KeyJob(k.job): Signer(KeyId(k.id), k.suite, suite_of(k.suite).load(bytes.fromhex(k.secret)))
             for k in content.keys
         }
+        # Derived, so that every vault has one, those of earlier releases too.
+        self.receiver = Receiver(
+            KeyId(f"{self.did}#{KeyJob.RECEIVING}-1"), self.derive("receiving", self.did.encode())
+        )
 
     @classmethod
-    def create(cls, path: Path, passphrase: str, did: Did, jobs: Iterable[KeyJob] = tuple(KeyJob)) -> "Vault":
-        """Make a vault with one fresh key a job; an existing file is never written over."""
+    def create(cls, path: Path, passphrase: str, did: Did, jobs: Iterable[KeyJob] = SIGNING) -> "Vault":
+        """Make a vault with one fresh signing key a job; an existing file is never written over."""
         keys = []
         for job in jobs:
             suite = _SUITE_OF_JOB[job]

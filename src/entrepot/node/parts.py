@@ -56,7 +56,7 @@ def tds_client(node: Node) -> tds.Client:
 
 def _common_part(node: Node, client: tds.Client, services: Mapping[str, str]) -> Part:
     """What every node does: say who it is, relay the status list, and join the space."""
-    document = identity.write_did_document(node.me, node.vault.signers, services)
+    document = identity.write_did_document(node.me, node.vault.signers, services, node.vault.receiver)
     node.acquaintance.introduce(identity.read_did_document(document, node.me))
 
     async def credential() -> str | None:
