@@ -13,7 +13,7 @@ from entrepot.catalogue import store
 from entrepot.catalogue.model import Product, Resource, faults_of, misfits, product_digest
 from entrepot.catalogue.protection import Protection
 from entrepot.journal import AuditEvent, Transaction, audit
-from entrepot.policy import Policy, contradictions, parse_policy, render_policy
+from entrepot.policy import Policy, contradictions, parse_policy, render_policy, shortfalls, tensions
 from entrepot.values import (
     Did,
     Digest,
@@ -69,6 +69,27 @@ def examine(policy: Policy) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+@lru_cache(maxsize=64)
+def unkept(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[str, ...]:
+    """Say what a policy promises that this node cannot keep by these kinds of use. As costly as `examine`."""
+    return tuple(f"{c.path}: {c.why}" for c in shortfalls(policy, kinds))
+
+
+def tensions_of(connection: Connection, product: Product) -> tuple[str, ...]:
+    """What a product gives away that another one on offer over the same data holds back: to be shown.
+
+    It is no refusal: two products may serve different people.
+    """
+    same = [
+        p
+        for p in store.listed(connection)
+        if p.id != product.id and (p.resource_id == product.resource_id or p.artefact == product.artefact)
+    ]
+    return tuple(
+        f"{other.id}: {c.path}: {c.why}" for other in same for c in tensions(product.policy, other.policy)
+    )
+
+
 def attach_resource(tx: Transaction, resource: Resource) -> Resource:
     """Write a resource down. What is attached again as it was stays as it is."""
     if store.read_resource(tx.connection, resource.id) != resource:
@@ -118,7 +139,11 @@ def offer_product(
         resource_id=resource.id,
         protection=described.protection,
     )
-    judge(product, tx.now.date(), misfits(resource, product.kinds, product.protection))
+    also = [
+        *misfits(resource, product.kinds, product.protection),
+        *unkept(product.policy, product.kinds),
+    ]
+    judge(product, tx.now.date(), also)
     store.offer(tx, product)
     _audit(tx, Event.OFFERED, product)
     return product

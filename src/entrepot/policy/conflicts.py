@@ -62,6 +62,9 @@ def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradicti
     permission lets in.
     """
     patience = _Patience()
+    kinds = frozenset(k for k in kinds if is_served(k))
+    if not kinds:
+        return ()
     asked = [
         (i, permission)
         for i, permission in enumerate(policy.permissions)
@@ -71,7 +74,7 @@ def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradicti
         (i, kind)
         for i, permission in asked
         for kind in sorted(kinds)
-        if is_served(kind) and _is_possible(permission, policy, patience, frozenset({kind}))
+        if _is_possible(permission, policy, patience, frozenset({kind}))
     }
     found = [
         Contradiction(
@@ -83,7 +86,7 @@ def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradicti
     found += [
         Contradiction("permission", f"nothing permits {kind}, which the product is offered for")
         for kind in sorted(kinds)
-        if is_served(kind) and not any(k is kind for _, k in lets_in)
+        if not any(k is kind for _, k in lets_in)
     ]
     return tuple(found)
 

@@ -29,6 +29,7 @@ from entrepot.policy import (
     Source,
     Window,
 )
+from entrepot.policy.literals import read_value
 from entrepot.policy.model import Constraint, Value
 from entrepot.values import KindOfUse, Money
 
@@ -289,3 +290,23 @@ def example(name: str) -> dict[str, Any]:
     operator, right, _, _ = EXAMPLES[name]
     constraint = {"leftOperand": OPERANDS[name].iri, "operator": operator, "rightOperand": right}
     return {"permission": [{"action": "use", "constraint": [constraint]}]}
+
+
+def _sample_atom(operand: Operand, operator: Operator) -> Atom:
+    right = EXAMPLES[operand.name][1]
+    value = read_value(operand, right if isinstance(right, str) else right[0])
+    listed = operator in MANY or (operand.type is OperandType.NAMES and operator is Operator.IS_PART_OF)
+    return Atom(operand, operator, frozenset({str(value)}) if listed else value)
+
+
+SAMPLE_ATOMS = {(o.name, op): _sample_atom(o, op) for o in OPERANDS.values() for op in o.operators}
+"""One comparison for each operand and each of its operators."""
+
+SAMPLE_DUTIES = (
+    Duty("inform"),
+    Duty("compensate", amount=Money(10_000, "CNY")),
+    *(Duty(action, Moment.ALONGSIDE) for action in sorted(MOMENTS[Moment.ALONGSIDE])),
+    *(Duty(action, Moment.AFTER, timedelta(days=30)) for action in sorted(MOMENTS[Moment.AFTER])),
+    Duty("compensate", Moment.AFTER, timedelta(hours=1), Money(1, "JPY")),
+)
+"""One duty of each kind at each moment."""

@@ -1,0 +1,86 @@
+"""A policy comes back from either database as it was kept, whatever it says."""
+
+import importlib.util
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from entrepot.catalogue import Product, list_product, product_digest, product_under
+from entrepot.journal import Journal
+from entrepot.policy import OPERANDS, Policy, Rule, parse_policy
+from entrepot.values import Did, Grade, KindOfUse, ProductId, sha256
+
+SAMPLES = Path(__file__).parents[1] / "unit/policy/samples.py"
+
+
+def _samples() -> ModuleType:
+    """The policies of the unit tests."""
+    name = "entrepot_policy_samples"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, SAMPLES)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+SAMPLED = _samples()
+
+
+def product_of(policy: Policy, number: int) -> Product:
+    return Product(
+        id=ProductId(f"urn:product:{number}"),
+        version=1,
+        title="t",
+        description="d",
+        keywords=(),
+        provider=Did("did:web:other"),
+        grade=Grade.L2,
+        rights="r",
+        kinds=frozenset({KindOfUse.DELIVERY}),
+        policy=policy,
+        media_type="text/csv",
+        size=10,
+        artefact=sha256(b"x"),
+        published_at=datetime(2026, 11, 25, tzinfo=UTC),
+    )
+
+
+class PoliciesContract:
+    """What both databases promise about policies. Subclasses provide `journal`."""
+
+    def comes_back(self, journal: Journal, policy: Policy, number: int) -> None:
+        made = product_of(policy, number)
+        journal.write_now(lambda tx: list_product(tx, made))
+        found = journal.read_now(lambda c: product_under(c, made.id, product_digest(made)))
+        assert found is not None
+        assert found.policy == policy
+
+    @pytest.mark.parametrize("name", sorted(OPERANDS))
+    def test_every_operand_and_operator_survives_the_database(self, journal: Journal, name: str) -> None:
+        """What is decided years later is what was signed."""
+        self.comes_back(journal, parse_policy(SAMPLED.example(name)), 0)
+        for number, operator in enumerate(sorted(OPERANDS[name].operators), 1):
+            atom = SAMPLED.SAMPLE_ATOMS[name, operator]
+            self.comes_back(journal, Policy((Rule("use", (atom,)),)), number)
+
+    def test_duties_of_every_moment_survive_the_database(self, journal: Journal) -> None:
+        """Whoever owes something cannot find it gone."""
+        for number, duty in enumerate(SAMPLED.SAMPLE_DUTIES):
+            self.comes_back(journal, Policy((Rule("use", (), (duty,)),), obligations=(duty,)), number)
+
+
+class TestSqlitePolicies(PoliciesContract):
+    @pytest.fixture
+    def journal(self, sqlite_journal: Journal) -> Journal:
+        return sqlite_journal
+
+
+class TestPostgresqlPolicies(PoliciesContract):
+    @pytest.fixture
+    def journal(self, postgresql_journal: Journal) -> Journal:
+        return postgresql_journal
