@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from entrepot.journal import migrate
 from entrepot.ledger import decode_transaction
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.node import making
@@ -69,6 +70,8 @@ class Running:
     code: str
     did: str = ""
     process: subprocess.Popen[bytes] | None = None
+    database: str = ""
+    """Where its journal is, if not in its folder."""
 
     @property
     def pid(self) -> int:
@@ -131,6 +134,8 @@ class Running:
 
     def rows(self, query: str, *values: object, file: str = "node.db") -> list[tuple[Any, ...]]:
         """What is durable at this node."""
+        if self.database and file == "node.db":
+            return _rows_there(self.database, query, values)
         address = f"file:{self.folder / file}?mode=ro"  # a reader that leaves recovery to the node
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
             return connection.execute(query, values).fetchall()
@@ -263,13 +268,22 @@ class Acquiring:
         return rows[0] if rows else None
 
 
-def found_space(root: Path, **settings: Any) -> Space:
-    """Make and start a space; `settings` replace tables of every node's settings."""
+def found_space(root: Path, databases: Mapping[str, str] | None = None, **settings: Any) -> Space:
+    """Make and start a space; `settings` replace tables of every node's settings.
+
+    `databases` says which of operator, provider and consumer keep their journal where else than in a file.
+    """
     ports = free_ports(6)
     space = Space(
         root,
         *(
-            Running(root / name, f"127.0.0.1:{public}", f"127.0.0.1:{owner}", social_code(stem))
+            Running(
+                root / name,
+                f"127.0.0.1:{public}",
+                f"127.0.0.1:{owner}",
+                social_code(stem),
+                database=(databases or {}).get(name, ""),
+            )
             for (name, stem), public, owner in zip(_CAST, ports[:3], ports[3:], strict=True)
         ),
     )
@@ -339,6 +353,10 @@ def _listen(node: Running) -> Listen:
 
 def _adjust(node: Running, shared: dict[str, Any]) -> None:
     path = node.folder / making.SETTINGS
+    if node.database:
+        migrate(node.database)
+        (node.folder / "node.db").unlink()
+        shared = shared | {"database": node.database}
     making.write_settings(msgspec.structs.replace(Settings.read(path), **shared), path)
 
 
@@ -403,6 +421,13 @@ def agrees_with_ledger(operator: Running, node: Running) -> None:
 def made_bytes(size: int, seed: int) -> bytes:
     """Bytes that no compression or sparse file makes smaller."""
     return Random(seed).randbytes(size)  # noqa: S311 (content of a test file, no secret)
+
+
+def _rows_there(address: str, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        return connection.execute(query.replace("?", "%s"), values).fetchall()
 
 
 def wait_for(

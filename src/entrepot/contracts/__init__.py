@@ -71,6 +71,7 @@ from entrepot.contracts.service import (
     refused,
     request_contract,
     step_failed,
+    used_already,
     versions_of,
     waiting_for_a_person,
 )
@@ -156,6 +157,7 @@ __all__ = [
     "seal_envelope",
     "step_failed",
     "text",
+    "used_already",
     "versions_of",
     "waiting_for_a_person",
     "waits_for_a_person",

@@ -10,7 +10,7 @@ from entrepot.contracts.desk import DSP, SIGNING, Desk, Next, Published, Step, w
 from entrepot.contracts.digital import Signature, contract_payload, seal_envelope
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
-from entrepot.contracts.life import keep_contract, settle_contract
+from entrepot.contracts.life import Contract, agreement_of, keep_contract, settle_contract
 from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Reason, Signing
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.journal import (
@@ -159,6 +159,16 @@ def delivered(
     if after.peer_pid is None:
         after = replace(after, peer_pid=peer_pid)
     return _learnt(tx, desk, replace(before, exchange=after), before.exchange)
+
+
+def used_already(tx: Transaction, desk: Desk, contract: Contract) -> Contract:
+    """Whoever asks to use a contract has our `FINALIZED`, though the answer to it is not back yet."""
+    negotiation = read_negotiation(tx.connection, contract.negotiation_id)
+    pending = None if negotiation is None else negotiation.exchange.pending
+    if pending is None or pending.move is not Move.FINALIZE or is_untried(tx, pending.message_id):
+        return contract
+    delivered(tx, desk, pending.message_id, None)
+    return agreement_of(tx.connection, contract.agreement.id) or contract
 
 
 def refused(

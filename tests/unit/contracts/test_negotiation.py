@@ -1,6 +1,7 @@
 """Negotiations between two nodes: what is agreed by rule, by people, and by nobody."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -132,6 +133,35 @@ def test_a_request_equal_to_the_offer_becomes_a_contract(consumer: Node, provide
     assert held[0].envelope == held[1].envelope
     assert len(contracts.open_envelope(held[0].envelope).signatures) == 2
     assert contracts.in_force(held[0], consumer.world.clock.now) == ()
+
+
+def run_until(world: World, done: Callable[[], object]) -> None:
+    """As `World.run`, but only until `done`."""
+    while not done():
+        for node in world.nodes.values():
+            if node.has_news:
+                node.look_for_work()
+        at, _, event = heapq.heappop(world._events)
+        world.clock.now = max(world.clock.now, at)
+        event()
+
+
+def test_a_request_for_use_is_the_answer_to_our_last_word(
+    world: World, consumer: Node, provider: Node
+) -> None:
+    """A consumer that was told at once may ask at once; the answer that is still on its way says no more."""
+    begun = consumer.journal.write_now(
+        lambda tx: contracts.request_contract(tx, consumer.desk, provider.did, provider.base, OFFER, DIGEST)
+    )
+
+    run_until(world, lambda: ours(consumer, begun.exchange.id).exchange.state is State.FINALIZED)
+    (held,) = provider.journal.read_now(contracts.contracts_held)
+    assert held.status is Status.SIGNED
+
+    after = provider.journal.write_now(lambda tx: contracts.used_already(tx, provider.desk, held))
+    assert after.status is Status.PERFORMING
+    world.run()
+    assert states(consumer, begun.exchange.id) == (State.FINALIZED, State.FINALIZED)
 
 
 def test_a_counter_offer_waits_for_a_person(consumer: Node, provider: Node) -> None:

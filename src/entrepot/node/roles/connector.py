@@ -90,7 +90,7 @@ class Connector:
 
     def may_open(self, tx: Transaction, contract: Contract, format_name: str) -> tuple[str, ...]:
         """Why a transfer process may not be opened: a new one needs a fresh status list."""
-        reasons = list(contracts.in_force(contract, tx.now))
+        reasons = list(contracts.in_force(contracts.used_already(tx, self.desk, contract), tx.now))
         kind = FORMATS.get(format_name)
         goods = use.goods_of(tx.connection, contract)
         if kind is None or format_name not in catalogue.SERVED:
