@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,15 +17,19 @@ from entrepot.journal import Journal, Transaction
 from entrepot.policy import (
     Charge,
     CounterKind,
+    Fact,
     Policy,
+    Source,
     compile_policy,
     counted,
+    hold,
     parse_policy,
     release,
     reserve,
+    settle_budgets,
 )
 from entrepot.policy.service import window_start
-from entrepot.values import AgreementId
+from entrepot.values import AgreementId, UseId
 
 NOW = datetime(2026, 11, 25, 8, 59, 59, 999_999, tzinfo=UTC)
 AGREEMENT = AgreementId("urn:uuid:agreement")
@@ -56,6 +60,32 @@ def counts(journal: Journal, policy: Policy, now: datetime = NOW) -> dict[str, o
     plan = compile_policy(policy)
     facts = journal.read_now(lambda connection: counted(connection, AGREEMENT, plan, now))
     return {name: fact.value for name, fact in facts.items()}
+
+
+def budget(limit: int, amount: int) -> tuple[Charge, ...]:
+    return (Charge(0, CounterKind.ROWS, limit, amount),)
+
+
+def use(journal: Journal, use_id: str, charges: Sequence[Charge]) -> bool:
+    """Reserve for a use, as the gate does."""
+
+    def opens(tx: Transaction) -> bool:
+        if not reserve(tx, AGREEMENT, charges):
+            return False
+        hold(tx, UseId(use_id), AGREEMENT, charges)
+        return True
+
+    return journal.write_now(opens)
+
+
+def settle(journal: Journal, use_id: str, spent: Mapping[CounterKind, int]) -> None:
+    journal.write_now(lambda tx: settle_budgets(tx, UseId(use_id), spent))
+
+
+def rows_used(journal: Journal) -> object:
+    plan = compile_policy(limited(("rows", "100")))
+    facts = journal.read_now(lambda c: counted(c, AGREEMENT, plan, NOW, reserved=True))
+    return facts["rows[0]"].value
 
 
 class CountersContract:
@@ -164,6 +194,52 @@ class CountersContract:
 
         assert [permitted for permitted, _ in answers] == [True, True, False, True, False, False]
         assert all(permitted == reserved for permitted, reserved in answers)
+
+    def test_a_budget_is_reserved_at_the_most_and_settled_at_what_it_came_to(self, journal: Journal) -> None:
+        """Two calls of forty rows at most leave no room for a third in a hundred, until one gives back."""
+        charges = budget(100, 40)
+
+        assert [use(journal, n, charges) for n in ("one", "two", "three")] == [True, True, False]
+        assert rows_used(journal) == 80
+        settle(journal, "one", {CounterKind.ROWS: 25})
+        settle(journal, "one", {CounterKind.ROWS: 25})
+        assert rows_used(journal) == 65
+        assert not use(journal, "four", charges)
+        settle(journal, "two", {CounterKind.ROWS: 0})
+        assert rows_used(journal) == 25
+        assert use(journal, "five", charges)
+
+    def test_what_a_use_came_to_is_unknown_or_too_much_and_it_costs_what_it_reserved(
+        self, journal: Journal
+    ) -> None:
+        """A use that went wrong, or whose repeats went out twice, neither gains nor overdraws."""
+        assert use(journal, "one", budget(100, 40))
+        assert use(journal, "two", budget(100, 40))
+        settle(journal, "one", {})
+        settle(journal, "two", {CounterKind.ROWS: 900})
+
+        assert rows_used(journal) == 80
+
+    def test_64_callers_against_a_budget_take_no_more_than_there_is(self, journal: Journal) -> None:
+        """The guard holds for amounts as it does for single uses."""
+        with ThreadPoolExecutor(16) as callers:
+            answers = [*callers.map(lambda n: use(journal, f"use-{n}", budget(100, 7)), range(64))]
+
+        assert answers.count(True) == 100 // 7
+        assert rows_used(journal) == 7 * (100 // 7)
+
+    def test_of_a_budget_nothing_is_known_where_nobody_says_what_a_use_takes(self, journal: Journal) -> None:
+        """A call of unknown size is not a call of none."""
+        plan = compile_policy(limited(("rows", "100"), ("count", "5")))
+        asked = {"rowsPerUse": Fact(40, Source.OBSERVED)}
+        claimed = {"rowsPerUse": Fact(0, Source.CLAIMED)}
+
+        def names(facts: dict[str, Fact]) -> dict[str, object]:
+            found = journal.read_now(lambda c: counted(c, AGREEMENT, plan, NOW, asked=facts))
+            return {name: fact.value for name, fact in found.items()}
+
+        assert names({}) == names(claimed) == {"count[0]": 1}
+        assert names(asked) == {"count[0]": 1, "rows[0]": 40}
 
 
 class TestSqliteCounters(CountersContract):
