@@ -155,7 +155,9 @@ def test_a_request_for_use_is_the_answer_to_our_last_word(
     )
 
     run_until(world, lambda: ours(consumer, begun.exchange.id).exchange.state is State.FINALIZED)
-    (held,) = provider.journal.read_now(contracts.contracts_held)
+    agreed = theirs(consumer, begun.exchange.id).agreement
+    assert agreed is not None
+    held = provider.journal.read_now(lambda c: contracts.agreement_of(c, agreed.id))
     assert held.status is Status.SIGNED
 
     after = provider.journal.write_now(lambda tx: contracts.used_already(tx, provider.desk, held))
