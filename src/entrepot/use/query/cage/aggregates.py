@@ -15,6 +15,8 @@ from .scalars import Scalars, Words, takes
 from .text import Value, number
 
 MOST_WEIGHT: Final = 1_000
+MOST_SHARE: Final = 0.5
+"""What one subject may make up of an aggregate, by absolute amounts."""
 _OVER_ROWS: Final[Words] = {
     exp.Sum: "sum",
     exp.Avg: "avg",
@@ -25,7 +27,8 @@ _OVER_ROWS: Final[Words] = {
     exp.VariancePop: "var_pop",
 }
 _OVER_ANSWERS: Final[Words] = {**_OVER_ROWS, exp.Min: "min", exp.Max: "max", exp.Median: "median"}
-_BY_SUBJECT: Final[frozenset[type[exp.Expression]]] = frozenset({exp.Count, exp.Sum, exp.Avg})
+_BY_SUBJECT: Final[frozenset[type[exp.Expression]]] = frozenset({exp.Count, exp.Sum})
+_ADDED_UP: Final[frozenset[type[exp.Expression]]] = frozenset({exp.Sum, exp.Avg})
 _OF_ANY_KIND: Final[frozenset[type[exp.Expression]]] = frozenset({exp.Min, exp.Max})
 
 
@@ -44,34 +47,47 @@ class Aggregates:
     """Aggregates, and their names `a0`, `a1` ..."""
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
     """Arguments that may be empty, and the columns of tables that they are made of."""
+    judged: dict[str, str] = field(default_factory=dict)
+    """Aggregates that one subject may dominate, and the arguments that they are of."""
 
     def value(self, node: exp.Expression) -> Value:
         """Write an aggregate anew; gives the name that it has after grouping."""
-        sql, kind = self._over_rows(node) if self.scope.is_rows else self._over_answers(node)
-        return Value(self.found.setdefault(sql, f"a{len(self.found)}"), kind)
+        if not self.scope.is_rows:
+            sql, kind = self._over_answers(node)
+            return Value(self.found.setdefault(sql, f"a{len(self.found)}"), kind)
+        sql, argument = self._over_rows(node)
+        name = self.found.setdefault(sql, f"a{len(self.found)}")
+        if argument:
+            self.judged[name] = argument
+        return Value(name, Kind.NUMBER)
+
+    def condition(self, name: str) -> str:
+        """When an aggregate is shown: in a group large enough of which no subject makes up most."""
+        return f"enough AND fair_{self.judged[name]}" if name in self.judged else "enough"
 
     def per_subject(self, node: exp.Expression) -> tuple[str, frozenset[str]]:
         """An aggregate of the rows of one subject. No value stays no value, or it would mark the subject."""
         if type(node) not in _BY_SUBJECT:
-            raise NotAdmittedError(Rule.AGGREGATE, "by subject there are count, sum and avg")
+            raise NotAdmittedError(Rule.AGGREGATE, "by subject there are count and sum")
         if isinstance(node, exp.Count):
             counted = self._counted(node)
             return f"nullif(count({counted}), 0)", self.patterns.get(counted, frozenset())
         counted = self._argument(node)
         return f"{_OVER_ROWS[type(node)]}({counted})", self.patterns[counted]
 
-    def _over_rows(self, node: exp.Expression) -> tuple[str, Kind]:
+    def _over_rows(self, node: exp.Expression) -> tuple[str, str]:
+        """An aggregate of rows, and the argument that one subject may dominate."""
         if isinstance(node, exp.Count):
-            counted = self._counted(node)
+            counted, argument = self._counted(node), ""
             sql = f"count({counted})"
         elif type(node) in _OVER_ROWS:
-            counted = self._argument(node)
+            counted = argument = self._argument(node, only_given=type(node) not in _ADDED_UP)
             sql = f"{_OVER_ROWS[type(node)]}({counted})"
         else:
             raise NotAdmittedError(Rule.AGGREGATE, f"{node.key}: there are count, sum, avg, stddev and var")
         if counted in self.patterns:
             sql = f"CASE WHEN {self.enough(f'{counted} IS NOT NULL')} THEN {sql} END"
-        return sql, Kind.NUMBER
+        return sql, argument
 
     def enough(self, where: str = "") -> str:
         """Whether a group has the subjects that it takes, of every source."""
@@ -99,8 +115,11 @@ class Aggregates:
             )
         return self._pattern(field_.sql, field_.origins)
 
-    def _argument(self, node: exp.Expression) -> str:
+    def _argument(self, node: exp.Expression, *, only_given: bool = False) -> str:
+        """What is added up. Squares are of columns as they are: those of sums would multiply two columns."""
         takes(node, "this", rule=Rule.AGGREGATE)
+        if only_given and not (isinstance(node.this, exp.Column) and self.scope.column(node.this).is_given):
+            raise NotAdmittedError(Rule.AGGREGATE, f"{node.key} takes a measure of a table")
         origins = [self.scope.column(c).origins for c in node.this.find_all(exp.Column)]
         return self._pattern(self._linear(node.this).sql, frozenset().union(*origins))
 

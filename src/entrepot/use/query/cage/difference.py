@@ -17,18 +17,18 @@ _KEPT: Final = """
 CREATE TEMP TABLE kept AS
 SELECT row_number() OVER () AS id, label, n, fresh, place FROM (
   SELECT label, n, bool_or(part < ?) AS fresh, min(struct_pack(part := part, cell := cell)) AS place FROM (
-    SELECT label, part, cell, count(*) AS n, sum(hash(subject, rows, mark)) AS content
+    SELECT label, part, cell, count(*) AS n, sum(hash(subject, mark)) AS content
     FROM cells GROUP BY label, part, cell
   ) GROUP BY label, n, content
 )"""
 _MEMBERS: Final = """
 CREATE TEMP TABLE members AS
-SELECT id, kept.label, n, fresh, subject, rows, mark FROM kept
+SELECT id, kept.label, n, fresh, subject, mark FROM kept
 JOIN cells ON cells.part = kept.place.part AND cells.cell = kept.place.cell AND cells.label = kept.label"""
 # Subjects of either cell, without those who have the same rows in both.
 _CLOSE: Final = """
 SELECT count(*) FROM (
-  SELECT a.n + b.n - count(*) - count(*) FILTER (WHERE a.rows = b.rows AND a.mark = b.mark) AS apart
+  SELECT a.n + b.n - count(*) - count(*) FILTER (WHERE a.mark = b.mark) AS apart
   FROM members AS a JOIN members AS b ON a.subject = b.subject AND a.label = b.label
   WHERE a.fresh AND a.id <> b.id AND abs(a.n - b.n) < $k
   GROUP BY a.id, b.id, a.n, b.n

@@ -21,6 +21,7 @@ class Body:
     fields: tuple[Field, ...]
     sources: tuple[Source, ...]
     scans: int
+    is_single: bool = False
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Draft:
             raise NotAdmittedError(Rule.SIZE, f"at most {self.limits.scans} readings of a table")
         name = f"r{len(self.parts)}"
         self.parts.append(f"{name} AS ({body.sql})")
-        return Relation(name, body.fields, body.sources, body.scans)
+        return Relation(name, body.fields, body.sources, body.scans, body.is_single)
 
     def statement(self, sql: str) -> str:
         """A whole statement: what was written so far, then `sql`."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from .aggregates import Aggregates, aggregates_in, is_aggregate
+from .aggregates import MOST_SHARE, Aggregates, aggregates_in, is_aggregate
 from .cells import cells_of
 from .draft import Body
 from .listing import aliases_of, finish, meant, outer, spelt_out
@@ -26,6 +26,8 @@ def keys_of(scope: Scope, node: exp.Expression) -> list[exp.Expression]:
     if group is None:
         return []
     takes(group, "expressions", rule=Rule.GROUPING)
+    if any(isinstance(e, exp.Rollup | exp.Cube | exp.GroupingSets) for e in group.expressions):
+        raise NotAdmittedError(Rule.GROUPING, "totals beside groups give away what was left out")
     keys = [_key_meant(scope, node, key) for key in group.expressions]
     if not keys or len(keys) > scope.draft.limits.keys:
         raise NotAdmittedError(Rule.SIZE, f"from one to {scope.draft.limits.keys} group keys")
@@ -93,11 +95,27 @@ def _large(scope: Scope, where: str, aggregates: Aggregates, places: Mapping[str
     counted = words(
         "SELECT", listed([*names, *found, f"{aggregates.enough()} AS enough"]), "FROM", grouped.name, by
     )
-    emptied = [f"CASE WHEN enough THEN {n} END AS {n}" for n in (*names, *aggregates.found.values())]
-    kept = words("SELECT", listed([*emptied, "enough"]), "FROM", f"({counted})", "WHERE enough")
+    shares = _shares(grouped.name, aggregates, names)
+    emptied = [f"CASE WHEN {aggregates.condition(n)} THEN {n} END AS {n}" for n in aggregates.found.values()]
+    labels = [f"CASE WHEN enough THEN {n} END AS {n}" for n in names]
+    kept = words("SELECT", listed([*labels, *emptied, "enough"]), f"FROM ({counted})", shares, "WHERE enough")
     if scope.is_rows:
         draft.cells += cells_of(draft, grouped, names, aggregates.patterns)
     return draft.add(Body(kept, (), (), scope.scans)).name
+
+
+def _shares(grouped: str, aggregates: Aggregates, keys: list[str]) -> str:
+    """Join what says of each group and argument whether one subject makes up most of it."""
+    judged = sorted(set(aggregates.judged.values()))
+    if not judged:
+        return ""
+    of_each = [f"abs(sum(CAST({m} AS DOUBLE))) AS {m}" for m in judged]
+    named = [f"{key} AS k{key}" for key in keys]
+    each = words("SELECT", listed([*keys, *of_each]), f"FROM {grouped}", f"GROUP BY {listed([*keys, 's0'])}")
+    fair = [f"max({m}) <= {MOST_SHARE} * sum({m}) AS fair_{m}" for m in judged]
+    by = f"GROUP BY {listed(keys)}" if keys else ""
+    on = " AND ".join(f"{key} IS NOT DISTINCT FROM k{key}" for key in keys) or "true"
+    return words("JOIN (SELECT", listed([*named, *fair]), f"FROM ({each})", by, ") ON", on)
 
 
 def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Expression]) -> Body:
@@ -122,7 +140,8 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
     rows = words("SELECT", listed([*shown, hidden_columns(scope)]), "FROM", scope.sql, where)
     by = words("GROUP BY", listed([*places.values(), "s0"]))
     sql = words("SELECT", listed([*given, "s0", "sum(f0) AS f0"]), "FROM", f"({rows})", by)
-    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans)
+    is_single = all(is_subject(scope, key) for key in keys)
+    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, is_single)
 
 
 def _key(scope: Scope, node: exp.Expression) -> Field:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -15,7 +15,6 @@ Views: TypeAlias = Mapping[str, Relation]
 """What WITH has named, in lower case."""
 Below: TypeAlias = Callable[[exp.Expression, Views], Relation]
 """Writes a query that stands in FROM."""
-_LINKS: Final = frozenset({Role.SUBJECT, Role.JOIN})
 
 
 @dataclass(slots=True)
@@ -31,6 +30,8 @@ class Scope:
     hidden: list[str] = field(default_factory=list)
     """Where subject and fingerprint of each source are, in turn."""
     scans: int = 0
+    is_single: bool = True
+    """Whether each subject has at most one row."""
 
     @property
     def is_rows(self) -> bool:
@@ -107,6 +108,7 @@ def _bind(scope: Scope, node: exp.Expression, views: Views, below: Below) -> str
         scope.hidden += [f"{alias}.s{i}", f"{alias}.f{i}"]
     scope.sources += relation.sources
     scope.scans += relation.scans
+    scope.is_single = scope.is_single and relation.is_single
     return f"{relation.name} AS {alias}"
 
 
@@ -146,15 +148,28 @@ def _join(scope: Scope, join: exp.Expression, views: Views, below: Below) -> Non
     right = _bind(scope, join.this, views, below)
     conditions = [_using(scope, before, i) for i in using]
     if scope.is_rows:
-        if side or kind == "CROSS":
-            raise NotAdmittedError(Rule.JOIN, "rows are joined by INNER JOIN only")
-        conditions += _links(scope, before, on)
+        conditions += _of_rows(scope, before, on, is_inner=not side and kind != "CROSS")
         if not conditions:
-            raise NotAdmittedError(Rule.JOIN, "rows are joined by equality of subject or join columns")
+            raise NotAdmittedError(Rule.JOIN, "rows are joined by equality of their subjects")
     elif on is not None:
         conditions.append(scope.scalars().of(Kind.BOOLEAN, on).sql)
     how = "CROSS JOIN" if not conditions else words(side or "INNER", "JOIN")
     scope.sql = words(scope.sql, how, right, "ON " + " AND ".join(conditions) if conditions else "")
+
+
+def _of_rows(
+    scope: Scope, before: list[tuple[str, tuple[Field, ...]]], on: exp.Expression | None, *, is_inner: bool
+) -> list[str]:
+    """The conditions of a join of rows.
+
+    A join that repeats rows weighs them: who has more rows than others could be taken out of the difference
+    to a sum of the same rows without the weights.
+    """
+    if not is_inner:
+        raise NotAdmittedError(Rule.JOIN, "rows are joined by INNER JOIN only")
+    if not scope.is_single:
+        raise NotAdmittedError(Rule.JOIN, "rows are joined after both sides are grouped by subject alone")
+    return _links(scope, before, on)
 
 
 def _using(scope: Scope, before: list[tuple[str, tuple[Field, ...]]], node: exp.Expression) -> str:
@@ -177,7 +192,7 @@ def _links(scope: Scope, before: list[tuple[str, tuple[Field, ...]]], on: exp.Ex
         takes(on, "this", "expression")
         return _links(scope, before, on.this) + _links(scope, before, on.expression)
     if not isinstance(on, exp.EQ) or not all(isinstance(n, exp.Column) for n in (on.this, on.expression)):
-        raise NotAdmittedError(Rule.JOIN, "rows are joined by equality of subject or join columns")
+        raise NotAdmittedError(Rule.JOIN, "rows are joined by equality of their subjects")
     left, right = scope.column(on.this), scope.column(on.expression)
     known = {f.sql for _, fields in before for f in fields}
     if (left.sql in known) == (right.sql in known):
@@ -186,8 +201,8 @@ def _links(scope: Scope, before: list[tuple[str, tuple[Field, ...]]], on: exp.Ex
 
 
 def _equal(scope: Scope, left: Field, right: Field) -> str:
-    if scope.is_rows and not {left.role, right.role} <= _LINKS:
-        raise NotAdmittedError(Rule.JOIN, "rows are joined by subject and join columns only")
+    if scope.is_rows and {left.role, right.role} != {Role.SUBJECT}:
+        raise NotAdmittedError(Rule.JOIN, "rows are joined by equality of their subjects")
     alike(Value(left.sql, left.kind), Value(right.sql, right.kind))
     return f"{left.sql} = {right.sql}"
 

@@ -128,7 +128,7 @@ def _rows(scope: Scope, node: exp.Expression, where: str) -> Body:
         given.append(f"{found.sql} AS c{len(given)}")
         fields.append(replace(found, name=name, sql=f"c{len(fields)}"))
     sql = words("SELECT", listed([*given, hidden_columns(scope)]), "FROM", scope.sql, where)
-    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans)
+    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, scope.is_single)
 
 
 def _projected(scope: Scope, item: exp.Expression | Field) -> Field:

@@ -114,6 +114,8 @@ class Relation:
     fields: tuple[Field, ...]
     sources: tuple[Source, ...]
     scans: int
+    is_single: bool = False
+    """Whether each subject has at most one row."""
 
     @property
     def is_rows(self) -> bool:
