@@ -23,6 +23,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 USE_HEADER: Final = "entrepot-use"
 PURPOSE_HEADER: Final = "entrepot-purpose"
 UNKNOWN: Final = Denied(("no door opens to this token",), known=False)
+_MOST_KNOWN: Final = 10_000
 _NOTHING_SEEN: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
@@ -34,6 +35,7 @@ class Visit:
     receive: Receive
     send: Send
     process: TransferProcess
+    """Whose door it is, and what for. **Its state may have moved on:** the gate knows whether it is open."""
     headers: Mapping[str, str]
     token: str = field(repr=False)
     below: str = ""
@@ -60,10 +62,11 @@ class Doors:
     def __init__(self, journal: Journal, handlers: Mapping[str, Handler]) -> None:
         self._journal = journal
         self._handlers = handlers
+        self._known: dict[ProcessId, TransferProcess] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        process = await self._journal.read(lambda c: read_process(c, ProcessId(path["process"])))
+        process = await self._process(ProcessId(path["process"]))
         handler = None if process is None else self._handlers.get(process.format)
         if process is None or handler is None:
             await refuse(send, UNKNOWN)
@@ -72,6 +75,17 @@ class Doors:
         if token[:7].lower() == "bearer ":
             token = token[7:]
         await handler(Visit(scope, receive, send, process, headers, token, path.get("below", "")))
+
+    async def _process(self, process_id: ProcessId) -> TransferProcess | None:
+        """The process of a door, read once: whose it is and what it is for never changes."""
+        known = self._known.get(process_id)
+        if known is None:
+            known = await self._journal.read(lambda c: read_process(c, process_id))
+            if known is not None:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[process_id] = known
+        return known
 
 
 def start(status: int, headers: Mapping[str, str]) -> MutableMapping[str, Any]:
