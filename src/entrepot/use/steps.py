@@ -203,7 +203,11 @@ def _came_to(tx: Transaction, use: Use, outcome: Outcome) -> Mapping[CounterKind
     if outcome in {Outcome.FAILED, Outcome.INTERRUPTED}:
         return {}
     seconds = 0 if outcome is Outcome.REFUSED else _seconds(tx, use)
-    return {CounterKind.BYTES: use.sent, CounterKind.ROWS: use.rows, CounterKind.SECONDS: seconds}
+    came_to = {CounterKind.BYTES: use.sent, CounterKind.ROWS: use.rows, CounterKind.SECONDS: seconds}
+    if use.kind is KindOfUse.DELIVERY and use.sent > 0:
+        # Nobody counts the rows of a file that was sent in part: they count as sent.
+        del came_to[CounterKind.ROWS]
+    return came_to
 
 
 def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:

@@ -1,12 +1,24 @@
 """A provider's journal with one product, one contract in force, one open door: what the gate stands on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from entrepot import catalogue, policy
 from entrepot.catalogue import Column, ColumnType
-from entrepot.contracts import Agreement, Party, Status, ends_at, render_agreement, store
+from entrepot.contracts import (
+    Agreement,
+    Contract,
+    Party,
+    Status,
+    agreement_of,
+    ends_at,
+    render_agreement,
+    store,
+)
 from entrepot.identity import (
     KeyJob,
     Membership,
@@ -19,8 +31,8 @@ from entrepot.identity import (
 from entrepot.identity.status import StatusList
 from entrepot.journal import Journal, Transaction
 from entrepot.ledger import Record, RecordKind, records_of
-from entrepot.policy import parse_policy
-from entrepot.use import Admitted, Denied, Door, House, Knock, Outcome, Spent, admit, settle
+from entrepot.policy import Fact, Facts, Policy, parse_policy
+from entrepot.use import Admitted, Denied, Door, House, Knock, Outcome, Spent, admit, facts_of, settle
 from entrepot.use import store as use_store
 from entrepot.use.process import token_digest
 from entrepot.values import (
@@ -40,7 +52,7 @@ PROVIDER, CONSUMER, PLATFORM = Did("did:web:provider"), Did("did:web:consumer"),
 CONTRACT = "1491310000MA1FL0000N31012026112508010854RZ32S1A"
 AGREEMENT = AgreementId(CONTRACT)
 PROCESS, OTHER = ProcessId("urn:uuid:process"), ProcessId("urn:uuid:other")
-ASKING = ProcessId("urn:uuid:asking")
+ASKING, CALLING = ProcessId("urn:uuid:asking"), ProcessId("urn:uuid:calling")
 TOKEN = "the token of the door"
 LIST = "http://platform/statusList"
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
@@ -51,8 +63,15 @@ END = "2026-12-31T00:00:00Z"
 class World:
     """One provider, at a time that the test moves."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        terms: Policy | None = None,
+        kinds: frozenset[KindOfUse] = frozenset({KindOfUse.DELIVERY, KindOfUse.QUERY}),
+        grade: Grade = Grade.L2,
+    ) -> None:
         self.now = NOW
+        self.terms = TERMS if terms is None else terms
         self._ids = 0
         self.journal = Journal.open(f"sqlite:///{folder / 'node.db'}", lambda: self.now, self._new_id)
         self.journal.create_schema()
@@ -77,9 +96,9 @@ class World:
                 "Data",
                 "Rows of data.",
                 "research",
-                Grade.L2,
-                frozenset({KindOfUse.DELIVERY, KindOfUse.QUERY}),
-                TERMS,
+                grade,
+                kinds,
+                self.terms,
             )
             product = catalogue.offer_product(tx, ProductId("6PRODUCT"), PROVIDER, "resource-1", described)
             self._keep_contract(tx, product)
@@ -87,8 +106,9 @@ class World:
             for process in (PROCESS, OTHER):
                 door = Door(process, AGREEMENT, CONSUMER, "HttpData-PULL", 1)
                 use_store.open_door(tx, door, token_digest(TOKEN))
-            asking = Door(ASKING, AGREEMENT, CONSUMER, "EntrepotQuery-PULL", 1)
-            use_store.open_door(tx, asking, token_digest(TOKEN))
+            for process, format_ in ((ASKING, "EntrepotQuery-PULL"), (CALLING, "EntrepotApi-PULL")):
+                door = Door(process, AGREEMENT, CONSUMER, format_, 1)
+                use_store.open_door(tx, door, token_digest(TOKEN))
 
         self.journal.write_now(fill)
         self.learn_status()
@@ -112,6 +132,24 @@ class World:
         came_to = replace(Spent(bytes=sent), **spent)  # type: ignore[arg-type]  # as the test names them
         return self.journal.write_now(lambda tx: settle(tx, self.house, use_id, outcome, came_to))
 
+    def contract(self, connection: Connection) -> Contract:
+        """The one contract, as it stands."""
+        found = agreement_of(connection, AGREEMENT)
+        assert found is not None
+        return found
+
+    def facts(self, kind: KindOfUse, terms: Policy, observed: Mapping[str, Fact]) -> Facts:
+        """All that would be known of a call of this kind under other terms."""
+        knock = Knock(PROCESS, TOKEN, kind, "research", observed)
+
+        def gather(connection: Connection) -> Facts:
+            contract = self.contract(connection)
+            agreed = replace(contract, agreement=replace(contract.agreement, policy=terms))
+            plan = policy.compile_policy(terms)
+            return facts_of(connection, agreed, plan, self.membership, knock, self.now, reserved=False)
+
+        return self.journal.read_now(gather)
+
     def records(self, use_id: UseId) -> list[Record]:
         return [w.record for w in self.journal.read_now(lambda c: records_of(c, use_id))]
 
@@ -129,7 +167,7 @@ class World:
         return f"urn:uuid:{self._ids}"
 
     def _keep_contract(self, tx: Transaction, product: catalogue.Product) -> None:
-        agreement = Agreement(AGREEMENT, product.id, TERMS, PROVIDER, CONSUMER, NOW - timedelta(hours=1))
+        agreement = Agreement(AGREEMENT, product.id, self.terms, PROVIDER, CONSUMER, NOW - timedelta(hours=1))
         store.keep_contract(
             tx,
             {
@@ -138,7 +176,7 @@ class World:
                 "agreement": canonical.encode(render_agreement(agreement)),
                 "product_digest": catalogue.product_digest(product), "envelope": b"",
                 "envelope_digest": sha256(b""), "receipt": b"", "one_sided": False,
-                "ends_at": ends_at(TERMS), "end_reason": None, "ended_at": None, "end_told": True,
+                "ends_at": ends_at(self.terms), "end_reason": None, "ended_at": None, "end_told": True,
             },
         )  # fmt: skip
 
