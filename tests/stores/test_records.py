@@ -12,7 +12,7 @@ from entrepot import ledger as led
 from entrepot.identity import PublicKey, Signer
 from entrepot.journal import Journal, Transaction
 from entrepot.ledger import BatchState, Record, RecordKind, Units
-from entrepot.values import Did, Digest, KeyId, UseId
+from entrepot.values import Did, Digest, KeyId, UnavailableError, UseId
 
 NOW = datetime.now(UTC)
 FAR = NOW + timedelta(days=1)
@@ -67,6 +67,26 @@ def seal(journal: Journal, holder: str = "one", limit: int = 1000) -> led.Batch 
             )
             led.submit_batch(tx, batch.number, raw, "https://ledger.example", FAR)
             led.batch_committed(tx, batch.number, batch.number)
+        return batch
+
+    return journal.write_now(use_case)
+
+
+def submitted(journal: Journal) -> led.Batch:
+    """Seal what waits, if anything does, and queue the last batch for the ledger."""
+
+    def use_case(tx: Transaction) -> led.Batch:
+        led.seal_records(tx, "one")
+        (batch,) = led.batches_in(tx.connection, BatchState.SEALED)
+        raw = led.sign_batch(
+            batch,
+            chain="ledger.example",
+            height=1,
+            actor=Did("did:web:alpha.example"),
+            key=KeyId("did:web:alpha.example#evidence-1"),
+            signer=KEY,
+        )
+        led.submit_batch(tx, batch.number, raw, "https://ledger.example", FAR)
         return batch
 
     return journal.write_now(use_case)
@@ -135,6 +155,58 @@ class RecordsContract:
         require_proof(journal, kept, 1)
         assert seal(journal) is not None
         require_proof(journal, waiting, 2)
+
+    def test_a_restored_node_goes_on_behind_what_it_has_forgotten(self, journal: Journal) -> None:
+        """The ledger has batches 2 and 3 of which it knows nothing: its own becomes number 4."""
+        write(journal, 0, 1)
+        first = seal(journal)
+        assert first is not None
+        row = write(journal, 1, 1)
+        submitted(journal)
+        forgotten = [
+            led.Anchored(2, first.root, Digest(b"2" * 32), 11),
+            led.Anchored(3, Digest(b"2" * 32), Digest(b"3" * 32), 15),
+        ]
+
+        assert journal.write_now(lambda tx: led.rejoin_batches(tx, 2, forgotten)) == 2
+        assert journal.write_now(lambda tx: led.rejoin_batches(tx, 2, forgotten)) == 0
+        batches = journal.read_now(lambda c: led.batches_in(c, *BatchState))
+        assert [(b.number, b.count, str(b.state)) for b in batches] == [
+            (1, 1, "committed"), (2, 0, "witnessed"), (3, 0, "witnessed"), (4, 1, "sealed")
+        ]  # fmt: skip
+        roots = [None, *(b.root for b in batches)]
+        assert [b.previous for b in batches] == roots[:-1]
+        require_proof(journal, row, 1)
+        submitted(journal)
+        journal.write_now(lambda tx: led.batch_committed(tx, 4, 20))
+        write(journal, 2, 1)
+        after = seal(journal)
+        assert after is not None
+        assert after.number == 5
+
+    def test_a_batch_that_the_ledger_had_taken_already_is_not_sent_twice(self, journal: Journal) -> None:
+        """A backup from between sealing and sending: the old node has sent that very batch."""
+        write(journal, 0, 1)
+        batch = submitted(journal)
+        theirs = [led.Anchored(1, None, batch.root, 3), led.Anchored(2, batch.root, Digest(b"2" * 32), 8)]
+
+        assert journal.write_now(lambda tx: led.rejoin_batches(tx, 1, theirs)) == 1
+        batches = journal.read_now(lambda c: led.batches_in(c, *BatchState))
+        assert [(b.number, b.position, b.count) for b in batches] == [(1, 3, 1), (2, 8, 0)]
+        write(journal, 1, 1)
+        after = seal(journal)
+        assert after is not None
+        assert (after.number, after.previous) == (3, Digest(b"2" * 32))
+
+    def test_a_refusal_that_the_log_does_not_explain_changes_nothing(self, journal: Journal) -> None:
+        """What the published log does not show yet will be there in a moment; until then nothing is moved."""
+        write(journal, 0, 1)
+        submitted(journal)
+
+        with pytest.raises(UnavailableError):
+            journal.write_now(lambda tx: led.rejoin_batches(tx, 1, []))
+        batches = journal.read_now(lambda c: led.batches_in(c, *BatchState))
+        assert [(b.number, str(b.state)) for b in batches] == [(1, "submitted")]
 
     def test_the_wait_is_told_from_the_oldest(self, journal: Journal) -> None:
         """The age that stops the gate counts from the first record that no committed batch holds."""

@@ -113,6 +113,7 @@ from entrepot.ledger.record import (
     new_salt,
     sign_receipt,
 )
+from entrepot.ledger.rejoining import Anchored, batches_on_ledger, rejoin_batches
 from entrepot.ledger.transaction import (
     SignedTransaction,
     Transaction,
@@ -133,6 +134,7 @@ __all__ = [
     "EMPTY_ROOT",
     "OUTBOX_KIND",
     "AddCheckpoint",
+    "Anchored",
     "Audit",
     "Batch",
     "BatchChain",
@@ -199,6 +201,7 @@ __all__ = [
     "batch_root",
     "batch_witnessed",
     "batches_in",
+    "batches_on_ledger",
     "commitment",
     "compare",
     "compare_receipt",
@@ -238,6 +241,7 @@ __all__ = [
     "receipt_of",
     "records_of",
     "records_under",
+    "rejoin_batches",
     "render_note_key",
     "render_signature",
     "replay",

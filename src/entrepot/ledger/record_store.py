@@ -132,6 +132,17 @@ _MOVE: Final = (
 )
 _SUBMIT: Final = _MOVE.values(transaction=bindparam("raw"))
 _COMMIT: Final = _MOVE.values(position=bindparam("at"))
+_RENUMBER: Final = (
+    update(_batch)
+    .where(_batch.c.number == bindparam("of"))
+    .values(
+        number=bindparam("to"), previous=bindparam("behind"), state=bindparam("to_state"), transaction=None
+    )
+)
+_RENUMBER_RECORDS: Final = (
+    update(_record).where(_record.c.batch == bindparam("of")).values(batch=bindparam("to"))
+)
+_RENUMBER_PARTS: Final = update(_part).where(_part.c.batch == bindparam("of")).values(batch=bindparam("to"))
 _OLDEST_UNSEALED: Final = (
     select(_record.c.written_at).where(_unsealed).order_by(_record.c.row).limit(1).scalar_subquery()
 )
@@ -212,6 +223,19 @@ def batch_rows(connection: Connection, states: Sequence[str], most: int) -> Rows
 def add_batch(tx: Transaction, values: dict[str, Any], parts: list[dict[str, Any]]) -> None:
     tx.connection.execute(_ADD_BATCH, values)
     tx.connection.execute(_ADD_PART, parts)
+
+
+def add_lost_batch(tx: Transaction, values: dict[str, Any]) -> None:
+    """Add a batch of which nothing is known but what the ledger has."""
+    tx.connection.execute(_ADD_BATCH, values)
+
+
+def renumber(tx: Transaction, number: int, to: int, previous: bytes) -> None:
+    """Move the batch that the ledger did not take behind another one, to be signed anew."""
+    values = {"of": number, "to": to}
+    tx.connection.execute(_RENUMBER, values | {"behind": previous, "to_state": "sealed"})
+    tx.connection.execute(_RENUMBER_RECORDS, values)
+    tx.connection.execute(_RENUMBER_PARTS, values)
 
 
 def submit(tx: Transaction, number: int, before: str, after: str, raw: bytes) -> bool:

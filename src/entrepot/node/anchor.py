@@ -1,5 +1,6 @@
 """What a node does with its ledger: send transactions until they are witnessed, and anchor its records."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +21,11 @@ from entrepot.ledger import (
     batch_of,
     batch_witnessed,
     batches_in,
+    batches_on_ledger,
+    decode_note,
     decode_transaction,
+    parse_checkpoint,
+    rejoin_batches,
     resubmit_batch,
     seal_records,
     sign_batch,
@@ -89,6 +94,8 @@ async def usage_settled(node: Node, signed: SignedTransaction, status: Status) -
         _log.error("batch refused", number=number, reason=status.reason)
         if status.reason is Reason.EXPIRED:
             await _sign_again(node, number)
+        elif status.reason in {Reason.NOT_NEXT, Reason.WRONG_PREVIOUS}:
+            await _rejoin(node, number)
         return
     position = status.number
     if position is None:
@@ -125,6 +132,15 @@ async def _sign_again(node: Node, number: int) -> None:
         raw = _signed(node, batch, (await node.ledger.standing()).height)
         address, deadline = node.settings.space.ledger_url, node.clock() + _DEADLINE
         await node.journal.write(lambda tx: resubmit_batch(tx, number, raw, address, deadline))
+
+
+async def _rejoin(node: Node, number: int) -> None:
+    """Find out from the log which batches of ours a restored backup has forgotten, and go on behind them."""
+    checkpoint = parse_checkpoint(decode_note(await node.ledger.checkpoint()).text)
+    entries = await node.ledger.entries(0, checkpoint.size)
+    anchored = await asyncio.to_thread(batches_on_ledger, entries, checkpoint, node.me)
+    lost = await node.journal.write(lambda tx: rejoin_batches(tx, number, anchored))
+    _log.warning("batches are on the ledger that are not here", number=number, lost=lost)
 
 
 def _signed(node: Node, batch: Batch, height: int) -> bytes:
