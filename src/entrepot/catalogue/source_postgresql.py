@@ -179,7 +179,11 @@ def _batches(reading: _Reading, columns: Sequence[Column], schema: Arrow, key: S
 
 def _said(error: Exception) -> str:
     """What the database objected to, by its code: its words may repeat a value."""
+    from psycopg import OperationalError
+
     code = getattr(error, "sqlstate", None)
+    if code is None and not isinstance(error, OperationalError):
+        return "the table holds a value that no table may hold, such as a day without end"
     if code is None:
         return "the database could not be reached, or did not let us in"
     said = {"42501": "this user may not read the table", "57014": "the database broke the reading off"}
