@@ -18,7 +18,7 @@ import msgspec
 
 from entrepot.policy.charges import Charge, charged, charges_of, fact_name
 from entrepot.policy.compare import JOIN, Fold, Test, Verdict, Verdicts, is_utc, test_of
-from entrepot.policy.duties import duty_fact, owed, treatments
+from entrepot.policy.duties import duty_fact, duty_name, owed, treatments
 from entrepot.policy.literals import show_value
 from entrepot.policy.model import (
     Atom,
@@ -99,7 +99,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         if self.outcome is Outcome.PERMIT:
             return ()
         if self.outcome is Outcome.CONDITIONAL:
-            return tuple(f"do first: {d.action}" for d in self.due)
+            return tuple(f"do first: {duty_name(d)}" for d in self.due)
         return self.plan.refusals(self.found, self.verdicts)
 
 

@@ -71,6 +71,7 @@ class World:
         grade: Grade = Grade.L2,
     ) -> None:
         self.now = NOW
+        self.folder = folder
         self.terms = TERMS if terms is None else terms
         self._ids = 0
         self.journal = Journal.open(f"sqlite:///{folder / 'node.db'}", lambda: self.now, self._new_id)
