@@ -84,6 +84,10 @@ class Sandbox:
         """Whether children have a user id of their own, and so get their data as an open file."""
         return self.tier is not Tier.LIMITS and os.geteuid() == 0
 
+    def close(self) -> None:
+        """Remove the empty folder. No child is started afterwards."""
+        self._folder.cleanup()
+
     def launch(self, module: str, data: Path | int | None = None) -> Launch:
         """How a child with this module of the cage is started; `data` is the one file that it reads."""
         return self._launch(self._place, f"from cage.{module} import main; main()", data)

@@ -128,7 +128,8 @@ def fragments() -> st.SearchStrategy[str]:
         [
             "select", "from", "trial", "where", "group by", "having", "order by", "limit", "union all",
             "with", "as", "join", "on", "using", "case", "when", "then", "end", "sum(", "count(*)", "over",
-            "(", ")", ",", "=", "<", "*", "'", '"', "--", "/*", "*/", ";", "null", "not", "in", "between", "and", "or",
+            "(", ")", ",", "=", "<",
+            "*", "'", '"', "--", "/*", "*/", ";", "null", "not", "in", "between", "and", "or",
             "exists", "lateral", "unnest", "values", "1", "'x'", "::", "cast(", "{", "}", "[", "]", "->", "?",
             "$1", "@", "\\", "\x00", "é", "distinct", "filter", "all", "rollup", "pivot", "qualify", "sample",
             *COLUMNS,
