@@ -17,7 +17,7 @@ import msgspec
 
 from entrepot.contracts.model import Agreement
 from entrepot.contracts.wire import parse_agreement, render_agreement
-from entrepot.policy import Atom, Junction, Operator, Policy, Rule, render_policy
+from entrepot.policy import NATIONAL_OPERATORS, Atom, Junction, Operator, Policy, Rule, render_policy
 from entrepot.values import (
     ContractId,
     Digest,
@@ -37,23 +37,6 @@ SIGNED_AS: Final = b"entrepot/contract/v1\n"
 
 _NAME_LENGTH: Final = 128
 """Of a contractName; the product is what names a contract to people."""
-
-_NATIONAL_OPERATORS: Final[Mapping[Operator, str]] = MappingProxyType(
-    {
-        Operator.EQ: "01",
-        Operator.GT: "02",
-        Operator.GTEQ: "03",
-        Operator.HAS_PART: "04",
-        Operator.IS_A: "05",
-        Operator.IS_ALL_OF: "06",
-        Operator.IS_ANY_OF: "07",
-        Operator.IS_NONE_OF: "08",
-        Operator.IS_PART_OF: "09",
-        Operator.LT: "10",
-        Operator.LTEQ: "11",
-        Operator.NEQ: "12",
-    }
-)
 
 
 class Signatory(StrEnum):
@@ -241,7 +224,7 @@ def _national(rule: Rule, agreement: Agreement) -> Json:
             {
                 "constraint": atom.operand.national,
                 "leftOperand": atom.operand.iri,
-                "operator": _NATIONAL_OPERATORS[atom.operator],
+                "operator": NATIONAL_OPERATORS[atom.operator],
                 "value": _value(atom),
             }
             for atom in _conjunction(rule)

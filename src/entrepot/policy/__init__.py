@@ -27,6 +27,8 @@ from entrepot.policy.model import (
     Source,
     Window,
 )
+from entrepot.policy.national import OPERATORS as NATIONAL_OPERATORS
+from entrepot.policy.national import parse_national, render_national
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
 from entrepot.policy.terms import HANDS_OVER, Terms, after_use, terms_of
@@ -41,6 +43,7 @@ __all__ = [
     "HANDS_OVER",
     "MOMENTS",
     "NATIONAL",
+    "NATIONAL_OPERATORS",
     "ODRL",
     "OPERANDS",
     "TREATMENTS",
@@ -92,10 +95,12 @@ __all__ = [
     "parse_duration",
     "parse_filter",
     "parse_money",
+    "parse_national",
     "parse_policy",
     "release",
     "render_duration",
     "render_money",
+    "render_national",
     "render_policy",
     "reserve",
     "say_duty",
