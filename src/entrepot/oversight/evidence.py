@@ -62,6 +62,21 @@ def export_evidence(
 
     `records` are the provider's in the order of their numbers, then the consumer's own, if at hand.
     """
+    files = write_evidence(envelope, checkpoint, entries, records, receipt)
+    report = verify.verify(files, None)
+    if report.verdict == "refused":
+        raise EvidenceError(f"no evidence can be given: {report.why}")
+    return files
+
+
+def write_evidence(
+    envelope: bytes,
+    checkpoint: bytes,
+    entries: Iterable[LogEntry],
+    records: Sequence[OpenedRecord],
+    receipt: bytes | None,
+) -> dict[str, bytes]:
+    """The files of a package. **Does not ask whether they prove anything.**"""
     files = {
         "contract.json": envelope,
         "contract.txt": contract_text(envelope),
@@ -73,11 +88,7 @@ def export_evidence(
         files[f"record-{place:04d}.json"] = _record(record)
     if receipt is not None:
         files["receipt.json"] = _receipt(receipt)
-    files["manifest.json"] = manifest(files)
-    report = verify.verify(files, None)
-    if report.verdict == "refused":
-        raise EvidenceError(f"no evidence can be given: {report.why}")
-    return files
+    return files | {"manifest.json": manifest(files)}
 
 
 def manifest(files: dict[str, bytes]) -> bytes:

@@ -402,7 +402,8 @@ def encode(value: Json) -> bytes:
 
 
 def decode(raw: bytes, what: str) -> Json:
-    require(len(raw) <= MAX_FILE and encode(value := json.loads(raw)) == raw, f"{what} is not canonical JSON")
+    value = json.loads(raw[: MAX_FILE + 1], parse_float=int, parse_constant=int)  # which take no such text
+    require(len(raw) <= MAX_FILE and encode(value) == raw, f"{what} is not canonical JSON")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder use the small space of `tests/unit/oversight`, and its vectors."""
+"""Lets the tests of this folder use what stands beside them and the small space of the unit tests."""
 
 import importlib.util
 import sys
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-STORY = HERE.parents[1] / "unit" / "oversight" / "story.py"
+UNIT = HERE.parents[1] / "unit" / "oversight"
 
 
-def _module(name: str, path: Path) -> ModuleType:
+def _load(name: str, path: Path) -> ModuleType:
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
@@ -22,10 +22,12 @@ def _module(name: str, path: Path) -> ModuleType:
     return sys.modules[name]
 
 
-_module("evidence_story", STORY)
+_load("evidence_second_verifier", HERE / "second_verifier.py")
+_load("evidence_make_vectors", HERE / "make_vectors.py")
+_load("evidence_forgeries", UNIT / "forgeries.py")
 
 
 @pytest.fixture(scope="session")
 def street() -> Any:
     """A small space whose story ends in evidence."""
-    return _module("evidence_story", STORY).Street
+    return _load("evidence_story", UNIT / "story.py").Street

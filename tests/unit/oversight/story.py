@@ -50,6 +50,7 @@ from entrepot.ledger import (
     sign_transaction,
 )
 from entrepot.oversight import LogEntry, OpenedRecord, choose_entries, export_evidence, write_policy
+from entrepot.oversight.evidence import write_evidence
 from entrepot.policy import OPERANDS, Atom, Operator, Policy, Rule
 from entrepot.values import (
     AgreementId,
@@ -225,6 +226,8 @@ class Written:
     previous: str | None = None
     first: int = 5
     neighbours: int = 3
+    alone: bool = False
+    """Whether no other contract has a part in it."""
 
     def salt(self, place: int) -> bytes:
         return sha256(f"{self.by.name} {self.number} {place}".encode()).digest()
@@ -235,7 +238,7 @@ class Written:
         others = [commitment(self.salt(100 + i), b"another use") for i in range(self.neighbours)]
         return [
             Part(CONTRACT, self.first, [*others, *own], Units(uses=1)),
-            Part(OTHER, 1, [digest_of(b"another contract")], Units(uses=1)),
+            *([] if self.alone else [Part(OTHER, 1, [digest_of(b"another contract")], Units(uses=1))]),
         ]
 
     @property
@@ -248,7 +251,7 @@ class Written:
 
     def opened(self, entry: int) -> list[OpenedRecord]:
         leaves = outer_leaves(self.parts)
-        place = sorted([CONTRACT, OTHER]).index(CONTRACT)
+        place = sorted(part.contract for part in self.parts).index(CONTRACT)
         return [
             OpenedRecord(
                 encode_record(record),
@@ -326,6 +329,10 @@ class Story:
 
     def package(self) -> dict[str, bytes]:
         return export_evidence(**self.gathered())
+
+    def files(self) -> dict[str, bytes]:
+        """The package, whether it holds or not."""
+        return write_evidence(**self.gathered())
 
 
 def usual(*, receipt: bytes | None = None, anchored: bool = True) -> Story:
