@@ -1,7 +1,7 @@
 """Products: what I offer, what it was before, and what the space offers."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cyclopts import App
 
@@ -13,24 +13,28 @@ product: Final = App(name="product", help="What I offer, and what the space offe
 
 
 @product.command
-def offer(file: Path, description: Path, *, node: Node = HERE, json: Json = False) -> int:
-    """Offer a file as a product, as a description says.
+def offer(file: Path, description: Path, *, table: str = "", node: Node = HERE, json: Json = False) -> int:
+    """Offer a file or a table as a product, as a description says.
 
-    The description is JSON: id, title, description, rights, grade, kinds, policy, keywords, mediaType.
+    The description is JSON: id, title, description, rights, grade, kinds, policy, keywords, mediaType, and
+    for a table that is queried in place its protection. What is offered as an open API or for queries is
+    attached as a table: a CSV, Parquet or SQLite file. `entrepot source attach` attaches what lies elsewhere.
 
     Example: entrepot product offer cars.json cars.product.json --node institute
-    """
-    import msgspec
 
+    Args:
+        file: The file.
+        description: What is said of it.
+        table: Which table of a SQLite file.
+    """
     owner = client(node)
-    try:
-        said = msgspec.json.decode(description.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise MalformedError(f"{description} cannot be read as JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise MalformedError(f"{description}: expected an object")
+    said = _read_description(description)
     media_type = said.pop("mediaType", "application/octet-stream")
-    attached = owner.post("/owner/resources", {"path": str(file.resolve()), "media_type": media_type})
+    if {"api", "query"} & {*said.get("kinds", [])}:
+        source = {"kind": _source_kind(file), "where": str(file.resolve()), "table": table}
+        attached = owner.post("/owner/sources", source)
+    else:
+        attached = owner.post("/owner/resources", {"path": str(file.resolve()), "media_type": media_type})
     found = owner.post("/owner/products", said | {"resource": attached["resource"]})
     show(
         found,
@@ -38,6 +42,26 @@ def offer(file: Path, description: Path, *, node: Node = HERE, json: Json = Fals
         text=f"{found['id']} version {found['version']}\n" + "\n".join(found["text"]["en"]),
     )
     return Exit.DONE
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        said = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise MalformedError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise MalformedError(f"{path}: expected an object")
+    return said
+
+
+def _source_kind(file: Path) -> str:
+    kinds = {".csv": "csv", ".parquet": "parquet", ".db": "sqlite", ".sqlite": "sqlite"}
+    kind = kinds.get(file.suffix.lower())
+    if kind is None:
+        raise MalformedError(f"{file.name}: a table is a file that ends in {', '.join(kinds)}")
+    return kind
 
 
 @product.command(name="list")

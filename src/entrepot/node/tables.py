@@ -10,4 +10,5 @@ def declare_tables() -> None:
     import entrepot.oversight
     import entrepot.policy
     import entrepot.space
-    import entrepot.use  # noqa: F401 (imported for what it declares)
+    import entrepot.use
+    import entrepot.use.query  # noqa: F401 (imported for what it declares)

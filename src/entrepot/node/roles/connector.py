@@ -21,6 +21,7 @@ from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Streams
 from entrepot.use.process import Rail, start_when_in_force
+from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
 from entrepot.values import (
     FORMATS,
     AgreementId,
@@ -271,8 +272,10 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
     )
     signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
+    children = Children(Sandbox(), Limits())
     handlers: dict[str, Handler] = {
         "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
+        "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, children),
         "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams),
     }
     doors = Doors(node.journal, handlers)
@@ -306,4 +309,5 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         },
         settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
         services={"DataService": base, "CatalogService": base},
+        close=children.close,
     )

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from entrepot import catalogue, contracts, oversight, use
+from entrepot.catalogue import ColumnRole, Protection
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
 from entrepot.node.api import answer, read_body
@@ -44,6 +45,19 @@ class AttachBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media_type: str = "application/octet-stream"
 
 
+class ProtectionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be asked about a table that never leaves."""
+
+    table: str
+    subject: str
+    k: int
+    roles: dict[str, ColumnRole]
+
+    @property
+    def protection(self) -> Protection:
+        return Protection(self.table, self.subject, self.k, tuple(sorted(self.roles.items())))
+
+
 class ProductBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A product to be offered over an attached resource."""
 
@@ -56,6 +70,8 @@ class ProductBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[KindOfUse, ...]
     grade: Grade | None = None
     keywords: tuple[str, ...] = ()
+    protection: ProtectionBody | None = None
+    """For a table that is queried in place."""
 
 
 class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +148,7 @@ class _Api:
             frozenset(body.kinds),
             parse_policy(body.policy),
             body.keywords,
+            None if body.protection is None else body.protection.protection,
         )
         product = await self._connector.offer(ProductId(body.id), body.resource, described)
         return answer(_product(product))

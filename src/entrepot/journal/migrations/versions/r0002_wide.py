@@ -31,6 +31,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_openings_request")),
     )
     op.create_table(
+        "policy_held",
+        sa.Column("use_id", sa.String(length=200), nullable=False),
+        sa.Column("counter", sa.String(length=20), nullable=False),
+        sa.Column("agreement_id", sa.String(length=200), nullable=False),
+        sa.Column("permission", sa.Integer(), nullable=False),
+        sa.Column("window_start", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("use_id", "counter", name=op.f("pk_policy_held")),
+    )
+    op.create_table(
         "shelf",
         sa.Column(
             "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -45,6 +55,7 @@ def upgrade() -> None:
         sa.Column("tokens", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_shelf")),
         sa.UniqueConstraint("product_id", name=op.f("uq_shelf_product_id")),
+        info={"derived": True},
         sqlite_autoincrement=True,
     )
     op.create_index("ix_shelf_provider_number", "shelf", ["provider", "number"], unique=False)
@@ -59,6 +70,7 @@ def upgrade() -> None:
         ),
         sa.Column("tag", sa.String(length=120), nullable=False),
         sa.PrimaryKeyConstraint("number", "tag", name=op.f("pk_shelf_tag")),
+        info={"derived": True},
     )
     op.create_index("ix_shelf_tag_tag", "shelf_tag", ["tag"], unique=False)
     op.create_table(
@@ -67,6 +79,32 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_source_secret")),
     )
+    op.create_table(
+        "use_duty",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("agreement_id", sa.String(length=200), nullable=False),
+        sa.Column("use_id", sa.String(length=200), nullable=False),
+        sa.Column("action", sa.String(length=50), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("minor", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("performed_at", sa.BigInteger(), nullable=True),
+        sa.Column("proof", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_use_duty")),
+    )
+    op.create_index("ix_use_duty_agreement", "use_duty", ["agreement_id", "performed_at"], unique=False)
+    op.create_table(
+        "use_query",
+        sa.Column("use_id", sa.String(length=200), nullable=False),
+        sa.Column("consumer", sa.String(length=500), nullable=False),
+        sa.Column("artefact", sa.LargeBinary(), nullable=False),
+        sa.Column("cells", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("use_id", name=op.f("pk_use_query")),
+    )
+    op.create_index(op.f("ix_use_query_consumer"), "use_query", ["consumer"], unique=False)
     op.add_column(
         "acquisition",
         sa.Column("format", sa.String(length=100), nullable=False, server_default="HttpData-PULL"),
@@ -81,3 +119,12 @@ def upgrade() -> None:
     op.add_column("resource", sa.Column("source", sa.LargeBinary(), nullable=True))
     op.add_column("use", sa.Column("kind", sa.String(length=20), nullable=False, server_default="delivery"))
     op.add_column("use", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
+    op.drop_index(op.f("ix_use_state"), table_name="use")
+    op.create_index(
+        "ix_use_live",
+        "use",
+        ["process_id"],
+        unique=False,
+        sqlite_where=sa.text("state != 'closed'"),
+        postgresql_where=sa.text("state != 'closed'"),
+    )
