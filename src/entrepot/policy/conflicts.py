@@ -12,7 +12,7 @@ from typing import Final
 
 from entrepot.policy.assurance import is_served, sees
 from entrepot.policy.duties import BY_THE_GATE, treatments
-from entrepot.policy.evaluate import Plan, compile_policy
+from entrepot.policy.evaluate import Plan, compile_policy, implied_by
 from entrepot.policy.model import Atom, Constraint, Duty, Moment, Policy, Rule
 from entrepot.policy.terms import conjunction, protections
 from entrepot.policy.vocabulary import ACTIONS
@@ -118,15 +118,10 @@ def tensions(policy: Policy, other: Policy) -> tuple[Contradiction, ...]:
 
 def _overlap(permission: Rule, prohibition: Rule, policy: Policy, patience: _Patience) -> bool:
     """Whether facts exist under which one policy permits and a prohibition of another one applies."""
-    action = _asked(permission)
-    as_permission = Rule(action, prohibition.constraints)
-    covers = compile_policy(Policy(prohibitions=(prohibition,)), action).asked or prohibition.action in {
-        action,
-        "use",
-    }
-    if not covers:
+    implied = implied_by(prohibition, policy, _asked(permission), "prohibition")
+    if implied is None:
         return False
-    both = replace(permission, constraints=(*permission.constraints, *as_permission.constraints))
+    both = replace(permission, constraints=(*permission.constraints, *prohibition.constraints, *implied))
     return _is_possible(both, policy, patience)
 
 

@@ -2,11 +2,11 @@
 
 import time as clock
 from datetime import UTC, datetime, time, timedelta
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 from entrepot_policy_reference import judge
-from entrepot_policy_samples import REGIONS
+from entrepot_policy_samples import MANY, REGIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,14 +23,21 @@ from entrepot.policy import (
     Window,
     contradictions,
     parse_policy,
+    shortfalls,
+    tensions,
 )
 from entrepot.policy.model import Constraint
+from entrepot.values import KindOfUse
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 WORLD = {
-    "purpose": ["a", "b", "c"],
+    "purpose": ["a", "a:x", "b", "b:x", "c"],
     "kind": ["api", "delivery", "query", "job", "joint"],
     "region": ["310115", "310104", "310201", "110101", "330102"],
+    "networkAddress": ["10.1.0.1", "10.2.0.1", "11.0.0.1", "2001:db8::1"],
+    "fields": [frozenset(names) for n in range(4) for names in combinations("pqr", n)],
+    "elapsedTime": [timedelta(days=d, microseconds=u) for d in (1, 2, 3) for u in (-1, 0, 1)],
+    "deliveryMethod": ["file", "stream", "api", "other"],
     "moment": [START + timedelta(hours=n) for n in range(-26, 52)],
 }
 """A small world in which every value that the policies below can tell apart occurs: they name
@@ -44,14 +51,15 @@ def fact(name: str, value: object) -> Fact:
 def is_hopeless(policy: Policy, index: int) -> bool:
     """Try everything there is in the world; the plain interpreter judges."""
     alone = Policy((policy.permissions[index],), policy.prohibitions)
+    own = policy.permissions[index].action
+    action = "use" if own in {"use", "compute", "delivery", "access"} else own
     used = {
         a.operand.name
         for rule in (*alone.permissions, *alone.prohibitions)
         for a in atoms_of(rule.constraints)
     }
-    axes = {"moment": used & {"dateTime", "timeWindow"}} | {
-        n: {n} & used for n in ("purpose", "kind", "region")
-    }
+    used |= {"kind"}
+    axes = {"moment": used & {"dateTime", "timeWindow"}} | {n: {n} & used for n in WORLD if n != "moment"}
     axes = {axis: names for axis, names in axes.items() if names}
     for values in product(*(WORLD[axis] for axis in axes)):
         facts = {
@@ -59,7 +67,7 @@ def is_hopeless(policy: Policy, index: int) -> bool:
             for names, value in zip(axes.values(), values, strict=True)
             for name in names
         }
-        if judge(alone, facts, policy.permissions[index].action).outcome != "deny":
+        if judge(alone, facts, action).outcome != "deny":
             return False
     return True
 
@@ -75,7 +83,7 @@ def atoms(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[Ato
     operand = OPERANDS[name]
 
     def build(operator: Operator) -> st.SearchStrategy[Atom]:
-        if operator in {Operator.IS_ANY_OF, Operator.IS_NONE_OF}:
+        if operator in MANY or (name == "fields" and operator is not Operator.HAS_PART):
             many = st.frozensets(values, min_size=1, max_size=2)
             return st.builds(Atom, st.just(operand), st.just(operator), many)  # type: ignore[arg-type]  # texts
         return st.builds(Atom, st.just(operand), st.just(operator), values)  # type: ignore[arg-type]  # as named
@@ -91,28 +99,44 @@ WINDOWS = st.builds(
     EVEN_HOURS.map(lambda n: time(2 * n)),
     st.sampled_from([timedelta(0), timedelta(hours=8)]),
 ).filter(lambda w: w.opens != w.closes)
-ATOMS = st.one_of(
-    atoms("purpose", st.sampled_from(["a", "b"])),
-    atoms("kind", st.sampled_from(["api", "query"])),
-    atoms("region", REGIONS.filter(lambda r: r not in {"1101", "33"})),
-    atoms("dateTime", BOUNDS),
-    atoms("timeWindow", WINDOWS),
-)
-CONSTRAINTS = st.recursive(
-    ATOMS,
-    lambda inner: st.builds(
-        Group, st.sampled_from(Junction), st.lists(inner, min_size=1, max_size=3).map(tuple)
+FAMILIES = {
+    "purpose": atoms("purpose", st.sampled_from(["a", "b"])),
+    "kind": atoms("kind", st.sampled_from(["api", "query"])),
+    "region": atoms("region", REGIONS.filter(lambda r: r not in {"1101", "33"})),
+    "time": atoms("dateTime", BOUNDS) | atoms("timeWindow", WINDOWS),
+    "network": atoms("networkAddress", st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0"])),
+    "fields": atoms("fields", st.sampled_from(["p", "q"])),
+    "elapsed": atoms(
+        "elapsedTime", st.sampled_from([timedelta(days=1), timedelta(days=2), timedelta(days=3)])
     ),
-    max_leaves=3,
-)
-ACTIONS = st.sampled_from(["use", "use", "read", "sell"])
-POLICIES = st.builds(
-    Policy,
-    st.lists(
-        st.builds(Rule, ACTIONS, st.lists(CONSTRAINTS, max_size=3).map(tuple)), min_size=1, max_size=2
-    ).map(tuple),
-    st.lists(st.builds(Rule, ACTIONS, st.lists(CONSTRAINTS, max_size=2).map(tuple)), max_size=2).map(tuple),
-)
+    "method": atoms("deliveryMethod", st.sampled_from(["file", "api"])),
+}
+
+
+def policies(families: list[str]) -> st.SearchStrategy[Policy]:
+    """Policies over a few operands: the plain interpreter tries all their values."""
+    constraints = st.recursive(
+        st.one_of(*(FAMILIES[f] for f in families)),
+        lambda inner: st.builds(
+            Group, st.sampled_from(Junction), st.lists(inner, min_size=1, max_size=3).map(tuple)
+        ),
+        max_leaves=3,
+    )
+    allowed, forbidden = (
+        st.builds(Rule, st.sampled_from(actions), st.lists(constraints, max_size=most).map(tuple))
+        for actions, most in (
+            (["use", "use", "read", "sell", "compute"], 3),
+            (["use", "use", "read", "download", "compute"], 2),
+        )
+    )
+    return st.builds(
+        Policy,
+        st.lists(allowed, min_size=1, max_size=2).map(tuple),
+        st.lists(forbidden, max_size=2).map(tuple),
+    )
+
+
+POLICIES = st.lists(st.sampled_from(sorted(FAMILIES)), min_size=1, max_size=2, unique=True).flatmap(policies)
 
 
 @settings(max_examples=40, deadline=None)
@@ -183,6 +207,96 @@ def test_a_contradiction_says_what_it_is(
     )
 
     assert contradictions(policy) == (Contradiction("permission[0]", why),)
+
+
+def test_the_duties_that_a_prohibition_forbids_are_found() -> None:
+    """Nobody can owe what they may not do."""
+    document = {
+        "permission": [{"action": "use", "duty": [{"action": "inform"}, {"action": "distribute"}]}],
+        "prohibition": [{"action": "distribute"}, rule(("purpose", "eq", "a")) | {"action": "inform"}],
+        "obligation": [{"action": "distribute"}],
+    }
+
+    assert contradictions(parse_policy(document)) == (  # type: ignore[arg-type]  # JSON of plain tables
+        Contradiction("permission[0].duty[1]", "prohibition[0] forbids what is owed"),
+        Contradiction("obligation[0]", "prohibition[0] forbids what is owed"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("constraints", "kinds", "expected"),
+    [
+        ([("minimumGroupSize", "gteq", "10")], {"query"}, ()),
+        (
+            [("minimumGroupSize", "gteq", "10")],
+            {"delivery"},
+            (
+                (
+                    "permission[0]",
+                    "no kind of use offered here can satisfy it: nobody sees or does minimumGroupSize",
+                ),
+                ("permission", "nothing permits delivery, which the product is offered for"),
+            ),
+        ),
+        (
+            [("minimumGroupSize", "gteq", "10")],
+            {"query", "delivery"},
+            (("permission", "nothing permits delivery, which the product is offered for"),),
+        ),
+        (
+            [("kind", "eq", "query")],
+            {"delivery"},
+            (
+                ("permission[0]", "no kind of use offered here can satisfy it"),
+                ("permission", "nothing permits delivery, which the product is offered for"),
+            ),
+        ),
+        ([("rowFilter", "isPartOf", "a = 1"), ("fields", "isPartOf", ["a"])], {"api", "query"}, ()),
+        ([("minimumGroupSize", "gteq", "10")], {"job"}, ()),
+    ],
+)
+def test_what_the_product_cannot_keep_is_found(
+    constraints: list[tuple[str, str, object]], kinds: set[str], expected: tuple[tuple[str, str], ...]
+) -> None:
+    """A condition that nobody there can see would make a contract that permits nothing."""
+    policy = parse_policy({"permission": [rule(*constraints)]})  # type: ignore[list-item]  # JSON of a plain table
+
+    assert shortfalls(policy, frozenset(map(KindOfUse, kinds))) == tuple(Contradiction(*e) for e in expected)
+
+
+def test_a_duty_alongside_that_no_door_does_is_found() -> None:
+    """Delivery can encrypt; nothing here can anonymise."""
+    keys = {"leftOperand": "odrl:event", "operator": "eq", "rightOperand": "odrl:policyUsage"}
+
+    def owing(action: str) -> Policy:
+        duty = {"action": action, "constraint": [keys]}
+        return parse_policy({"permission": [{"action": "use", "duty": [duty]}]})  # type: ignore[dict-item,list-item]  # as above
+
+    delivery = frozenset({KindOfUse.DELIVERY})
+    assert shortfalls(owing("encrypt"), delivery) == ()
+    assert "nobody sees or does anonymize" in shortfalls(owing("anonymize"), delivery)[0].why
+    assert "nobody sees or does encrypt" in shortfalls(owing("encrypt"), frozenset({KindOfUse.QUERY}))[0].why
+
+
+def test_what_one_policy_gives_away_and_another_holds_back_is_shown() -> None:
+    """Groups of ten protect nobody while the same rows can be had as a file."""
+    protected = parse_policy(
+        {
+            "permission": [rule(("minimumGroupSize", "gteq", "10"), ("kind", "eq", "query"))],  # type: ignore[list-item]  # as above
+            "prohibition": [rule(("region", "isPartOf", "31")), {"action": "download"}],  # type: ignore[list-item]  # as above
+        }
+    )
+    open_ = parse_policy(
+        {"permission": [rule(), rule(("region", "isPartOf", "11"), ("kind", "eq", "query"))]}
+    )  # type: ignore[list-item]  # as above
+
+    assert [(c.path, c.why) for c in tensions(open_, protected)] == [
+        ("permission[0]", "it permits what prohibition[0] of the other forbids"),
+        ("permission[0]", "it permits what prohibition[1] of the other forbids"),
+        ("permission[0]", "it has no minimumGroupSize, with which the other protects the same data"),
+        ("permission[1]", "it has no minimumGroupSize, with which the other protects the same data"),
+    ]
+    assert tensions(protected, protected) == ()
 
 
 def test_a_policy_may_end_and_begin_where_the_calendar_does() -> None:
