@@ -4,11 +4,13 @@ No header, query string, body, file name or claim is ever logged, and a tracebac
 it went through, without values: what strangers send stays out.
 """
 
+import contextlib
+import io
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -34,9 +36,25 @@ def set_up_logs() -> None:
             _without_values,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Unfailing(sys.stderr)),  # type: ignore[arg-type]  # it writes
         cache_logger_on_first_use=True,
     )
+
+
+class _Unfailing(io.TextIOBase):
+    """A stream that loses what cannot be written: a full disk must not end the loops that tell of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _without_values(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
