@@ -35,8 +35,8 @@ class OwnerClient:
     def get(self, path: str) -> Any:  # noqa: ANN401 (whatever JSON the node answers)
         return self._answer("GET", path, None)
 
-    def post(self, path: str, body: Any = None) -> Any:  # noqa: ANN401 (JSON in, JSON out)
-        return self._answer("POST", path, body)
+    def post(self, path: str, body: Any = None, seconds: float = SECONDS) -> Any:  # noqa: ANN401 (JSON in, JSON out)
+        return self._answer("POST", path, body, seconds)
 
     def raw(self, path: str) -> bytes:
         """Bytes as the node answers them."""
@@ -45,13 +45,19 @@ class OwnerClient:
     def post_raw(self, path: str, body: Any) -> bytes:  # noqa: ANN401 (JSON in)
         return self._call("POST", path, body).content
 
-    def _answer(self, method: str, path: str, body: Any) -> Any:  # noqa: ANN401 (as above)
-        reply = self._call(method, path, body)
+    def _answer(self, method: str, path: str, body: Any, seconds: float = SECONDS) -> Any:  # noqa: ANN401 (as above)
+        reply = self._call(method, path, body, seconds)
         return reply.json() if reply.content else None
 
-    def _call(self, method: str, path: str, body: Any) -> httpx2.Response:  # noqa: ANN401 (as above)
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any,  # noqa: ANN401 (as above)
+        seconds: float = SECONDS,
+    ) -> httpx2.Response:
         try:
-            reply = self._client.request(method, path, json=body)
+            reply = self._client.request(method, path, json=body, timeout=seconds)
         except httpx2.HTTPError as error:
             where = self.settings.listen.owner
             raise UnavailableError(f"no node answers at {where}; `entrepot run` starts it") from error

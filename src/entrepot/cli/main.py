@@ -11,7 +11,7 @@ from typing import Final
 
 from cyclopts import App
 
-from entrepot.cli import keeping, members, products, promises, proof, supervision, using
+from entrepot.cli import keeping, members, products, promises, proof, sources, supervision, using
 from entrepot.cli.options import HERE, Json, Node
 from entrepot.cli.output import Exit, complain, show
 from entrepot.values import EntrepotError, MalformedError
@@ -26,6 +26,7 @@ app.command(using.list_uses, name="uses")
 for group in (
     members.member,
     products.product,
+    sources.source,
     promises.contract,
     promises.negotiation,
     promises.policy,
