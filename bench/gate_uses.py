@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import text
+
 from entrepot import catalogue
-from entrepot.contracts import Agreement, Party, Status, ends_at, render_agreement, store
+from entrepot.contracts import Agreement, Party, hold_insecure_unsigned
 from entrepot.identity import (
     SUITES,
     Membership,
@@ -53,7 +56,6 @@ from entrepot.values import (
     KindOfUse,
     ProcessId,
     ProductId,
-    canonical,
     sha256,
     system_clock,
 )
@@ -69,6 +71,7 @@ WRITES = {
 }
 TAKE = "UPDATE policy_counter SET used = used + 1 WHERE agreement_id = ? AND used < 1000000000"
 CLOSE = "UPDATE use SET state = 'closed', sent = sent + ?, outcome = 'answered' WHERE id = ?"
+NAME_PRODUCT = text("UPDATE contract SET product_digest = :digest WHERE agreement_id = :of")
 T = TypeVar("T")
 ANSWERED = (Outcome.ANSWERED, Spent(bytes=100, rows=1, answer=sha256(b"an answer"), size=100))
 PLATFORM, PROVIDER = Did("did:web:platform.example"), Did("did:web:provider.example")
@@ -171,19 +174,11 @@ class Provider:
 
     @staticmethod
     def _keep_contract(tx: Transaction, number: int, consumer: Did, product: catalogue.Product) -> Agreement:
-        contract = f"{number:046d}A"
-        agreement = Agreement(AgreementId(contract), product.id, TERMS, PROVIDER, consumer, tx.now)
-        store.keep_contract(
-            tx,
-            {
-                "agreement_id": agreement.id, "contract_id": contract, "negotiation_id": "urn:uuid:n",
-                "party": str(Party.PROVIDER), "counterparty": consumer, "status": str(Status.PERFORMING),
-                "agreement": canonical.encode(render_agreement(agreement)),
-                "product_digest": catalogue.product_digest(product), "envelope": b"x" * 2000,
-                "envelope_digest": sha256(b""), "receipt": b"x" * 500, "one_sided": False,
-                "ends_at": ends_at(TERMS), "end_reason": None, "ended_at": None,
-            },
-        )  # fmt: skip
+        agreement = Agreement(AgreementId(f"{number:046d}A"), product.id, TERMS, PROVIDER, consumer, tx.now)
+        with warnings.catch_warnings(action="ignore"):
+            hold_insecure_unsigned(tx, agreement, Party.PROVIDER, consumer)
+        about = {"of": agreement.id, "digest": catalogue.product_digest(product)}
+        tx.connection.execute(NAME_PRODUCT, about)
         return agreement
 
     async def uses(self, count: int, callers: int) -> Figure:

@@ -28,7 +28,7 @@ from entrepot.catalogue import shelf_store, source
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.protection import decode_protection, encode_protection
 from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
-from entrepot.policy import Policy, parse_policy, render_policy
+from entrepot.policy import parse_policy, render_policy
 from entrepot.values import Did, Digest, Grade, KindOfUse, ProductId, canonical
 
 _resource: Final = Table(
@@ -269,12 +269,8 @@ def listed(connection: Connection) -> list[Product]:
 
 
 @lru_cache(maxsize=1024)
-def _policy_of(raw: bytes) -> Policy:
-    """What the bytes of a policy say; they are read from the database at each use, and parsed once."""
-    return parse_policy(canonical.decode(raw))
-
-
 def _product_of(row: Row[Any]) -> Product:
+    """What a row says; rows are read at each use, and one that says the same is parsed once."""
     keywords, kinds = canonical.decode(row.keywords), canonical.decode(row.kinds)
     return Product(
         id=ProductId(row.id),
@@ -286,7 +282,7 @@ def _product_of(row: Row[Any]) -> Product:
         grade=Grade(row.grade),
         rights=row.rights,
         kinds=frozenset(KindOfUse(str(k)) for k in kinds) if isinstance(kinds, list) else frozenset(),
-        policy=_policy_of(row.policy),
+        policy=parse_policy(canonical.decode(row.policy)),
         media_type=row.media_type,
         size=row.size,
         artefact=Digest(row.artefact),

@@ -45,6 +45,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BUSY_SECONDS: Final = "30"
 _POOL_SIZE: Final = 8
+# Of the one writer: what every use changes must fit into memory; what is not needed is not taken.
+_CACHE_KILOBYTES: Final = 64 << 10
 _WAL_ATTEMPTS: Final = 500
 _WAL_PAUSE_SECONDS: Final = 0.01
 
@@ -191,6 +193,8 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         if query_only:
             connection.execute("PRAGMA query_only=ON")
+        else:
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401 (SQLAlchemy's connection)

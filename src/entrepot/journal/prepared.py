@@ -130,7 +130,7 @@ def _execute(
         fixed if name is None else values[name] if process is None else process(values[name])
         for name, process, fixed in ready.given
     ]
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     try:
         return take(driver.execute(ready.text, row))
     except sqlite3.Error as error:

@@ -1,20 +1,29 @@
 """What a use case is given: one open write transaction, its time, and a source of fresh ids."""
 
+import secrets
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from entrepot.values import UtcTime
 
 T = TypeVar("T")
+_LOW: Final = (1 << 62) - 1
 
 
 def new_uuid() -> str:
-    """A fresh random id, as a URN."""
-    return f"urn:uuid:{uuid.uuid4()}"
+    """A fresh id, as a URN: 74 random bits behind the time in milliseconds (UUID version 7, RFC 9562).
+
+    What is written together lies together in every index; with random ids alone each use would change
+    pages of its own, and a use would cost a quarter more (bench/gate_uses.py).
+    """
+    low = secrets.randbits(74)
+    number = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | (low >> 62) << 64 | 2 << 62 | low & _LOW
+    return f"urn:uuid:{uuid.UUID(int=number)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,7 @@ def oldest(connection: Connection, states: Sequence[str]) -> tuple[datetime | No
 
 @cache
 def _oldest(states: tuple[str, ...]) -> Prepared:
-    batched = select(_batch.c.oldest).where(_batch.c.state.in_(states)).order_by(_batch.c.oldest).limit(1)
+    batched = select(func.min(_batch.c.oldest)).where(_batch.c.state.in_(states))
     return Prepared(select(_OLDEST_UNSEALED.label("unsealed"), batched.scalar_subquery().label("batched")))
 
 

@@ -6,7 +6,7 @@ Before the first entry of a table nothing is known, and unknown means no.
 import tomllib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, Protocol, TypeVar
 
@@ -97,6 +97,7 @@ def may_list(grade: Grade | None, on: date) -> Ruling:
     return Ruling(True, "", entry.article)
 
 
+@lru_cache(maxsize=1024)
 def may_use(grade: Grade, kind: KindOfUse, on: date) -> Ruling:
     """Whether data of `grade` may be used by this kind of use."""
     entry = _in_force(_read().kinds, on)
@@ -107,6 +108,7 @@ def may_use(grade: Grade, kind: KindOfUse, on: date) -> Ruling:
     return Ruling(True, "", entry.article)
 
 
+@lru_cache(maxsize=1024)
 def grace(grade: Grade, on: date) -> timedelta:
     """How old the knowledge of a member's status may be where no newer can be had."""
     entry = _in_force(_read().grace, on)
@@ -122,6 +124,7 @@ def needs_person(grade: Grade, on: date) -> bool:
     return entry is None or grade in entry.grades
 
 
+@lru_cache(maxsize=1024)
 def retention(kind: str, on: date) -> timedelta:
     """How long records of this kind are kept at least; a kind that no rule names is refused.
 

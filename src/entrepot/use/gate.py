@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from entrepot.journal import Transaction
 from entrepot.use import steps
-from entrepot.use.model import NOTHING, Admitted, Denied, House, Knock, Outcome, Spent, Use
+from entrepot.use.model import NOTHING, Admitted, Cleared, Denied, House, Knock, Outcome, Spent, Use
 from entrepot.values import UseId
 
 
@@ -24,14 +24,14 @@ def admit(tx: Transaction, knock: Knock, house: House) -> Admitted | Denied:
     if contract is None:
         return Denied(("there is no agreement behind this door",), known=False)
     live = steps.find_live_use(tx, door, knock)
-    decision, reasons = steps.decide(tx, house, knock, door, contract, resumed=live is not None)
-    if reasons or decision is None:
-        return steps.deny(tx, house, door, reasons)
+    found = steps.decide(tx, house, knock, door, contract, resumed=live is not None)
+    if not isinstance(found, Cleared):
+        return steps.deny(tx, house, door, found)
     if live is not None:
         return Admitted(steps.resume(tx, house, live), contract)
-    if not steps.reserve(tx, contract, decision):
+    if not steps.reserve(tx, contract, found.decision):
         return steps.deny(tx, house, door, ("the last use was taken by another call",))
-    return Admitted(steps.open_use(tx, house, door, contract, decision), contract)
+    return Admitted(steps.open_use(tx, house, door, contract, found), contract)
 
 
 def settle(

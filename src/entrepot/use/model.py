@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from entrepot.contracts import Contract, Exchange
-from entrepot.policy import Fact
+from entrepot.policy import Decision, Fact
 from entrepot.values import (
     AgreementId,
     ContractId,
@@ -191,6 +191,16 @@ class Goods:
     resource_id: str
     artefact: Digest
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A use that nothing stands against: what was found of it in this transaction."""
+
+    decision: Decision
+    goods: Goods
+    status_age: timedelta
+    """How old the knowledge of the consumer's standing is."""
 
 
 class AcquisitionState(StrEnum):

@@ -19,7 +19,19 @@ from entrepot.policy import release as release_counters
 from entrepot.policy import reserve as reserve_counters
 from entrepot.use import duties, store
 from entrepot.use.facts import facts_of
-from entrepot.use.model import NOTHING, Denied, Door, Goods, House, Knock, Outcome, Spent, Use, UseState
+from entrepot.use.model import (
+    NOTHING,
+    Cleared,
+    Denied,
+    Door,
+    Goods,
+    House,
+    Knock,
+    Outcome,
+    Spent,
+    Use,
+    UseState,
+)
 from entrepot.use.process import find_door
 from entrepot.values import FORMATS, KindOfUse, UseId, canonical, render_digest, render_time, sha256
 from entrepot.values.canonical import Json
@@ -73,20 +85,23 @@ def find_live_use(tx: Transaction, door: Door, knock: Knock) -> Use | None:
 
 def decide(
     tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, *, resumed: bool
-) -> tuple[Decision | None, tuple[str, ...]]:
+) -> Cleared | tuple[str, ...]:
     """Judge a use now: contract, member, law, anchoring, and last the policy. All reasons are given."""
     goods = goods_of(tx.connection, contract)
     if goods is None:
-        return None, ("the product of this contract is not here",)
+        return ("the product of this contract is not here",)
     reasons = list(in_force(contract, tx.now))
     if FORMATS.get(door.format) is not knock.kind:
         reasons.append(f"this door is for {door.format}")
+    age = timedelta.max
     membership = known_member(tx.connection, contract.counterparty)
     if membership is None:
         reasons.append("nothing is known of the consumer's membership")
     else:
         most = max(house.status_max_age, regulation.grace(goods.grade, tx.now.date()))
-        reasons += standing(tx.connection, membership, tx.now).refusals(most)
+        known = standing(tx.connection, membership, tx.now)
+        reasons += known.refusals(most)
+        age = known.age
     ruling = regulation.may_use(goods.grade, knock.kind, tx.now.date())
     if not ruling.allowed:
         reasons.append(f"{ruling.reason} ({ruling.article})")
@@ -96,7 +111,8 @@ def decide(
     plan = plan_of(contract.agreement.policy)
     facts = facts_of(tx.connection, contract, plan, membership, knock, tx.now, reserved=resumed)
     decision = plan.decide(facts)
-    return decision, (*reasons, *decision.reasons())
+    reasons += decision.reasons()
+    return tuple(reasons) or Cleared(decision, goods, age)
 
 
 def reserve(tx: Transaction, contract: Contract, decision: Decision) -> bool:
@@ -104,11 +120,9 @@ def reserve(tx: Transaction, contract: Contract, decision: Decision) -> bool:
     return reserve_counters(tx, contract.agreement.id, decision.charges)
 
 
-def open_use(tx: Transaction, house: House, door: Door, contract: Contract, decision: Decision) -> Use:
+def open_use(tx: Transaction, house: House, door: Door, contract: Contract, found: Cleared) -> Use:
     """Write down that a use opened, before a byte of it leaves."""
-    goods = goods_of(tx.connection, contract)
-    if goods is None:
-        raise AssertionError("decide has found the goods in this very transaction")
+    decision, goods = found.decision, found.goods
     use = Use(
         id=UseId(tx.new_id()),
         process_id=door.process_id,
@@ -128,7 +142,7 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, deci
     store.open_use(tx, use)
     hold(tx, use.id, use.agreement_id, decision.charges)
     duties.fulfil(tx, contract.agreement.policy, use)
-    opened = _record(tx, use, RecordKind.OPENED, None, Units(uses=1))
+    opened = _record(tx, use, RecordKind.OPENED, None, Units(uses=1), found.status_age)
     _keep(tx, structs.replace(opened, decision=_digest_of(decision)))
     return use
 
@@ -137,7 +151,7 @@ def resume(tx: Transaction, house: House, use: Use) -> Use:
     """Go on with a use: it costs nothing further, and a gap before it is written down."""
     if use.state is UseState.INTERRUPTED or use.boot != house.boot:
         store.touch_use(tx, replace(use, state=UseState.OPEN, boot=house.boot, outcome=""), NOTHING)
-        _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units()))
+        _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units(), _status_age(tx, use)))
     return use
 
 
@@ -183,7 +197,7 @@ def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, spent:
         _keep(tx, _closed(tx, use, outcome, spent))
     elif outcome is Outcome.INTERRUPTED:
         use = replace(use, state=UseState.INTERRUPTED, boot=house.boot)
-        _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units()))
+        _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units(), _status_age(tx, use)))
     store.touch_use(tx, use, spent)
     return use
 
@@ -220,7 +234,7 @@ def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:
 def _closed(tx: Transaction, use: Use, outcome: Outcome, spent: Spent) -> Record:
     taken_back = -1 if outcome is Outcome.REFUSED else 0
     units = Units(bytes=use.sent, rows=use.rows, seconds=_seconds(tx, use), uses=taken_back)
-    record = _record(tx, use, RecordKind.CLOSED, outcome, units)
+    record = _record(tx, use, RecordKind.CLOSED, outcome, units, _status_age(tx, use))
     if spent.answer is not None:
         record = structs.replace(record, artefact=render_digest(spent.answer), size=spent.size)
     return structs.replace(record, environment=spent.environment)
@@ -230,10 +244,15 @@ def _seconds(tx: Transaction, use: Use) -> int:
     return int((tx.now - use.opened_at).total_seconds())
 
 
-def _record(tx: Transaction, use: Use, kind: RecordKind, outcome: Outcome | None, units: Units) -> Record:
-    """A record as it goes to the ledger under its commitment; it names the consumer, never the caller."""
+def _status_age(tx: Transaction, use: Use) -> timedelta:
     membership = known_member(tx.connection, use.consumer)
-    age = None if membership is None else standing(tx.connection, membership, tx.now).age
+    return timedelta.max if membership is None else standing(tx.connection, membership, tx.now).age
+
+
+def _record(
+    tx: Transaction, use: Use, kind: RecordKind, outcome: Outcome | None, units: Units, age: timedelta
+) -> Record:
+    """A record as it goes to the ledger under its commitment; it names the consumer, never the caller."""
     return Record(
         use=use.id,
         contract=use.contract_id,
@@ -244,6 +263,6 @@ def _record(tx: Transaction, use: Use, kind: RecordKind, outcome: Outcome | None
         artefact=render_digest(use.artefact),
         outcome=None if outcome is None else str(outcome),
         size=use.size,
-        status_age=None if age is None or age == timedelta.max else int(age.total_seconds()),
+        status_age=None if age == timedelta.max else int(age.total_seconds()),
         units=units,
     )

@@ -19,6 +19,7 @@ from entrepot.contracts import EndReason, end_contract  # noqa: E402 (after the 
 from entrepot.ledger import RecordKind  # noqa: E402
 from entrepot.use import Admitted, Denied, Outcome, steps  # noqa: E402
 from entrepot.use import gate as the_gate  # noqa: E402
+from entrepot.use.model import Cleared  # noqa: E402
 from entrepot.values import Digest, render_digest  # noqa: E402
 
 World = gate_world.World
@@ -175,8 +176,10 @@ STEPS: dict[str, Callable[..., object]] = {
     ),
     "find_agreement": lambda _tx, _door: None,
     "find_live_use": lambda *_: None,
-    "decide": lambda _tx, _house, _knock, _door, contract, **_: (
-        steps.plan_of(contract.agreement.policy).decide({}), ()
+    "decide": lambda tx, _house, _knock, _door, contract, **_: Cleared(
+        steps.plan_of(contract.agreement.policy).decide({}),
+        steps.goods_of(tx.connection, contract),
+        timedelta(0),
     ),
     "deny": lambda _tx, _house, _door, reasons: Denied(reasons),
     "resume": lambda _tx, _house, use: use,
