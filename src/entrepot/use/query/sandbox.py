@@ -5,6 +5,8 @@ nothing else that this process holds. They differ in what stands behind:
 
     bwrap    a file system, network and process table of its own (bubblewrap), under a user id of its own
              where we are root: bubblewrap started by user id 0 lets its payload write the host's sysctls
+    landlock no file but its libraries, the cage and the data, no writing, no TCP (Linux 6.7), and a user id
+             of its own where we are root
     uid      a user id of its own, on the host's file system
     limits   neither; what keeps the engine in is its own locked configuration
 
@@ -34,7 +36,8 @@ _EMPTY: Final = "/empty"
 _FIRST_UID: Final = 2_000_000_000
 """User ids that nobody is given; children take one after the other."""
 _UIDS: Final = 1_000
-_PROBE: Final = "import duckdb, msgspec, sqlglot, cage.running, cage.admitting"
+_PROBE: Final = "import cage.admitting"
+"""With the running child, all that children need."""
 _PROBE_SECONDS: Final = 60
 _SHARED: Final = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
 
@@ -43,6 +46,7 @@ class Tier(StrEnum):
     """How well a child is kept in; the record of a use names it."""
 
     BWRAP = "bwrap"
+    LANDLOCK = "landlock"
     UID = "uid"
     LIMITS = "limits"
 
@@ -82,7 +86,7 @@ class Sandbox:
     @property
     def is_apart(self) -> bool:
         """Whether children have a user id of their own, and so get their data as an open file."""
-        return self.tier is not Tier.LIMITS and os.geteuid() == 0
+        return _has_own_uid(self.tier)
 
     def close(self) -> None:
         """Remove the empty folder. No child is started afterwards."""
@@ -90,7 +94,7 @@ class Sandbox:
 
     def launch(self, module: str, data: Path | int | None = None) -> Launch:
         """How a child with this module of the cage is started; `data` is the one file that it reads."""
-        return self._launch(self._place, f"from cage.{module} import main; main()", data)
+        return self._launch(self._place, f"cage.{module}", "main()", data)
 
     def path_of(self, data: Path | int) -> str:
         """Where the child finds its data."""
@@ -110,7 +114,7 @@ class Sandbox:
         system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
         pythons = [sys.executable, *([system] if Path(system).exists() else [])]
         for tier in self._tiers:
-            if tier is Tier.UID and os.geteuid() != 0:
+            if tier is Tier.UID and not _has_own_uid(tier):
                 continue
             if tier is Tier.BWRAP and shutil.which("bwrap") is None:
                 continue
@@ -118,7 +122,7 @@ class Sandbox:
 
     def _holds(self, place: _Place) -> bool:
         """Whether a child starts here and finds all that it needs."""
-        launch = self._launch(place, _PROBE, None)
+        launch = self._launch(place, "cage.running", _PROBE, None)
         try:
             done = subprocess.run(  # noqa: S603 (our own command, nothing of it from outside)
                 launch.command,
@@ -137,16 +141,30 @@ class Sandbox:
             return False
         return done.returncode == 0
 
-    def _launch(self, place: _Place, does: str, data: Path | int | None) -> Launch:
+    def _launch(self, place: _Place, module: str, does: str, data: Path | int | None) -> Launch:
         uid = None
-        if place.tier is not Tier.LIMITS and os.geteuid() == 0:
+        if _has_own_uid(place.tier):
             uid = _FIRST_UID + self._started % _UIDS
             self._started += 1
         seen = "/" if place.tier is Tier.BWRAP else str(CAGE.parent)
-        code = f"import sys; sys.path += {[seen, *_libraries()]!r}; {does}"
+        code = f"import sys; sys.path += {[seen, *_libraries()]!r}; from {module} import main; "
+        if place.tier is Tier.LANDLOCK:
+            files = [*_host(place.python), str(CAGE), *([str(data)] if isinstance(data, Path) else [])]
+            descriptors = [data] if isinstance(data, int) else []
+            code += f"from cage.confine import confine; confine({files!r}, {descriptors!r}); "
         walls = _bubblewrap(place.python, data) if place.tier is Tier.BWRAP else []
-        command = (*walls, place.python, "-I", "-B", "-c", code)
+        command = (*walls, place.python, "-I", "-B", "-c", code + does)
         return Launch(command, uid, self._folder.name, (data,) if isinstance(data, int) else ())
+
+
+def _has_own_uid(tier: Tier) -> bool:
+    return tier is not Tier.LIMITS and os.geteuid() == 0
+
+
+def _host(python: str) -> list[str]:
+    """What of the host an interpreter reads."""
+    own = [] if python.startswith("/usr/") else [sys.prefix, sys.base_prefix]
+    return list(dict.fromkeys((*_SHARED, *own, *_libraries())))
 
 
 def _libraries() -> list[str]:
@@ -159,11 +177,10 @@ def _bubblewrap(python: str, data: Path | int | None) -> list[str]:
     """The walls: nothing of the host but its libraries, the cage, and the one file, all of it read-only."""
     command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user", "--disable-userns"]
     command += ["--die-with-parent", "--new-session", "--clearenv"]
-    own = [] if python.startswith("/usr/") else [sys.prefix, sys.base_prefix]
-    for path in dict.fromkeys((*_SHARED, *own, *_libraries())):
+    for path in _host(python):
         command += ["--ro-bind-try", path, path]
     command += ["--ro-bind", str(CAGE), "/cage", "--dir", "/data"]
     if isinstance(data, Path):
         command += ["--ro-bind", str(data), DATA]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", "1048576", "--tmpfs", _EMPTY, "--chdir", _EMPTY]
+    command += ["--proc", "/proc", "--dev", "/dev", "--dir", _EMPTY, "--chdir", _EMPTY]
     return [*command, "--remount-ro", "/proc", "--remount-ro", "/"]

@@ -1,0 +1,187 @@
+"""The children of queries as real processes: in every tier the same answers, and nothing to reach for.
+
+What a payload in a child could do is tried by code of this test in the place of ours.
+"""
+
+import asyncio
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from entrepot.use.query import Children, Limits, Sandbox, Tier
+from entrepot.use.query.cage import confine
+from entrepot.use.query.cage.model import Ran, Rule, Written
+from entrepot.use.query.schema import Askable
+
+_SPEC = importlib.util.spec_from_file_location(
+    "planted", Path(__file__).parents[1] / "unit" / "use" / "query" / "planted.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+planted = sys.modules.setdefault("planted", importlib.util.module_from_spec(_SPEC))
+_SPEC.loader.exec_module(planted)
+
+FAIR = "select arm, count(*), sum(dose), avg(cd4) from trial group by arm"
+HAS = {
+    Tier.BWRAP: shutil.which("bwrap") is not None,
+    Tier.LANDLOCK: confine.version() >= confine.LEAST_VERSION,
+    Tier.UID: os.geteuid() == 0,
+    Tier.LIMITS: True,
+}
+TIERS = [
+    pytest.param(t, marks=pytest.mark.skipif(not HAS[t], reason=f"this machine has no {t}")) for t in Tier
+]
+PAYLOAD = """
+import json, os, socket
+def tried(do):
+    try:
+        return do() or True
+    except OSError:
+        return False
+found = {
+    "environment": dict(os.environ),
+    "secret": tried(lambda: open(%(secret)r).read()),
+    "overwritten": tried(lambda: open(%(data)r, "r+b").close()),
+    "written": tried(lambda: open(%(folder)r + "/left-behind", "w").write("x")),
+    "here": tried(lambda: open("left-behind", "w").write("x" * 10)),
+    "connected": tried(lambda: socket.create_connection(("127.0.0.1", %(port)d), 2).close()),
+    "others": tried(lambda: len([p for p in os.listdir("/proc") if p.isdigit()])),
+    "settings": tried(lambda: open("/proc/sys/vm/swappiness", "r+").close()),
+    "uid": os.getuid(),
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefact, as the node keeps it: in its folder, readable by the node alone."""
+    path: Path = planted.write_trial(tmp_path_factory.mktemp("artefacts") / "trial.parquet")
+    path.chmod(0o400)
+    return path
+
+
+@pytest.fixture(params=TIERS, scope="module")
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Each tier that this machine has."""
+    found = Sandbox((request.param,))
+    yield found
+    found.close()
+
+
+def children_of(sandbox: Sandbox, **limits: Any) -> tuple[Children, Askable]:
+    bounds = msgspec.structs.replace(Limits(), **limits)
+    return Children(sandbox, bounds), Askable(planted.TRIAL, bounds, None)
+
+
+async def answered(sandbox: Sandbox, path: Path, sql: str, **limits: Any) -> Ran:
+    children, about = children_of(sandbox, **limits)
+    verdict = await children.read(sql, about)
+    assert verdict.written is not None, verdict.refused
+    try:
+        return await children.run(path, about, verdict.written, ())
+    finally:
+        children.close()
+
+
+def test_every_tier_gives_the_same_answer(sandbox: Sandbox, trial: Path) -> None:
+    """Where a query ran is in the record; what it found must not depend on that."""
+    assert asyncio.run(answered(sandbox, trial, FAIR)) == planted.ask(trial, FAIR)[1]
+
+
+def test_the_tier_is_the_one_that_was_found(sandbox: Sandbox) -> None:
+    """A record that names a better tier than the one used would be a lie in evidence."""
+    assert HAS[sandbox.tier]
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("(" * 9_000, Rule.NESTING),
+        ("select " + "not " * 2_400 + "true from trial", Rule.NESTING),
+        ("select " + "case when true then " * 300 + "1 " + "end " * 300, Rule.NESTING),
+        ("select count(*) from trial where " + "age > 1 or " * 900 + "true", Rule.NESTING),
+        ("select '" + "x" * 20_000, Rule.LENGTH),
+    ],
+)
+def test_a_bomb_is_refused_like_any_other_text(sandbox: Sandbox, sql: str, rule: Rule) -> None:
+    """A text that breaks the parser must break a child, never the node."""
+    children, about = children_of(sandbox)
+
+    verdict = asyncio.run(children.read(sql, about))
+
+    assert verdict.refused is not None
+    assert verdict.refused.rule in {rule, Rule.SYNTAX}
+
+
+def test_time_memory_and_faults_are_one_word(sandbox: Sandbox, trial: Path) -> None:
+    """Which of them it was could tell of a value."""
+    grown = Written(sql="SELECT count(DISTINCT a * b) FROM range(100000) AS x(a), range(100000) AS y(b)",
+                    columns=("n",), cells=planted.ask(trial, FAIR)[0].cells, reads=())  # fmt: skip
+    broken = msgspec.structs.replace(grown, sql="SELECT error('Ada 60')")
+
+    async def all_of_them() -> list[Ran]:
+        found = []
+        for written, limits in [
+            (grown, {"seconds": 1.0}), (grown, {"megabytes": 30}), (broken, {}), (broken, {"bytes": -1}),
+        ]:  # fmt: skip
+            children, about = children_of(sandbox, **limits)
+            found.append(await children.run(trial, about, written, ()))
+            children.close()
+        return found
+
+    assert asyncio.run(all_of_them()) == [Ran(refused=Rule.ENGINE)] * 4
+
+
+def test_a_child_finds_nothing_to_take_or_leave(sandbox: Sandbox, trial: Path, tmp_path: Path) -> None:
+    """What stands between a hole in the engine and the host is the tier; each holds what it promises."""
+    secret = tmp_path / "secret"
+    secret.write_text("geheim")
+    secret.chmod(0o600)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = _payload(sandbox, trial, secret, tmp_path, server.getsockname()[1])
+
+    assert found["environment"].keys() <= {"LC_CTYPE", "PWD"}
+    match sandbox.tier:
+        case Tier.BWRAP:
+            walls = ("secret", "overwritten", "written", "here", "connected", "settings")
+            assert found["others"] <= 2
+        case Tier.LANDLOCK:
+            walls = ("secret", "overwritten", "written", "here", "connected", "settings", "others")
+        case Tier.UID:
+            walls = ("secret", "overwritten", "written", "here", "settings")
+        case _:
+            walls = ()
+    assert [name for name in walls if found[name]] == []
+    assert (found["uid"] != 0) == (sandbox.tier is not Tier.LIMITS or os.geteuid() != 0)
+    assert not (tmp_path / "left-behind").exists() or sandbox.tier is Tier.LIMITS
+
+
+def _payload(sandbox: Sandbox, trial: Path, secret: Path, folder: Path, port: int) -> dict[str, Any]:
+    """Run code in a child of this tier, in the place of what it is for."""
+    children, _ = children_of(sandbox)
+    data = children._staging.open(trial) if sandbox.is_apart else trial
+    seen = sandbox.path_of(data)
+    payload = PAYLOAD % {"secret": str(secret), "data": seen, "folder": str(folder), "port": port}
+    launch = sandbox._launch(sandbox._place, "cage.running", payload, data)
+    done = subprocess.run(
+        launch.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}, cwd=launch.folder,
+        check=True, user=launch.uid, group=launch.uid, extra_groups=None if launch.uid is None else [],
+        pass_fds=launch.descriptors,
+    )  # fmt: skip
+    children.close()
+    if isinstance(data, int):
+        os.close(data)
+    assert trial.read_bytes()[:4] == b"PAR1"
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
