@@ -4,7 +4,6 @@ Total: whatever the fact is, there is a verdict. A fact of the wrong type or fro
 good as none.
 """
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,7 +11,6 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from entrepot.policy.filters import RowFilter
-from entrepot.policy.literals import short_network
 from entrepot.policy.model import (
     Atom,
     Fact,
@@ -24,6 +22,7 @@ from entrepot.policy.model import (
     Value,
     Window,
 )
+from entrepot.policy.network import Network, lies_in, parse_network
 from entrepot.policy.region import short_region, wider_regions
 from entrepot.values import MalformedError, Money
 
@@ -44,7 +43,6 @@ Fold: TypeAlias = Callable[[Verdicts], Verdict]
 Test: TypeAlias = Callable[[Fact | None], Verdict]
 # A tuple: it is searched by identity, a set would call the hash of the enum, which is ten times slower.
 _Sources: TypeAlias = tuple[Source, ...]
-_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NEGATED: Final = frozenset({Operator.NEQ, Operator.IS_NONE_OF})
 
@@ -224,7 +222,7 @@ def _region_test(operator: Operator, asked: frozenset[str], sources: _Sources) -
 
 def _network_test(operator: Operator, asked: frozenset[str], sources: _Sources) -> Test:
     """An address lies in a range or outside; a range that is only partly inside leaves it unknown."""
-    wanted = tuple(ipaddress.ip_network(a) for a in asked)
+    wanted = tuple(parse_network(a) for a in asked)
     inside, outside = (_UNSAT, _SAT) if operator in _NEGATED else (_SAT, _UNSAT)
 
     def test(fact: Fact | None) -> Verdict:
@@ -233,20 +231,16 @@ def _network_test(operator: Operator, asked: frozenset[str], sources: _Sources) 
         found = _network(fact.value)
         if found is None:
             return _UNKNOWN
-        if any(_lies_in(found, w) for w in wanted):
+        if any(lies_in(found, w) for w in wanted):
             return inside
-        return _UNKNOWN if any(_lies_in(w, found) for w in wanted) else outside
+        return _UNKNOWN if any(lies_in(w, found) for w in wanted) else outside
 
     return test
 
 
 @lru_cache(maxsize=4_096)  # asked at every call, about a few callers
-def _network(text: str) -> _Network | None:
+def _network(text: str) -> Network | None:
     try:
-        return ipaddress.ip_network(short_network(text))
+        return parse_network(text)
     except MalformedError:
         return None
-
-
-def _lies_in(narrow: _Network, wide: _Network) -> bool:
-    return narrow.version == wide.version and narrow.subnet_of(wide)  # type: ignore[arg-type]  # of one version

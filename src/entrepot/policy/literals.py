@@ -3,7 +3,6 @@
 The type fixes the unit; a number is text. One meaning has one value, whatever its spelling.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
@@ -11,6 +10,7 @@ from typing import Final
 
 from entrepot.policy.filters import parse_filter
 from entrepot.policy.model import Operand, OperandType, Period, Rate, Value, Window
+from entrepot.policy.network import short_network
 from entrepot.policy.region import short_region
 from entrepot.policy.vocabulary import ENTREPOT
 from entrepot.values import KindOfUse, MalformedError, Money, parse_time, render_time
@@ -108,18 +108,6 @@ def render_money(amount: Money) -> str:
     digits = _DIGITS.get(amount.currency, 2)
     whole, rest = divmod(amount.minor, 10**digits)
     return f"{whole}.{rest:0{digits}} {amount.currency}" if digits else f"{whole} {amount.currency}"
-
-
-def short_network(text: str) -> str:
-    """The one text of an address or range; an address in IPv6 that is one of IPv4 is that one."""
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError as error:
-        raise MalformedError(f"expected an address or range such as 192.0.2.0/24, got {text!r}") from error
-    mapped = network.network_address.ipv4_mapped if network.version == 6 else None
-    if mapped is not None and network.prefixlen >= 96:
-        return str(ipaddress.ip_network((mapped, network.prefixlen - 96)))
-    return str(network)
 
 
 def _zone(offset: timedelta) -> str:

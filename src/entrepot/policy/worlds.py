@@ -4,7 +4,6 @@ For each fact these are the values that are named, the ones just around a bound,
 What no combination of them satisfies, nothing does.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -12,6 +11,7 @@ from typing import Final, TypeAlias
 
 from entrepot.policy.filters import RowFilter
 from entrepot.policy.model import Atom, Fact, OperandType, Operator, Window
+from entrepot.policy.network import Network, lies_in, parse_network
 from entrepot.policy.region import short_region
 from entrepot.values import KindOfUse, Money, UtcTime
 
@@ -23,14 +23,13 @@ _TICK: Final = timedelta(microseconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
 _SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_INTERNET: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+_INTERNET: Final = (parse_network("0.0.0.0/0"), parse_network("::/0"))
 
 Choice: TypeAlias = Mapping[str, Fact]
 """Facts chosen together: a moment is both the time and the time of day."""
 Asked: TypeAlias = tuple[str, Atom]
 """A comparison with the name of the fact that it looks at."""
 _Values: TypeAlias = Sequence[str | int | UtcTime | timedelta | frozenset[str]]
-_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class TooManyError(Exception):
@@ -127,24 +126,25 @@ def _place_in(region: str, named: Sequence[str]) -> str | None:
 
 def _networks(same: Sequence[Atom]) -> list[str]:
     """For each range named an address in it that lies in no narrower one named, and addresses outside."""
-    named = [ipaddress.ip_network(text) for text in _texts(same)]
+    named = [parse_network(text) for text in _texts(same)]
     found = [_address_in(range_, named) for range_ in (*_INTERNET, *named)]
     return [*dict.fromkeys(str(a) for a in found if a is not None)]
 
 
-def _address_in(wide: _Network, named: Sequence[_Network]) -> object | None:
+def _address_in(wide: Network, named: Sequence[Network]) -> object | None:
+    """An address of `wide` that lies in none of the `named` ranges inside it."""
     left = [wide]
     for narrow in named:
-        if narrow != wide and narrow.version == wide.version:
+        if narrow != wide and lies_in(narrow, wide):
             left = [part for rest in left for part in _without(rest, narrow)]
     return left[0].network_address if left else None
 
 
-def _without(wide: _Network, narrow: _Network) -> Iterator[_Network]:
-    if wide.subnet_of(narrow):  # type: ignore[arg-type]  # of one version, as the caller saw
+def _without(wide: Network, narrow: Network) -> Iterator[Network]:
+    if lies_in(wide, narrow):
         return
-    if narrow.subnet_of(wide):  # type: ignore[arg-type]  # as above
-        yield from wide.address_exclude(narrow)  # type: ignore[arg-type]  # as above
+    if lies_in(narrow, wide):
+        yield from wide.address_exclude(narrow)  # type: ignore[arg-type]  # of one version, as just seen
     else:
         yield wide
 
