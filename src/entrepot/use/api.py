@@ -25,14 +25,14 @@ from entrepot.contracts import agreement_of
 from entrepot.journal import Journal
 from entrepot.policy import Fact, terms_of
 from entrepot.use import openapi
-from entrepot.use.api_ask import Asked, Table, parse_ask
+from entrepot.use.api_ask import Asked, Table, parse_ask, table_under
 from entrepot.use.api_live import PREFIX, Call, LetIn, address_of, ask_service
 from entrepot.use.delivery import abort_of
 from entrepot.use.doors import UNKNOWN, USE_HEADER, Visit, answer, complain, refuse
 from entrepot.use.gate import admit, settle
 from entrepot.use.model import NOTHING, Denied, House, Outcome, Spent, Use
 from entrepot.use.process import find_door
-from entrepot.use.streams import Streams
+from entrepot.use.streams import Stream, Streams
 from entrepot.values import (
     AgreementId,
     EntrepotError,
@@ -118,11 +118,11 @@ class ApiDoor:
             if isinstance(admitted, Denied):
                 await refuse(visit.send, admitted)
                 return
-            answered = await self._answered(visit, admitted.use, work)
+            answered = await self._answered(visit, admitted.use, work, stream)
             if answered is not None and not stream.is_cut:
                 await _send(visit, admitted.use, answered)
 
-    async def _answered(self, visit: Visit, use: Use, work: Work) -> Answer | None:
+    async def _answered(self, visit: Visit, use: Use, work: Work, stream: Stream) -> Answer | None:
         """Make the answer and close the use with it; where there is none, say so and take the use back."""
         try:
             answered = await work()
@@ -138,6 +138,9 @@ class ApiDoor:
         except BaseException:
             await self._settle(use, Outcome.FAILED, NOTHING)
             raise
+        if stream.is_cut:
+            await self._settle(use, Outcome.INTERRUPTED, NOTHING)
+            return None
         body = answered.body
         spent = Spent(bytes=len(body), rows=answered.rows, answer=sha256(body), size=len(body))
         await self._settle(use, Outcome.ANSWERED, spent)
@@ -213,7 +216,7 @@ def _behind(connection: Connection, agreement_id: AgreementId) -> Behind | None:
     resource = None if product is None else catalogue.resource(connection, product.resource_id)
     if product is None or resource is None or not (resource.columns or resource.service):
         return None
-    return Behind(product, Table(resource, terms_of(contract.agreement.policy, KindOfUse.API)))
+    return Behind(product, table_under(resource, terms_of(contract.agreement.policy, KindOfUse.API)))
 
 
 async def _send(visit: Visit, use: Use, answered: Answer) -> None:

@@ -25,18 +25,10 @@ class Table:
 
     resource: Resource
     terms: Terms
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The columns that may be used, in the order of the table."""
-        only, hidden = self.terms.fields, self.terms.hidden
-        names = (c.name for c in self.resource.columns)
-        return tuple(n for n in names if n not in hidden and (only is None or n in only))
-
-    @property
-    def most(self) -> int:
-        """Rows that a page may have."""
-        return MAX_PAGE if self.terms.max_rows is None else min(MAX_PAGE, self.terms.max_rows)
+    fields: tuple[str, ...]
+    """The columns that may be used, in the order of the table."""
+    most: int
+    """Rows that a page may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +42,15 @@ class Asked:
     def next_page(self, table: Table, row: int) -> str:
         """Where the next page is, seen from this one."""
         return "items?" + urlencode({**self.query, "cursor": cursor_of(table.resource, row)})
+
+
+def table_under(resource: Resource, terms: Terms) -> Table:
+    """A table as its contract lets it be used."""
+    only, hidden = terms.fields, terms.hidden
+    names = (c.name for c in resource.columns)
+    fields = tuple(n for n in names if n not in hidden and (only is None or n in only))
+    most = MAX_PAGE if terms.max_rows is None else min(MAX_PAGE, terms.max_rows)
+    return Table(resource, terms, fields, most)
 
 
 def parse_query(raw: bytes, known: tuple[str, ...]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -66,9 +66,12 @@ class Upstream:
         default_factory=lambda: Answered(200, "application/json; charset=utf-8", b'{"warm":true}')
     )
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    before: Callable[[], object] = lambda: None
+    """What happens while it is asked."""
 
     async def __call__(self, url: str, headers: Mapping[str, str], most: int) -> Answered:
         del most
+        self.before()
         self.asked.append((url, headers))
         if isinstance(self.answered, Exception):
             raise self.answered

@@ -323,3 +323,27 @@ def test_a_service_that_does_not_answer_costs_nothing_and_tells_nothing(
     assert b"api.example" not in reply.body
     assert [use.outcome for use in world.used()] == ["refused"]
     assert world.records(world.used()[0].id)[-1].units.uses == -1
+
+
+def test_a_stop_while_the_answer_is_made_keeps_it_back(make: Make) -> None:
+    """A supervisor's order that comes in mid-call is obeyed: the use is closed, and nothing leaves."""
+    world = make(service=True)
+    world.upstream.before = lambda: world.streams.stop_agreement(api_world.AGREEMENT)
+
+    reply = world.get("service/days")
+
+    closed = world.records(world.used()[0].id)[-1]
+    assert (reply.status, reply.body) == (0, b"")
+    assert (closed.kind, closed.outcome, closed.units.bytes) == (RecordKind.CLOSED, "interrupted", 0)
+
+
+def test_a_fault_while_the_answer_is_made_leaves_no_use_open(make: Make) -> None:
+    """What went wrong after data may have been touched counts, and is closed as failed."""
+    world = make(COUNT, service=True)
+    world.upstream.answered = ZeroDivisionError()
+
+    with pytest.raises(ZeroDivisionError):
+        world.get("service/days")
+
+    closed = world.records(world.used()[0].id)[-1]
+    assert (closed.outcome, closed.units.uses) == ("failed", 0)
