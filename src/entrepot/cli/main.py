@@ -31,6 +31,7 @@ for group in (
     promises.negotiation,
     promises.policy,
     proof.evidence,
+    proof.record,
     proof.ledger,
     supervision.register,
     supervision.openings,

@@ -10,6 +10,7 @@ from entrepot.cli.output import Exit, show, table
 from entrepot.values import MalformedError
 
 evidence: Final = App(name="evidence", help="Proof of one use, for somebody who trusts nobody.")
+record: Final = App(name="record", help="What is kept of one use, for the person it concerns.")
 ledger: Final = App(name="ledger", help="The space's ledger (operator, regulator).")
 
 
@@ -56,6 +57,34 @@ def verify(
         report = oversight.EvidenceReport(why=str(error))
     show(asdict(report), as_json=json, text=oversight.render_evidence_report(report, language).rstrip("\n"))
     return oversight.EVIDENCE_EXIT_CODES[report.verdict]
+
+
+@record.command(name="export")
+def export_record(use_id: str, file: Path, *, node: Node = HERE, json: Json = False) -> int:
+    """Hand out what is kept here of one use, to whom it concerns: every record with its salt.
+
+    Example: entrepot record export urn:uuid:... mine.json --node clinic
+    """
+    raw = client(node).post_raw(f"/owner/records/{quoted(use_id)}/export", None)
+    if file.exists():
+        raise MalformedError(f"{file} exists and is not written over")
+    file.write_bytes(raw)
+    file.chmod(0o600)
+    show({"file": str(file), "size": len(raw)}, as_json=json, text=f"{file}: {len(raw)} bytes")
+    return Exit.DONE
+
+
+@record.command
+def erase(use_id: str, *, node: Node = HERE, json: Json = False) -> int:
+    """Destroy what is kept here of one use; refused with the day until which the law has it kept.
+
+    What stays on the ledger are salted commitments, which say nothing without what was destroyed.
+
+    Example: entrepot record erase urn:uuid:... --node clinic
+    """
+    found = client(node).post(f"/owner/records/{quoted(use_id)}/erase")
+    show(found, as_json=json, text=f"{use_id}: {found['erased']} records erased")
+    return Exit.DONE
 
 
 @ledger.command(name="policy")

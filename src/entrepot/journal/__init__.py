@@ -20,6 +20,7 @@ from entrepot.journal.journal import Journal
 from entrepot.journal.lease import free_leases, lease
 from entrepot.journal.outbox import (
     OutboxMessage,
+    backlog,
     claim,
     enqueue,
     free_claims,
@@ -69,6 +70,7 @@ __all__ = [
     "UtcTimeColumn",
     "add_rows",
     "audit",
+    "backlog",
     "carried_tables",
     "claim",
     "draft_revision",

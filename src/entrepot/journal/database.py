@@ -191,6 +191,7 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is destroyed is overwritten, not only forgotten
         if query_only:
             connection.execute("PRAGMA query_only=ON")
         else:

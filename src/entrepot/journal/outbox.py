@@ -102,6 +102,7 @@ _FREE: Final = (
 )
 _DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
 _DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
+_BACKLOG: Final = select(func.count(), func.min(outbox.c.not_before, type_=UtcTimeColumn))
 _IN_LANE: Final = select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1)
 _IS_UNTRIED: Final = select(outbox.c.id).where(outbox.c.id == bindparam("of"), outbox.c.attempts == 0)
 _DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
@@ -149,6 +150,12 @@ def next_due(connection: Connection, kinds: tuple[str, ...]) -> UtcTime | None:
     """When the next message of these kinds can be claimed; None while there is none."""
     due: UtcTime | None = connection.execute(_NEXT_DUE, {"kinds": list(kinds)}).scalar_one()
     return due
+
+
+def backlog(connection: Connection) -> tuple[int, UtcTime | None]:
+    """How many messages are on their way, and since when the oldest is due."""
+    count, oldest = connection.execute(_BACKLOG).one()
+    return count, oldest
 
 
 def settle(tx: Transaction, message_id: MessageId) -> bool:

@@ -276,6 +276,19 @@ def destroy_openings(tx: Transaction) -> int:
     return record_store.destroy_openings(tx)
 
 
+def kept_until(connection: Connection, use: UseId) -> UtcTime | None:
+    """Until when the openings of a use must be kept by law; None where there are none any more."""
+    return record_store.kept_until(connection, use)
+
+
+def erase_openings(tx: Transaction, use: UseId) -> int:
+    """Destroy the openings and the receipt of one use, where their time is over; say how many openings.
+
+    What stays are commitments under a salt that nobody has any more: they say nothing of anybody.
+    """
+    return record_store.erase(tx, use)
+
+
 def _written(row: "Row[Any]") -> WrittenRecord:
     return WrittenRecord(row.row, decode_record(row.body), row.salt, row.body, row.number, row.batch)
 

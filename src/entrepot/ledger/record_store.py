@@ -177,6 +177,23 @@ _DESTROY_OPENINGS: Final = delete(_opening).where(
     exists().where(_record.c.row == _opening.c.row, _record.c.number.is_not(None)),
 )
 _DESTROY_RECEIPTS: Final = delete(_receipt).where(_receipt.c.retain_until <= bindparam("now"))
+_KEPT_UNTIL: Final = select(func.max(_opening.c.retain_until, type_=UtcTimeColumn)).where(
+    _opening.c.use_id == bindparam("of")
+)
+_ERASE_OPENINGS: Final = _DESTROY_OPENINGS.where(_opening.c.use_id == bindparam("of"))
+_ERASE_RECEIPT: Final = _DESTROY_RECEIPTS.where(_receipt.c.use_id == bindparam("of"))
+
+
+def kept_until(connection: Connection, use_id: str) -> UtcTime | None:
+    """Until when the openings of a use must be kept; None where there are none."""
+    found: UtcTime | None = connection.execute(_KEPT_UNTIL, {"of": use_id}).scalar_one()
+    return found
+
+
+def erase(tx: Transaction, use_id: str) -> int:
+    values = {"of": use_id, "now": tx.now}
+    tx.connection.execute(_ERASE_RECEIPT, values)
+    return tx.connection.execute(_ERASE_OPENINGS, values).rowcount
 
 
 def add_record(tx: Transaction, contract_id: str, commitment: bytes) -> int:

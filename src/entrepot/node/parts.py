@@ -9,11 +9,13 @@ import structlog
 from entrepot import identity, space
 from entrepot.identity import KeyJob
 from entrepot.node.making import INVITATION, read_invitation
+from entrepot.node.metrics import metrics_route
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector import Connector, connector_part
 from entrepot.node.roles.ledger import ledger_part
 from entrepot.node.roles.observer import observer_part
 from entrepot.node.roles.platform import platform_part, rules_of
+from entrepot.node.roles.records_owner import record_routes, retention_loop
 from entrepot.node.settings import Role
 from entrepot.protocols import dcp, tds
 from entrepot.values import Did, EntrepotError, UnavailableError
@@ -73,10 +75,12 @@ def _common_part(node: Node, client: tds.Client, services: Mapping[str, str]) ->
             clock=node.clock,
         )
     )
-    loops = [Loop("status list", node.settings.status.poll, _StatusPoll(node, client).run)]
+    poll = Loop("status list", node.settings.status.poll, _StatusPoll(node, client).run)
+    loops = [poll, retention_loop(node)]
     if Role.PLATFORM not in node.settings.roles:
         loops.append(Loop("join", 0.5, _Joining(node, client, credential).run))
-    return Part(public=[*routes, tds.status_list_route(_newest_list(node))], loops=loops)
+    owner = [*record_routes(node), metrics_route(node)]
+    return Part(public=[*routes, tds.status_list_route(_newest_list(node))], owner=owner, loops=loops)
 
 
 def _newest_list(node: Node) -> Callable[[], Awaitable[str | None]]:

@@ -10,6 +10,7 @@ from entrepot.oversight.evidence import (
 )
 from entrepot.oversight.reading import contract_text, is_contract_text
 from entrepot.oversight.requests import OPENINGS_REQUEST, OpeningsRequest, Side, requests, write_down
+from entrepot.oversight.retention import erase, export, run_out
 from entrepot.oversight.statement import render_evidence_report
 from entrepot.oversight.store import WrittenRequest
 from entrepot.oversight.trust import write_policy
@@ -30,12 +31,15 @@ __all__ = [
     "WrittenRequest",
     "choose_entries",
     "contract_text",
+    "erase",
+    "export",
     "export_evidence",
     "is_contract_text",
     "pack",
     "read_evidence",
     "render_evidence_report",
     "requests",
+    "run_out",
     "unpack",
     "verify_evidence",
     "write_down",

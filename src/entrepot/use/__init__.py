@@ -28,7 +28,7 @@ from entrepot.use.notices import decode_notice, keep_own_notice, make_notice, ta
 from entrepot.use.receipts import keep_own_receipt, make_receipt, take_in_receipt
 from entrepot.use.remaining import Left, counts_of, left_of
 from entrepot.use.steps import goods_of, plan_of
-from entrepot.use.store import read_use, uses
+from entrepot.use.store import read_use, uses, uses_by_outcome
 from entrepot.use.streams import Streams
 from entrepot.use.upkeep import close_due, has_due, interrupt_dead
 
@@ -86,4 +86,5 @@ __all__ = [
     "take_in_notice",
     "take_in_receipt",
     "uses",
+    "uses_by_outcome",
 ]

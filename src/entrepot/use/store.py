@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    func,
     insert,
     literal_column,
     or_,
@@ -140,6 +141,9 @@ _OPEN_USE: Final = Prepared(insert(_use))
 _USE: Final = Prepared(select(_use).where(_use.c.id == bindparam("of")))
 _LIVE_OF_PROCESS: Final = Prepared(select(_use).where(_use.c.process_id == bindparam("process"), _is_live))
 _LIVE: Final = select(_use).where(_is_live).order_by(_use.c.opened_at)
+_BY_OUTCOME: Final = select(_use.c.state, _use.c.outcome, func.count().label("number")).group_by(
+    _use.c.state, _use.c.outcome
+)
 _USES: Final = select(_use).order_by(_use.c.opened_at.desc()).limit(bindparam("most"))
 _TOUCH: Final = Prepared(
     update(_use)
@@ -297,6 +301,11 @@ def live_uses_of(connection: Connection, process_id: ProcessId) -> list[Use]:
 
 def live_uses(connection: Connection) -> list[Use]:
     return [_use_of(r) for r in connection.execute(_LIVE)]
+
+
+def uses_by_outcome(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many uses there are, by state and outcome."""
+    return {(r.state, r.outcome): r.number for r in connection.execute(_BY_OUTCOME)}
 
 
 def uses(connection: Connection, most: int) -> list[Use]:

@@ -1,0 +1,57 @@
+"""Figures of a running node for whoever watches it, in the text form of Prometheus (owner's port).
+
+Figures are read from what is durable when they are asked for; nothing counts on the side. No figure names a
+party, a contract or a product.
+"""
+
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge, Info
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import Connection
+
+from entrepot import identity, ledger, use
+from entrepot.journal import backlog
+from entrepot.node.node import Node
+from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.values import UtcTime
+
+_NEVER: Final = -1.0
+
+
+def metrics_route(node: Node) -> Route:
+    async def show(_call: Call) -> Response:
+        return Response(200, await node.journal.read(lambda c: figures(c, node)), CONTENT_TYPE_LATEST)
+
+    return Route("GET", "/owner/metrics", Proof.OWNER, show)
+
+
+def figures(connection: Connection, node: Node) -> bytes:
+    """Every figure of this node now."""
+    now, registry = node.clock(), CollectorRegistry()
+    about = {"version": version("entrepot"), "roles": " ".join(sorted(node.settings.roles))}
+    Info("entrepot_node", "This node", registry=registry).info(about)
+    waiting, oldest = backlog(connection)
+    _set(registry, "outbox_messages", "Messages on their way", waiting)
+    _set(registry, "outbox_overdue_seconds", "For how long the oldest has been due", _since(oldest, now))
+    age = ledger.oldest_unanchored(connection, now).total_seconds()
+    _set(registry, "records_unanchored_seconds", "Age of the oldest record not yet on the ledger", age)
+    age = ledger.oldest_unwitnessed(connection, now).total_seconds()
+    _set(registry, "records_unwitnessed_seconds", "Age of the oldest record not yet witnessed", age)
+    known = identity.newest_status_list(connection, node.status_url)
+    signed = None if known is None else known[0].signed_at
+    age = _since(signed, now, _NEVER)
+    _set(registry, "status_list_age_seconds", "Age of the status list; -1 where none is known", age)
+    uses = Gauge("entrepot_uses", "Uses of what this node offers", ["state", "outcome"], registry=registry)
+    for (state, outcome), count in use.uses_by_outcome(connection).items():
+        uses.labels(state, outcome).set(count)
+    return generate_latest(registry)
+
+
+def _set(registry: CollectorRegistry, name: str, what: str, value: float) -> None:
+    Gauge(f"entrepot_{name}", what, registry=registry).set(value)
+
+
+def _since(moment: UtcTime | None, now: UtcTime, otherwise: float = 0.0) -> float:
+    return otherwise if moment is None else max((now - moment).total_seconds(), 0.0)
