@@ -96,5 +96,6 @@ def explain(
     lines = ["allowed" if found["allowed"] else "not allowed", *(f"  {r}" for r in found["reasons"]), ""]
     columns = ("path", "asked", "found", "source", "verdict")
     lines += [table(found["report"], columns, "The policy compares nothing."), "", *found["text"]["en"]]
+    lines += ["", *found["assured"]["en"]]
     show(found, as_json=json, text="\n".join(lines))
     return Exit.DONE if found["allowed"] else Exit.REFUSED

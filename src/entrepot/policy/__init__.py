@@ -1,6 +1,6 @@
 """May this use happen? The policy model, its vocabulary, evaluation, conflicts, terms and counters."""
 
-from entrepot.policy.assurance import ASSURANCES, TREATMENTS, Assurance, Assured, assurance
+from entrepot.policy.assurance import ASSURANCES, TREATMENTS, Assurance, Assured, assurance, is_served
 from entrepot.policy.charges import Charge, CounterKind, amount_name, counter_name
 from entrepot.policy.compare import Verdict
 from entrepot.policy.conflicts import Contradiction, contradictions, shortfalls, tensions
@@ -31,7 +31,7 @@ from entrepot.policy.national import OPERATORS as NATIONAL_OPERATORS
 from entrepot.policy.national import parse_national, render_national
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
-from entrepot.policy.terms import HANDS_OVER, Terms, after_use, terms_of
+from entrepot.policy.terms import HANDS_OVER, Terms, after_use, kinds_let_in, terms_of
 from entrepot.policy.vocabulary import ACTIONS, ENTREPOT, NATIONAL, ODRL, OPERANDS, Action
 from entrepot.policy.wire import parse_policy, render_policy
 
@@ -91,6 +91,8 @@ __all__ = [
     "duty_name",
     "explain",
     "hold",
+    "is_served",
+    "kinds_let_in",
     "owed",
     "parse_duration",
     "parse_filter",

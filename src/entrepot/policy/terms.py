@@ -84,6 +84,11 @@ def terms_of(policy: Policy, kind: KindOfUse) -> Terms:
     return _terms(atoms, duties, frozenset().union(*hidden))
 
 
+def kinds_let_in(policy: Policy) -> tuple[KindOfUse, ...]:
+    """The kinds of use that some permission may let in."""
+    return tuple(k for k in KindOfUse if any(_lets_in(r, k) for r in policy.permissions))
+
+
 def after_use(policy: Policy, permission: int, kind: KindOfUse) -> tuple[Duty, ...]:
     """What falls due when a use under a permission is closed.
 

@@ -16,7 +16,7 @@ from entrepot.node.api import answer, read_body
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
 from entrepot.node.roles.use_owner import acquisition_row, use_routes
-from entrepot.policy import explain, parse_policy, sentences
+from entrepot.policy import assured, explain, parse_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
@@ -209,11 +209,14 @@ class _Api:
                 raise NotFoundError("there is no such agreement here")
             now = self._node.clock()
             member = known_member(connection, contract.agreement.assignee)
-            plan = use.plan_of(contract.agreement.policy)
-            knock = use.Knock(ProcessId(""), "", body.kind, body.purpose)
+            policy = contract.agreement.policy
+            plan = use.plan_of(policy)
+            foreseen = use.foreseen(policy, body.kind)
+            knock = use.Knock(ProcessId(""), "", body.kind, body.purpose, foreseen)
             facts = use.facts_of(connection, contract, plan, member, knock, now, reserved=False)
             decision = plan.decide({**facts, **use.counts_of(connection, contract, plan, now)})
-            against = [*contracts.in_force(contract, now), *decision.reasons()]
+            overdue = use.duties.against_use(connection, contract, now)
+            against = [*contracts.in_force(contract, now), *overdue, *decision.reasons()]
             return {
                 "agreement": body.agreement,
                 "allowed": not against,
@@ -229,10 +232,8 @@ class _Api:
                     for line in decision.report()
                 ],
                 "explained": {"en": explain(decision, "en"), "zh": explain(decision, "zh")},
-                "text": {
-                    "en": sentences(contract.agreement.policy, "en"),
-                    "zh": sentences(contract.agreement.policy, "zh"),
-                },
+                "text": {"en": sentences(policy, "en"), "zh": sentences(policy, "zh")},
+                "assured": {"en": assured(policy, body.kind, "en"), "zh": assured(policy, body.kind, "zh")},
             }
 
         return answer(await self._journal.read(query))

@@ -10,7 +10,15 @@ import msgspec
 from entrepot import catalogue, contracts
 from entrepot.contracts import Move, Negotiation, Next, Offer, Reason
 from entrepot.node.api import answer, read_body
-from entrepot.policy import Policy, parse_policy, render_policy, sentences
+from entrepot.policy import (
+    Policy,
+    assured,
+    is_served,
+    kinds_let_in,
+    parse_policy,
+    render_policy,
+    sentences,
+)
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
 
@@ -124,10 +132,15 @@ async def _sound(document: Any) -> Policy:  # noqa: ANN401 (JSON)
 
 
 def terms(policy: Policy) -> dict[str, Any]:
-    """A policy in its wire form, and as sentences."""
+    """A policy in its wire form, as sentences, and what this environment does about each of them."""
     return {
         "policy": render_policy(policy),
         "text": {"en": sentences(policy, "en"), "zh": sentences(policy, "zh")},
+        "assured": {
+            str(kind): {"en": assured(policy, kind, "en"), "zh": assured(policy, kind, "zh")}
+            for kind in kinds_let_in(policy)
+            if is_served(kind)
+        },
     }
 
 
