@@ -72,7 +72,9 @@ tck: $(READY) ## What the official Dataspace Protocol suite says (needs Java and
 
 bench: $(READY) ## Measure every claim: our figure, the rival's, their ratio
 	@$(call apt,nginx,nginx)
-	for claim in bench/*.py; do echo; echo "== $$claim"; $(BIN)/python $$claim; done
+	missed=0
+	for claim in bench/*.py; do echo; echo "== $$claim"; $(BIN)/python $$claim || missed=1; done
+	exit $$missed
 
 lock: ## Resolve the locked list of packages anew
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \

@@ -90,7 +90,8 @@ def nginx(folder: Path, root: Path) -> Iterator[tuple[int, int]]:
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port, root=root))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program is not None
+    if program is None:
+        sys.exit("nginx, the rival, is missing: `make bench` installs it, or apt-get install nginx")
     with subprocess.Popen([program, "-c", configuration, "-e", folder / "error.log"]) as process:
         try:
             wait_for("nginx", lambda: connects(f"127.0.0.1:{port}"))

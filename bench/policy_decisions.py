@@ -13,7 +13,6 @@ process.
 import argparse
 import importlib.util
 import itertools
-import platform
 import statistics
 import sys
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.policy import Fact, Facts, Source, compile_policy, parse_policy
+from machine import described
 
 GOAL = 300_000
 ROUNDS = 5
@@ -133,15 +133,13 @@ def main() -> int:
     for _, (name, decide) in itertools.product(range(ROUNDS), contestants.items()):
         figures[name].append(per_core_second(decide, facts, options.seconds))
     median = {name: statistics.median(rounds) for name, rounds in figures.items()}
-    print(
-        f"Python {platform.python_version()}, {platform.machine()}; a core-second, median of {ROUNDS} rounds"
-    )
+    print(described())
+    print(f"input: {len(facts)} sets of facts, half refused; a core-second, median of {ROUNDS} rounds")
     for name, figure in median.items():
         print(f"  {name:32} {figure:12,.0f}   {min(figures[name]):,.0f} to {max(figures[name]):,.0f}")
     ours, written, plain = median.values()
     print(f"  ratio to the rival: {ours / plain:.1f} (written out: {written / plain:.1f})")
     print(f"  goal {GOAL:,}: {'reached' if ours >= GOAL else 'missed'}")
-    print(f"  command: python bench/policy_decisions.py --seconds {options.seconds:g}")
     return 0 if ours >= GOAL else 1
 
 
