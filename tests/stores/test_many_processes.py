@@ -87,7 +87,11 @@ def test_nobody_is_woken_by_himself_or_by_what_changes_nothing(one: Journal, two
     one.join(new_name())
     two.join(new_name())
 
+    one.write_now(lambda tx: lease(tx, "seal", "one", 600))
+    assert until(lambda: "two" in rings)
+    rings.clear()
     one.write_now(lambda tx: tx.connection.exec_driver_sql("SELECT 1"))
+    assert not one.write_now(lambda tx: lease(tx, "seal", "two", 600))  # a turn that is another's
     one.write_now(lambda tx: NOTE.create(tx.connection))
 
     assert until(lambda: "two" in rings)

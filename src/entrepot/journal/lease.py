@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Column, String, Table, bindparam, delete, insert, or_, update
+from sqlalchemy import Column, String, Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal.database import UtcTimeColumn, metadata
@@ -26,6 +26,9 @@ _RETAKE: Final = (
     )
     .values(holder=bindparam("by"), until=bindparam("ends"))
 )
+_TAKEN: Final = select(_lease.c.holder).where(
+    _lease.c.name == bindparam("of"), _lease.c.holder != bindparam("by"), _lease.c.until > bindparam("now")
+)
 _FREE: Final = delete(_lease).where(_lease.c.holder.not_in(bindparam("living", expanding=True)))
 
 
@@ -38,8 +41,10 @@ def free_leases(tx: Transaction, living: Collection[str]) -> int:
 
 
 def lease(tx: Transaction, name: str, holder: str, seconds: float) -> bool:
-    """Take or renew the lease `name` for `holder`; False while another holds it."""
+    """Take or renew the lease `name` for `holder`; False, and nothing written, while another holds it."""
     ends = tx.now + timedelta(seconds=seconds)
+    if tx.connection.execute(_TAKEN, {"of": name, "by": holder, "now": tx.now}).first() is not None:
+        return False
     if tx.connection.execute(_RETAKE, {"of": name, "by": holder, "now": tx.now, "ends": ends}).rowcount:
         return True
     try:

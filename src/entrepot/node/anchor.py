@@ -116,7 +116,7 @@ def sealing_loop(node: Node) -> Loop:
             for batch in waiting:
                 await _submit(node, batch, height)
 
-    return Loop("seal", node.settings.records.seal, run)
+    return Loop("seal", node.settings.records.seal, run, alone=True)
 
 
 async def _submit(node: Node, batch: Batch, height: int) -> None:

@@ -10,12 +10,13 @@ from typing import Final
 
 import structlog
 
-from entrepot.journal import Journal, OutboxMessage, claim, next_due, seal_audit_as
+from entrepot.journal import Journal, OutboxMessage, claim, lease, next_due, seal_audit_as
 from entrepot.node.node import Loop, Send
 from entrepot.values import Clock, EntrepotError
 
 _log: Final = structlog.get_logger()
 _LEASE_SECONDS: Final = 60.0
+_TENURE_SECONDS: Final = 30.0
 _AT_ONCE: Final = 64
 _LONGEST_PAUSE: Final = 30.0
 
@@ -23,8 +24,9 @@ _LONGEST_PAUSE: Final = 30.0
 class Loops:
     """Runs the loops of a node until they are stopped."""
 
-    def __init__(self, journal: Journal, loops: Sequence[Loop]) -> None:
+    def __init__(self, journal: Journal, holder: str, loops: Sequence[Loop]) -> None:
         self._loops = loops
+        self._holder = holder
         self._written: list[asyncio.Event] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._journal = journal
@@ -35,7 +37,8 @@ class Loops:
             written = asyncio.Event()
             if loop.wakes:
                 self._written.append(written)
-            self._tasks.append(running.create_task(_repeat(loop, written), name=loop.name))
+            tenure = Tenure(self._journal, loop, self._holder)
+            self._tasks.append(running.create_task(_repeat(loop, tenure, written), name=loop.name))
 
         def wake() -> None:
             running.call_soon_threadsafe(self._wake)
@@ -52,14 +55,35 @@ class Loops:
             written.set()
 
 
-async def _repeat(loop: Loop, written: asyncio.Event) -> None:
+class Tenure:
+    """Whose turn a loop is that one worker at a time must do; the others look again with every turn."""
+
+    def __init__(self, journal: Journal, loop: Loop, holder: str) -> None:
+        self._journal = journal
+        self._is_open = not (loop.alone and journal.is_shared)
+        self._name = f"loop:{loop.name}"
+        self._holder = holder
+        self._until = 0.0
+
+    async def is_ours(self) -> bool:
+        """Take or keep the turn. It is renewed at half time, so an idle worker hardly writes."""
+        if self._is_open or time.monotonic() < self._until:
+            return True
+        asked = time.monotonic()
+        if not await self._journal.write(lambda tx: lease(tx, self._name, self._holder, _TENURE_SECONDS)):
+            return False
+        self._until = asked + _TENURE_SECONDS / 2
+        return True
+
+
+async def _repeat(loop: Loop, tenure: Tenure, written: asyncio.Event) -> None:
     failures = 0
     while True:
         written.clear()
         started = time.monotonic()
         after = loop.seconds
         try:
-            result = await loop.run()
+            result = await loop.run() if await tenure.is_ours() else None
             failures = 0
             if result is True:
                 await asyncio.sleep(0)

@@ -40,6 +40,8 @@ class Loop:
     """Does what is to be done. `True`: there is more, come again at once. A float: in so many seconds."""
     wakes: bool = False
     """Whether a commit wakes it."""
+    alone: bool = False
+    """Whether one worker at a time does it, where several share a database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,10 @@ def _common_part(node: Node, client: tds.Client, services: Mapping[str, str]) ->
             clock=node.clock,
         )
     )
-    poll = Loop("status list", node.settings.status.poll, _StatusPoll(node, client).run)
+    poll = Loop("status list", node.settings.status.poll, _StatusPoll(node, client).run, alone=True)
     loops = [poll, retention_loop(node)]
     if Role.PLATFORM not in node.settings.roles:
-        loops.append(Loop("join", 0.5, _Joining(node, client, credential).run))
+        loops.append(Loop("join", 0.5, _Joining(node, client, credential).run, alone=True))
     owner = [*record_routes(node), metrics_route(node)]
     return Part(public=[*routes, tds.status_list_route(_newest_list(node))], owner=owner, loops=loops)
 

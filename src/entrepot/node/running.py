@@ -31,6 +31,7 @@ from entrepot.node.making import SETTINGS, database_url, passphrase_of
 from entrepot.node.node import OWNER_TOKEN, VAULT, Loop, Node, Part, open_node
 from entrepot.node.parts import parts_of
 from entrepot.node.settings import Settings, SettingsError, host_of, port_of
+from entrepot.node.workers import Sockets, listening, supervise
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import UnavailableError, system_clock
 
@@ -53,7 +54,14 @@ def run(folder: Path, faces: Sequence[Face] = ()) -> None:
     set_up_logs()
     settings = Settings.read(folder / SETTINGS)
     with locked(folder):
-        asyncio.run(_run(settings, folder, faces))
+        sockets: Sockets = (None, None)
+        first = None
+        if settings.workers > 1:
+            sockets = listening(settings.listen)
+            first = supervise(settings.workers)
+            if first is None:
+                return
+        asyncio.run(_run(settings, folder, faces, sockets, first))
 
 
 @contextlib.contextmanager
@@ -70,7 +78,9 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-async def _run(settings: Settings, folder: Path, faces: Sequence[Face]) -> None:
+async def _run(
+    settings: Settings, folder: Path, faces: Sequence[Face], sockets: Sockets, first: int | None
+) -> None:
     url = database_url(settings, folder)
     state = await asyncio.to_thread(schema_state, url)
     if state is not SchemaState.CURRENT:
@@ -84,7 +94,7 @@ async def _run(settings: Settings, folder: Path, faces: Sequence[Face]) -> None:
     await journal.write(lambda tx: _free_what_the_dead_held(tx, node))
     parts = parts_of(node)
     try:
-        await _serve(node, parts, [r for face in faces for r in face(node, parts)])
+        await _serve(node, parts, [r for face in faces for r in face(node, parts)], sockets, first)
     finally:
         for part in parts:
             part.close()
@@ -99,13 +109,16 @@ def _free_what_the_dead_held(tx: Transaction, node: Node) -> None:
     free_leases(tx, living)
 
 
-async def _serve(node: Node, parts: Sequence[Part], faces: Sequence[Route]) -> None:
+async def _serve(
+    node: Node, parts: Sequence[Part], faces: Sequence[Route], sockets: Sockets, first: int | None
+) -> None:
     settled = {op: tell for part in parts for op, tell in part.settled.items()}
     senders = {kind: send for part in parts for kind, send in part.senders.items()}
     senders["ledger"] = LedgerSender(node, settled).send
     outbox = OutboxLoop(node.journal, senders, node.boot, node.clock)
     loops = Loops(
         node.journal,
+        node.boot,
         [
             *(loop for part in parts for loop in part.loops),
             Loop("outbox", 1.0, outbox.run, wakes=True),
@@ -128,7 +141,9 @@ async def _serve(node: Node, parts: Sequence[Part], faces: Sequence[Route]) -> N
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
-    serving = [asyncio.create_task(s.serve()) for s in servers]
+    if first is not None:
+        running.add_reader(first, _stop_after, running, first, stop)
+    serving = [asyncio.create_task(s.serve(t)) for s, t in zip(servers, sockets, strict=True)]
     while not all(s.started for s in servers):
         if any(task.done() for task in serving):
             raise UnavailableError(f"cannot listen on {listen.public} and {listen.owner}; are they taken?")
@@ -142,6 +157,12 @@ async def _serve(node: Node, parts: Sequence[Part], faces: Sequence[Route]) -> N
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*serving, return_exceptions=True)
+
+
+def _stop_after(running: asyncio.AbstractEventLoop, first: int, stop: asyncio.Event) -> None:
+    """The process that started this worker is gone: nobody would start it again."""
+    running.remove_reader(first)
+    stop.set()
 
 
 def _server(application: Application, address: str, certificate: str, key: str) -> _Server:

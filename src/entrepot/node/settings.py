@@ -134,6 +134,8 @@ class Settings(_Section, frozen=True):
     space: Space
     party: Party
     database: str = "sqlite:///node.db"
+    workers: int = 1
+    """How many processes serve this node; more than one on PostgreSQL, without ledger and observer."""
     passphrase_file: str = ""
     """File with the passphrase of the keys; else the variable ENTREPOT_PASSPHRASE is read."""
     outgoing: Outgoing = Outgoing()
@@ -176,6 +178,14 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
+        if self.workers < 1:
+            raise SettingsError("a node needs at least one worker")
+        if self.workers > 1 and (
+            self.database.startswith("sqlite:") or {Role.LEDGER, Role.OBSERVER} & {*self.roles}
+        ):
+            raise SettingsError(
+                "several workers need PostgreSQL, and a node that is neither ledger nor observer"
+            )
         if urlsplit(self.database).password:
             raise SettingsError("database must hold no password: PostgreSQL reads it from its password file")
 

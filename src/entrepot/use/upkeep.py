@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from entrepot.contracts import agreement_of, in_force
-from entrepot.journal import Transaction
+from entrepot.journal import Transaction, present_holders
 from entrepot.use import store
 from entrepot.use.gate import settle
 from entrepot.use.model import House, Outcome, Use, UseState
@@ -12,11 +12,16 @@ from entrepot.values import UtcTime
 
 
 def interrupt_dead(tx: Transaction, house: House) -> int:
-    """At a start: what an earlier run had open was interrupted; what it had reserved stays reserved."""
-    dead = [u for u in store.live_uses(tx.connection) if u.state is UseState.OPEN and u.boot != house.boot]
+    """What a run had open that is dead was interrupted; what it had reserved stays reserved."""
+    dead = _dead(tx.connection, house)
     for use in dead:
         settle(tx, house, use.id, Outcome.INTERRUPTED)
     return len(dead)
+
+
+def has_dead(connection: Connection, house: House) -> bool:
+    """Whether `interrupt_dead` has anything to do."""
+    return bool(_dead(connection, house))
 
 
 def close_due(tx: Transaction, house: House) -> int:
@@ -30,6 +35,12 @@ def close_due(tx: Transaction, house: House) -> int:
 def has_due(connection: Connection, house: House, now: UtcTime) -> bool:
     """Whether `close_due` has anything to do."""
     return bool(_due(connection, house, now))
+
+
+def _dead(connection: Connection, house: House) -> list[Use]:
+    """Open uses of runs that are gone: all but ours, and on a shared database all but those present."""
+    living = {house.boot, *present_holders(connection)}
+    return [u for u in store.live_uses(connection) if u.state is UseState.OPEN and u.boot not in living]
 
 
 def _due(connection: Connection, house: House, now: UtcTime) -> list[tuple[Use, Outcome]]:

@@ -93,9 +93,9 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         ],
         owner=[*_owner_routes(node, rules), owner_search(found_here(node.journal))],
         loops=[
-            Loop("clerk", 1.0, clerk_works, wakes=True),
+            Loop("clerk", 1.0, clerk_works, wakes=True, alone=True),
             shelf_loop(node.journal),
-            Loop("sign status list", node.settings.status.resign, sign_list),
+            Loop("sign status list", node.settings.status.resign, sign_list, alone=True),
         ],
         settled=dict.fromkeys(ops, settled),
         senders={space.TDS: tds.Notices(node.journal, client).send},
