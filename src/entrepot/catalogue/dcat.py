@@ -39,7 +39,7 @@ from entrepot.values.canonical import Json
 
 DCT: Final = "http://purl.org/dc/terms/"
 DCAT: Final = "http://www.w3.org/ns/dcat#"
-SERVED: Final = frozenset({"EntrepotApi-PULL", "EntrepotQuery-PULL", "HttpData-PULL"})
+SERVED: Final = frozenset({"EntrepotApi-PULL", "EntrepotQuery-PULL", "HttpData-PULL", "HttpData-PUSH"})
 """Formats that this release serves."""
 
 _NUMBER: Final = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)

@@ -50,19 +50,24 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorAddress:
+    """Where a use begins, or where data is to be pushed: an endpoint and the token that opens it.
+
+    The token is a bearer secret.
+    """
+
+    endpoint: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TransferRequest:
     """What a consumer asks to open: a kind of use, by its format, under an agreement."""
 
     agreement_id: AgreementId
     format: str
-
-
-@dataclass(frozen=True, slots=True)
-class DoorAddress:
-    """Where a use begins: an endpoint and the token that opens it. The token is a bearer secret."""
-
-    endpoint: str
-    token: str = field(repr=False)
+    destination: DoorAddress | None = None
+    """Where data is to be pushed, for a format that pushes."""
 
 
 Content: TypeAlias = Offer | Agreement | Reason | TransferRequest | DoorAddress | None

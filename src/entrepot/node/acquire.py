@@ -13,6 +13,7 @@ from entrepot.contracts import Contract, Desk, agreement_of
 from entrepot.identity import KeyJob
 from entrepot.journal import Transaction
 from entrepot.node.node import Node
+from entrepot.policy import terms_of
 from entrepot.protocols import dsp
 from entrepot.use import (
     PURPOSE_HEADER,
@@ -27,7 +28,8 @@ from entrepot.use import (
     make_receipt,
 )
 from entrepot.use import acquisition as acquisitions
-from entrepot.use.process import Rail, read_process
+from entrepot.use.fetch import Unseal, unsealing
+from entrepot.use.process import PUSH, Rail, read_process
 from entrepot.values import (
     FORMATS,
     ConflictError,
@@ -70,6 +72,8 @@ class Acquirer:
             match acquisition.state:
                 case AcquisitionState.LOOKING:
                     await self._look_up(acquisition)
+                case AcquisitionState.FETCHING if acquisition.format == PUSH:
+                    await self._take_note(acquisition)
                 case AcquisitionState.FETCHING if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
                     await self._fetch(acquisition)
                 case AcquisitionState.FETCHING:
@@ -139,8 +143,26 @@ class Acquirer:
             acquisition.size,
             purpose=acquisition.purpose,
             progress=lambda done, _size: self.progress.__setitem__(acquisition.id, done),
+            unseal=self._unsealing(acquisition, process, contract),
         )
         await self._acknowledge(acquisition, contract, fetched)
+
+    async def _take_note(self, acquisition: Acquisition) -> None:
+        """Acknowledge what was pushed to us; the inbox has verified it."""
+        _, contract = await self._opened_by(acquisition)
+        if acquisition.use_id is None or acquisition.artefact is None:
+            raise NotFoundError("nothing has been pushed yet")
+        fetched = Fetched(acquisition.target, acquisition.use_id, acquisition.artefact, acquisition.size)
+        await self._acknowledge(acquisition, contract, fetched)
+
+    def _unsealing(
+        self, acquisition: Acquisition, process: TransferProcess, contract: Contract
+    ) -> Unseal | None:
+        """How what comes is opened, where the contract says that it is sealed to us."""
+        terms = terms_of(contract.agreement.policy, KindOfUse.DELIVERY)
+        if not terms.is_encrypted or acquisition.artefact is None:
+            return None
+        return unsealing(self._node.vault.receiver, process.exchange.id, acquisition.artefact)
 
     async def _ask(self, acquisition: Acquisition) -> None:
         """Make one call at the door: of an open API, or of a query in place."""

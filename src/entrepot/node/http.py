@@ -37,6 +37,9 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Raw: TypeAlias = Callable[[Scope, Receive, Send, Mapping[str, str]], Awaitable[None]]
 
 _log: Final = structlog.get_logger()
+_VERIFYING_SECONDS: Final = 900.0
+"""How long a receiver may take over its answer: it reads all that was pushed to it once more."""
+_MOST_OF_A_REPLY: Final = 64 << 10
 _SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -262,6 +265,36 @@ class HttpClient:
                 method, target, content=body, headers=sent, extensions=extensions
             ) as response:
                 yield Incoming(response)
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error
+
+    async def pour(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        content: AsyncIterator[bytes],
+        connected: Callable[[socket.socket], None],
+    ) -> Reply:
+        """Post a body piece by piece over a connection of its own, whose socket is shown to `connected`."""
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                connected(info["return_value"].get_extra_info("socket"))
+
+        patience = httpx2.Timeout(self._seconds, read=_VERIFYING_SECONDS)
+        try:
+            async with asyncio.timeout(self._seconds):
+                _, target, host = await self._prepared(url)
+            extensions = {"sni_hostname": host.rpartition(":")[0] or host, "trace": trace}
+            async with (
+                httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=patience) as client,
+                client.stream(
+                    "POST", target, content=content, headers={**headers, "host": host}, extensions=extensions
+                ) as response,
+            ):
+                body = b"".join([chunk async for chunk in response.aiter_raw(_MOST_OF_A_REPLY)])
+                answered = {k.lower(): v for k, v in response.headers.items()}
+                return Reply(response.status_code, body[:_MOST_OF_A_REPLY], answered)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error
 

@@ -21,6 +21,8 @@ class Proof(StrEnum):
     MEMBERSHIP = "membership"
     """A self-issued token of a member in force; the handler learns who it is."""
     DOOR_TOKEN = "door token"  # noqa: S105 (the name of a proof, not a secret)
+    INBOX_TOKEN = "inbox token"  # noqa: S105 (the name of a proof, not a secret)
+    """The token that we gave for one push to us."""
     LOG_SIGNATURE = "log signature"
     """The content is signed by the log or a member; whoever brings it does not matter."""
     ACCESS_TOKEN = "access token"  # noqa: S105 (the name of a proof, not a secret)

@@ -3,12 +3,14 @@
 from entrepot.use import acquisition, duties, process
 from entrepot.use.api import ApiDoor
 from entrepot.use.api_live import Answered
+from entrepot.use.cargo import Sealer
 from entrepot.use.delivery import DeliveryDoor
 from entrepot.use.doors import PURPOSE_HEADER, Doors, Handler, Visit
 from entrepot.use.duty_store import Owed
 from entrepot.use.facts import agreed_purpose, facts_of, foreseen, seen
 from entrepot.use.fetch import Answer, ArtefactError, Fetched, ask, fetch
 from entrepot.use.gate import admit, settle
+from entrepot.use.inbox import Inbox
 from entrepot.use.model import (
     Acquisition,
     AcquisitionState,
@@ -25,12 +27,13 @@ from entrepot.use.model import (
     UseState,
 )
 from entrepot.use.notices import decode_notice, keep_own_notice, make_notice, take_in_notice
+from entrepot.use.push import Pusher
 from entrepot.use.receipts import keep_own_receipt, make_receipt, take_in_receipt
 from entrepot.use.remaining import Left, counts_of, left_of
 from entrepot.use.steps import goods_of, plan_of
 from entrepot.use.store import read_use, uses, uses_by_outcome
 from entrepot.use.streams import Streams
-from entrepot.use.upkeep import close_due, has_dead, has_due, interrupt_dead
+from entrepot.use.upkeep import close_due, has_due, interrupt_dead
 
 __all__ = [
     "PURPOSE_HEADER",
@@ -49,10 +52,13 @@ __all__ = [
     "Fetched",
     "Handler",
     "House",
+    "Inbox",
     "Knock",
     "Left",
     "Outcome",
     "Owed",
+    "Pusher",
+    "Sealer",
     "Spent",
     "Streams",
     "TransferProcess",
@@ -71,7 +77,6 @@ __all__ = [
     "fetch",
     "foreseen",
     "goods_of",
-    "has_dead",
     "has_due",
     "interrupt_dead",
     "keep_own_notice",

@@ -28,7 +28,7 @@ from entrepot.contracts import (
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.use import acquisition_store as store
 from entrepot.use.model import NOTHING_ASKED, Acquisition, AcquisitionState, Asked
-from entrepot.use.process import Rail, read_process, request_transfer, started_process
+from entrepot.use.process import PUSH, Rail, read_process, request_transfer, started_process
 from entrepot.values import (
     FORMATS,
     AgreementId,
@@ -143,10 +143,30 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
         process = read_process(tx.connection, acquisition.process_id)
         if process is None or process.exchange.state is State.TERMINATED:
             return fail(tx, acquisition, process.problem if process else "the process is gone")
-        if process.exchange.state is State.STARTED and process.endpoint:
+        came = process.endpoint if acquisition.format != PUSH else acquisition.use_id
+        if process.exchange.state is State.STARTED and came:
             after = replace(acquisition, state=AcquisitionState.FETCHING, waiting_for="")
             return _saved(tx, acquisition, after)
     return acquisition
+
+
+def arrived(tx: Transaction, acquisition_id: str, use_id: UseId) -> Acquisition:
+    """What is pushed to us is here, whole and verified; it is acknowledged next. A repeat changes nothing."""
+    before = read(tx.connection, acquisition_id)
+    if before.use_id is not None:
+        return before
+    return _saved(tx, before, replace(before, use_id=use_id))
+
+
+def fail_waiting(tx: Transaction, acquisition_id: str, problem: str) -> Acquisition:
+    """What came is not what was promised; nothing is waited for any more."""
+    before = read(tx.connection, acquisition_id)
+    return before if before.state.is_over else fail(tx, before, problem)
+
+
+def of_process(connection: Connection, process_id: ProcessId) -> Acquisition | None:
+    """The acquisition that a transfer process of ours was requested for."""
+    return store.of_process(connection, process_id)
 
 
 def asking(tx: Transaction, acquisition: Acquisition) -> Acquisition:

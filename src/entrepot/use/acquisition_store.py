@@ -62,6 +62,7 @@ _NEWEST: Final = select(_acquisition).order_by(_acquisition.c.created_at.desc())
 _RECEIVED_UNDER: Final = select(func.count(distinct(_acquisition.c.use_id))).where(
     _acquisition.c.agreement_id == bindparam("of"), _acquisition.c.state == "received"
 )
+_OF_PROCESS: Final = select(_acquisition).where(_acquisition.c.process_id == bindparam("of"))
 _UPDATE: Final = update(_acquisition).where(
     _acquisition.c.id == bindparam("of"), _acquisition.c.version == bindparam("expected")
 )
@@ -81,6 +82,11 @@ def save(tx: Transaction, acquisition: Acquisition, expected_version: int) -> No
 
 def read(connection: Connection, acquisition_id: str) -> Acquisition | None:
     row = connection.execute(_BY_ID, {"of": acquisition_id}).first()
+    return None if row is None else _acquisition_of(row)
+
+
+def of_process(connection: Connection, process_id: ProcessId) -> Acquisition | None:
+    row = connection.execute(_OF_PROCESS, {"of": process_id}).first()
     return None if row is None else _acquisition_of(row)
 
 

@@ -2,7 +2,8 @@
 
 All ranges of one artefact in one transfer process are one use, until it is closed by the receipt, by the
 end of the process, or after the resume window. No byte leaves before the use is written down; memory
-stays flat whatever the size; a stop cuts the socket whether the peer reads or not.
+stays flat whatever the size; a stop cuts the socket whether the peer reads or not. Where the contract asks
+for it, what travels is sealed to the consumer's key: ranges are then those of the sealed form.
 """
 
 import asyncio
@@ -18,18 +19,16 @@ import anyio
 from sqlalchemy import Connection
 
 from entrepot import catalogue
-from entrepot.catalogue import Resource
-from entrepot.contracts import Contract
 from entrepot.journal import Journal
-from entrepot.use import steps
-from entrepot.use.doors import UNKNOWN, USE_HEADER, Receive, Send, Visit, answer, refuse, start
+from entrepot.use.cargo import Cargo, Consignment, Sealer, consignment, seen_of
+from entrepot.use.doors import UNKNOWN, USE_HEADER, Receive, Send, Visit, answer, complain, refuse, start
 from entrepot.use.gate import admit, settle
-from entrepot.use.model import Admitted, Denied, House, Outcome, Spent, Use
+from entrepot.use.model import Denied, House, Outcome, Spent, Use
+from entrepot.use.process import find_door
 from entrepot.use.streams import Stream, Streams
-from entrepot.values import KindOfUse, render_digest
+from entrepot.values import EntrepotError, KindOfUse, RefusedError
 
-CHUNK: Final = 1 << 20
-"""Bytes read and sent at a time; a stream that nobody reads holds no more than two of them."""
+CHANGED: Final = Denied(("the artefact is not what was offered; its owner must look",))
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -63,16 +62,27 @@ def parse_range(header: str | None, size: int) -> Span | None:
 class DeliveryDoor:
     """What serves the doors of deliveries."""
 
-    def __init__(self, journal: Journal, house: House, streams: Streams) -> None:
+    def __init__(self, journal: Journal, house: House, streams: Streams, sealer: Sealer) -> None:
         self._journal = journal
         self._house = house
         self._streams = streams
+        self._sealer = sealer
 
     async def __call__(self, visit: Visit) -> None:
         if visit.below or visit.method not in {"GET", "HEAD"}:
             await refuse(visit.send, UNKNOWN)
             return
-        process, knock = visit.process, visit.knock(KindOfUse.DELIVERY)
+        process = visit.process
+        found = await self._journal.read(lambda c: _behind(c, visit))
+        try:
+            seal = None if found is None else await self._sealer.seal(process, found)
+        except RefusedError as error:
+            await complain(visit.send, 403, error.reasons, "Publish a receiving key in the DID document.")
+            return
+        except EntrepotError:
+            await complain(visit.send, 503, ("the consumer's key cannot be read now",), "Ask again later.")
+            return
+        knock = visit.knock(KindOfUse.DELIVERY, seen_of(seal))
         # Registered before the gate is asked: a stop that becomes durable after the use was admitted
         # finds the handle, one that came before is seen by the gate.
         cutting = abort_of(visit.send)
@@ -81,41 +91,35 @@ class DeliveryDoor:
             if isinstance(admitted, Denied):
                 await refuse(visit.send, admitted)
                 return
+            if found is None or not await asyncio.to_thread(catalogue.is_unchanged, found.resource):
+                await self._settle(admitted.use, Outcome.REFUSED)
+                await refuse(visit.send, CHANGED)
+                return
             leaving = asyncio.create_task(_left(visit.receive))
             try:
-                await self._deliver(admitted, visit, stream, leaving)
+                await self._deliver(admitted.use, found.cargo(seal), visit, stream, leaving)
             finally:
                 leaving.cancel()
 
     async def _deliver(
-        self,
-        admitted: Admitted,
-        visit: Visit,
-        stream: Stream,
-        leaving: asyncio.Task[None],
+        self, use: Use, cargo: Cargo, visit: Visit, stream: Stream, leaving: asyncio.Task[None]
     ) -> None:
-        use, contract, send, headers = admitted.use, admitted.contract, visit.send, visit.headers
-        resource = await self._journal.read(lambda c: _resource_of(c, contract))
-        if resource is None or not await asyncio.to_thread(catalogue.is_unchanged, resource):
-            await self._settle(use, Outcome.REFUSED)
-            await refuse(send, Denied(("the artefact is not what was offered; its owner must look",)))
-            return
-        etag = f'"{render_digest(use.artefact)}"'
-        asked = headers.get("range") if headers.get("if-range", etag) == etag else None
-        span = parse_range(asked, use.size)
+        send, headers = visit.send, visit.headers
+        asked = headers.get("range") if headers.get("if-range", cargo.etag) == cargo.etag else None
+        span = parse_range(asked, cargo.size)
         if span is None:
             await self._settle(use, Outcome.SENT)
-            await answer(send, 416, {"content-range": f"bytes */{use.size}", USE_HEADER: use.id})
+            await answer(send, 416, {"content-range": f"bytes */{cargo.size}", USE_HEADER: use.id})
             return
         told = {
-            "content-type": resource.media_type,
+            "content-type": cargo.media_type,
             "content-length": str(span.end - span.start),
             "accept-ranges": "bytes",
-            "etag": etag,
+            "etag": cargo.etag,
             USE_HEADER: use.id,
         }
         if span.is_part:
-            told["content-range"] = f"bytes {span.start}-{span.end - 1}/{use.size}"
+            told["content-range"] = f"bytes {span.start}-{span.end - 1}/{cargo.size}"
         sent = 0
         outcome = Outcome.INTERRUPTED
         try:
@@ -124,15 +128,12 @@ class DeliveryDoor:
                 outcome = Outcome.SENT
                 return
             await send(start(206 if span.is_part else 200, told))
-            async with await anyio.open_file(resource.path, "rb") as file:
-                await file.seek(span.start)
-                while sent < span.end - span.start and not (stream.is_cut or leaving.done()):
-                    chunk = await file.read(min(CHUNK, span.end - span.start - sent))
-                    if not chunk:
-                        return  # the file became shorter: what is missing is not made up
-                    more = sent + len(chunk) < span.end - span.start
-                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
-                    sent += len(chunk)
+            async for piece in cargo.pieces(span.start, span.end):
+                if stream.is_cut or leaving.done():
+                    return
+                more = sent + len(piece) < span.end - span.start
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                sent += len(piece)
             if sent == span.end - span.start and not stream.is_cut:
                 outcome = Outcome.SENT
         finally:
@@ -144,9 +145,11 @@ class DeliveryDoor:
         await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, spent))
 
 
-def _resource_of(connection: Connection, contract: Contract) -> Resource | None:
-    goods = steps.goods_of(connection, contract)
-    return None if goods is None else catalogue.resource(connection, goods.resource_id)
+def _behind(connection: Connection, visit: Visit) -> Consignment | None:
+    """What lies behind a door, for whoever has its token; for anybody else nothing is looked up."""
+    if find_door(connection, visit.process.exchange.id, visit.token) is None:
+        return None
+    return consignment(connection, visit.process)
 
 
 async def _left(receive: Receive) -> None:

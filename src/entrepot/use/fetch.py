@@ -15,9 +15,19 @@ from typing import Final, Protocol
 
 import msgspec
 
-from entrepot.values import Digest, EntrepotError, RefusedError, TrustError, UnavailableError, UseId
+from entrepot.identity import Receiver
+from entrepot.use.sealed import sealed_size, unseal
+from entrepot.values import (
+    Digest,
+    EntrepotError,
+    ProcessId,
+    RefusedError,
+    TrustError,
+    UnavailableError,
+    UseId,
+)
 
-_SYNC_EVERY: Final = 16 << 20
+SYNC_EVERY: Final = 16 << 20
 MAX_ANSWER: Final = 256 << 20
 USE_HEADER: Final = "entrepot-use"
 
@@ -48,6 +58,10 @@ class Fetched:
     size: int
 
 
+Unseal = Callable[[Path, Path], None]
+"""Opens a sealed file into another one, or raises `TrustError`."""
+
+
 class ArtefactError(TrustError):
     """What came is not what the contract names."""
 
@@ -64,39 +78,67 @@ async def fetch(
     purpose: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     attempts: int = 5,
+    unseal: Unseal | None = None,
 ) -> Fetched:
-    """Fetch the artefact into `target`, going on where an earlier attempt ended."""
-    part = target.with_name(target.name + ".part")
+    """Fetch the artefact into `target`, going on where an earlier attempt ended.
+
+    With `unseal`, what comes is the sealed form of it, and nothing else will do.
+    """
+    part = part_of(target)
+    whole = size if unseal is None else sealed_size(size)
     use_id = UseId("")
     failures = 0
     while True:
-        before = _length(part)
+        before = length_of(part)
         try:
-            use_id = await _once(open_door, part, size, purpose, progress) or use_id
-            if _length(part) >= size:
+            use_id = await _once(open_door, part, whole, purpose, progress) or use_id
+            if length_of(part) >= whole:
                 break
         except UnavailableError:
             # A connection that broke after it brought something is no failure to count.
-            failures = 0 if _length(part) > before else failures + 1
+            failures = 0 if length_of(part) > before else failures + 1
             if failures >= attempts:
                 raise
             await asyncio.sleep(min(0.1 * 2**failures, 5))
         else:
-            failures = 0 if _length(part) > before else failures + 1
+            failures = 0 if length_of(part) > before else failures + 1
             if failures >= attempts:
                 raise UnavailableError("the door gives nothing more")
-    found = await asyncio.to_thread(_digest_of, part)
-    if found != artefact or _length(part) != size:
+    await asyncio.to_thread(finish, target, artefact, size, unseal)
+    return Fetched(target, use_id, artefact, size)
+
+
+def finish(target: Path, artefact: Digest, size: int, unseal: Unseal | None) -> None:
+    """Give what has come its name, if it is the artefact; else nothing of it is kept."""
+    part = clear = part_of(target)
+    try:
+        if unseal is not None:
+            clear = target.with_name(target.name + ".clear")
+            unseal(part, clear)
+        if length_of(clear) != size or (unseal is None and _digest_of(clear) != artefact):
+            raise ArtefactError("the bytes that came are not those that the contract names")
+    except TrustError:
         part.unlink()
-        raise ArtefactError("the bytes that came are not those that the contract names")
-    await asyncio.to_thread(_keep, part, target)
-    return Fetched(target, use_id, found, size)
+        clear.unlink(missing_ok=True)
+        raise
+    _keep(clear, target)
+    part.unlink(missing_ok=True)
+
+
+def unsealing(receiver: Receiver, process_id: ProcessId, artefact: Digest) -> Unseal:
+    """How what was sealed to us in a process of ours is opened."""
+    return lambda part, clear: unseal(part, clear, receiver.key_from, receiver.public, process_id, artefact)
+
+
+def part_of(target: Path) -> Path:
+    """Where a file grows before it gets its name."""
+    return target.with_name(target.name + ".part")
 
 
 async def _once(
     open_door: Open, part: Path, size: int, purpose: str | None, progress: Callable[[int, int], None]
 ) -> UseId | None:
-    offset = _length(part)
+    offset = length_of(part)
     headers = {"range": f"bytes={offset}-"} if 0 < offset < size else {}
     if purpose is not None:
         headers["entrepot-purpose"] = purpose
@@ -114,7 +156,7 @@ async def _once(
                     raise ArtefactError("more came than the contract names")
                 file.write(chunk)
                 written += len(chunk)
-                if written - synced >= _SYNC_EVERY:
+                if written - synced >= SYNC_EVERY:
                     await asyncio.to_thread(_sync, file.fileno())
                     synced = written
                 progress(written, size)
@@ -125,7 +167,7 @@ async def _once(
 
 async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int = MAX_ANSWER) -> Fetched:
     """Make one call and keep its answer in `target`, synced. **It is not repeated: each call is a use.**"""
-    part = target.with_name(target.name + ".part")
+    part = part_of(target)
     size = 0
     async with door as answer:
         if answer.status != 200:
@@ -156,7 +198,7 @@ def _refusal(status: int, body: bytes) -> EntrepotError:
     return RefusedError(*(listed or [f"the door answered {status}"]))
 
 
-def _length(path: Path) -> int:
+def length_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -173,6 +215,9 @@ def _sync(descriptor: int) -> None:
 
 
 def _keep(part: Path, target: Path) -> None:
+    """Rename, durably: the content first, then the name."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
     part.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:

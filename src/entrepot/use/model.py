@@ -33,9 +33,9 @@ class TransferProcess:
     agreement_id: AgreementId
     format: str
     endpoint: str = ""
-    """As consumer: where the door is."""
+    """As consumer: where the door is. As provider of a push: where to push."""
     sealed_token: bytes = field(default=b"", repr=False)
-    """As consumer: the door's token, sealed."""
+    """The token for that endpoint, sealed."""
     epoch: int = 0
     """As provider: how often a door was hung."""
     problem: str = ""

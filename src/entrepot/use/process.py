@@ -54,6 +54,7 @@ from entrepot.values import (
     ProcessId,
     ProtocolError,
     UtcTime,
+    canonical,
     sha256,
 )
 from entrepot.values.canonical import Json
@@ -85,6 +86,11 @@ TRANSFER: Final = Machine(
 Respond: TypeAlias = Callable[[Connection, TransferProcess, UtcTime], Next | None]
 
 
+PUSH: Final = "HttpData-PUSH"
+PUSHING: Final = "use.push"
+"""Kind of the outbox message behind which a push goes on until it is done."""
+
+
 class Event(StrEnum):
     MOVED = "use:process:move"
     REFUSED = "use:process:refuse"
@@ -99,6 +105,8 @@ class Rail:
     door_token: Callable[[ProcessId, int], str]
     """Derives the token of a process and epoch; the same every time."""
     door_endpoint: Callable[[ProcessId], str]
+    inbox: Callable[[ProcessId], DoorAddress | None] = lambda _pid: None
+    """As consumer: where what is pushed to us is taken in, and the token that we give for it."""
     callback: str = ""
     seal: Callable[[bytes], bytes] = bytes
     """Seals a token that we received before it is written down."""
@@ -128,7 +136,9 @@ def request_transfer(
         format=format_name,
     )
     store.create(tx, process)
-    return _move(tx, rail, process, Next(Move.REQUEST, TransferRequest(process.agreement_id, format_name)))
+    destination = rail.inbox(process.exchange.id) if format_name == PUSH else None
+    request = TransferRequest(process.agreement_id, format_name, destination)
+    return _move(tx, rail, process, Next(Move.REQUEST, request))
 
 
 def started_process(connection: Connection, agreement_id: AgreementId, format_name: str) -> ProcessId | None:
@@ -198,6 +208,11 @@ def _receive_request(
     new = Exchange(ProcessId(tx.new_id()), Party.PROVIDER, peer_pid=message.consumer_pid)
     after = exchange.receive(TRANSFER, new, Move.REQUEST, Party.CONSUMER)
     process = TransferProcess(after, sender, message.callback, request.agreement_id, request.format)
+    if request.format == PUSH:
+        if request.destination is None or not request.destination.endpoint:
+            raise ProtocolError("a transfer request for a push names in dataAddress where to push")
+        sealed = rail.seal(request.destination.token.encode())
+        process = replace(process, endpoint=request.destination.endpoint, sealed_token=sealed)
     store.create(tx, process)
     return _proceed(tx, rail, process, after, new, by=Party.CONSUMER, saved=True)
 
@@ -363,8 +378,11 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
     if wanted.move is Move.START and before.party is Party.PROVIDER:
         process = replace(process, epoch=process.epoch + 1)
         process = _with_door(tx, rail, process)
-        token = rail.door_token(before.id, process.epoch)
-        content = DoorAddress(rail.door_endpoint(before.id), token)
+        if process.format == PUSH:
+            _begin_push(tx, rail, process)  # its door is for us alone: the consumer has named its own
+        else:
+            token = rail.door_token(before.id, process.epoch)
+            content = DoorAddress(rail.door_endpoint(before.id), token)
     process = replace(process, exchange=after)
     _saved(tx, process, before)
     first, is_consumer = before.state is State.INITIAL, before.party is Party.CONSUMER
@@ -410,6 +428,23 @@ def _with_door(tx: Transaction, rail: Rail, process: TransferProcess) -> Transfe
         token_digest(token),
     )
     return process
+
+
+def _begin_push(tx: Transaction, rail: Rail, process: TransferProcess) -> None:
+    """Queue the push itself, in a lane of its own: messages of the process do not wait behind it."""
+    process_id = process.exchange.id
+    enqueue(
+        tx,
+        OutboxMessage(
+            id=MessageId(tx.new_id()),
+            kind=PUSHING,
+            lane=f"push {process_id}",
+            address=process.endpoint,
+            body=canonical.encode({"epoch": process.epoch, "process": process_id}),
+            not_before=tx.now + rail.follow_up,
+            deadline=tx.now + rail.deadline,
+        ),
+    )
 
 
 def _shut_if_closed(tx: Transaction, after: Exchange) -> None:

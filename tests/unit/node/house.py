@@ -42,6 +42,9 @@ class Wire:
             raise UnavailableError(f"nobody at {parts.netloc}")
         return await call(application, method, parts.path, body, headers or {}, parts.query)
 
+    async def pour(self, *_poured: object) -> Reply:
+        raise UnavailableError("this wire carries no streams")
+
     async def close(self) -> None:
         """Nothing is open."""
 

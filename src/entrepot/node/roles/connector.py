@@ -6,8 +6,8 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from entrepot import catalogue, contracts, regulation, space, use
-from entrepot.contracts import Contract, Desk, EndReason, Listing, Offer
-from entrepot.identity import KeyJob, known_member, standing
+from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, Offer
+from entrepot.identity import KeyJob, PublicKey, known_member, standing
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
@@ -19,8 +19,8 @@ from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.protocols import Proof, dsp, tds
-from entrepot.use import DeliveryDoor, Doors, Handler, House, Streams
-from entrepot.use.process import Rail, start_when_in_force
+from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
+from entrepot.use.process import PUSHING, Rail, start_when_in_force
 from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
 from entrepot.values import (
     FORMATS,
@@ -34,6 +34,7 @@ from entrepot.values import (
     UnavailableError,
 )
 
+INBOX_PATH = "/inbox/{process}"
 DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
 
 
@@ -63,16 +64,38 @@ class Connector:
             respond=start_when_in_force,
             door_token=self._door_token,
             door_endpoint=lambda pid: f"{settings.listen.url}/door/{pid}",
+            inbox=lambda pid: DoorAddress(f"{settings.listen.url}/inbox/{pid}", self.inbox_token(pid)),
             callback=base,
             seal=node.vault.seal,
             follow_up=follow_up,
             deadline=deadline,
             deadline_waiting=waiting,
         )
+        self.sealer = Sealer(self._receiving_key, lambda name: node.vault.derive("sealing", name))
         self.acquirer = Acquirer(node, self.desk, self.rail)
         self.cover = catalogue.Cover(
             f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
         )
+
+    def pusher(self) -> Pusher:
+        node = self.node
+        return Pusher(
+            node.journal,
+            self.house,
+            self.streams,
+            self.rail,
+            self.sealer,
+            node.vault.unseal,
+            lambda url, headers: node.outgoing("HEAD", url, headers=headers),
+            node.outgoing.pour,
+        )
+
+    async def _receiving_key(self, did: Did) -> PublicKey | None:
+        return (await self.node.acquaintance.document(did)).receiving_key()
+
+    def inbox_token(self, process_id: ProcessId) -> str:
+        """The token for what is pushed to us in a process of ours; derived, as a door's is."""
+        return self.node.vault.derive("inbox", process_id.encode()).hex()
 
     def _door_token(self, process_id: ProcessId, epoch: int) -> str:
         return self.node.vault.derive("door", f"{process_id} {epoch}".encode()).hex()
@@ -213,12 +236,9 @@ class Connector:
         streaming = self.streams.processes()
         if not streaming:
             return False
-        now = self.node.clock()
         shut = await self.node.journal.read(
             lambda c: [p for p in streaming if not use.process.has_door(c, p)]
         )
-        for agreement_id in await self.node.journal.read(lambda c: use.process.agreements_over(c, now)):
-            self.cut(agreement_id)  # it may have been ended by another worker
         for process_id in shut:
             self.streams.stop_process(process_id)
         return bool(shut)
@@ -229,8 +249,6 @@ class Connector:
         for agreement_id in await journal.read(lambda c: use.process.agreements_over(c, now)):
             self.cut(agreement_id)
             await self._end_processes(agreement_id)
-        if journal.is_shared and await journal.read(lambda c: use.has_dead(c, self.house)):
-            await journal.write(lambda tx: use.interrupt_dead(tx, self.house))
         if not await self.node.journal.read(lambda c: use.has_due(c, self.house, now)):
             return False
         return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
@@ -281,9 +299,12 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
     handlers: dict[str, Handler] = {
         "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
         "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, children),
-        "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams),
+        "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams, connector.sealer),
     }
     doors = Doors(node.journal, handlers)
+    inbox = Inbox(
+        node.journal, connector.inbox_token, node.vault.receiver, connector.acquirer.progress.__setitem__
+    )
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
     base = connector.desk.callback
     return Part(
@@ -291,6 +312,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *dsp.routes(services),
             *tds.party_routes(party),
             tds.openings_route(openings),
+            *(RawRoute(m, INBOX_PATH, Proof.INBOX_TOKEN, inbox) for m in ("GET", "POST")),
             *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
         ],
         owner=[
@@ -301,16 +323,17 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         loops=[
             sealing_loop(node),
-            Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
+            Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
-            Loop("tidy", 5.0, connector.tidy, alone=True),
+            Loop("tidy", 5.0, connector.tidy),
             shelf_loop(node.journal),
-            Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
+            Loop("tell ends", 5.0, connector.tell_ends, wakes=True),
         ],
         senders={
             contracts.DSP: correspondence.send,
             contracts.SIGNING: signing.send,
             space.TDS: tds.Notices(node.journal, client).send,
+            PUSHING: connector.pusher().send,
         },
         settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
         services={"DataService": base, "CatalogService": base},

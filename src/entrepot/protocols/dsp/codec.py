@@ -183,7 +183,11 @@ def parse_transfer(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Me
     move = _TRANSFER_TYPES[kind]
     content: Content = None
     if move is Move.REQUEST:
-        content = TransferRequest(AgreementId(text(document, "agreementId")), _format(document))
+        content = TransferRequest(
+            AgreementId(text(document, "agreementId")),
+            _format(document),
+            _door_address(document.get("dataAddress")),
+        )
     elif move is Move.START:
         content = _door_address(document.get("dataAddress"))
     elif move in {Move.SUSPEND, Move.TERMINATE}:
@@ -217,9 +221,11 @@ def render_transfer(message: Message, base: str) -> tuple[str, bytes]:
     document = _head(message)
     document["@type"] = _TRANSFER_NAMES[message.move]
     match message.content:
-        case TransferRequest(agreement_id, format_name):
+        case TransferRequest(agreement_id, format_name, destination):
             document["agreementId"] = agreement_id
             document["format"] = format_name
+            if destination is not None:
+                document["dataAddress"] = _render_door(destination.endpoint, destination.token)
         case DoorAddress(endpoint, token):
             document["dataAddress"] = _render_door(endpoint, token)
         case Reason() as reason:
@@ -430,7 +436,8 @@ def _door_address(document: Json) -> DoorAddress | None:
         name, value = (entry.get("name"), entry.get("value")) if isinstance(entry, dict) else (None, None)
         if isinstance(name, str) and isinstance(value, str):
             found.setdefault(_value(name.removeprefix(EDC)), value)
-    endpoint = optional_text(document, "endpoint") or found.get("endpoint", "")
+    # An Eclipse connector that wants data pushed names where to under `baseUrl`.
+    endpoint = optional_text(document, "endpoint") or found.get("endpoint", "") or found.get("baseUrl", "")
     token = found.get("authorization", "")
     if len(endpoint) > 2000 or len(token) > MAX_TOKEN or not (endpoint + token).isprintable():
         raise MalformedError("dataAddress: no such endpoint or token")

@@ -14,7 +14,17 @@ from sqlalchemy import Connection
 
 from entrepot import contracts
 from entrepot.catalogue import PAGE, Page, Place
-from entrepot.contracts import Contract, Desk, Exchange, Message, Move, Party, Published, State
+from entrepot.contracts import (
+    Contract,
+    Desk,
+    Exchange,
+    Message,
+    Move,
+    Party,
+    Published,
+    State,
+    TransferRequest,
+)
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
 from entrepot.protocols.dsp import codec
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, unquoted
@@ -243,6 +253,9 @@ class _Endpoint:
             if not message.callback or known is not None:
                 raise ProtocolError("a first message names a callbackAddress, and no process id of ours")
             await self.services.check_callback(message.callback, sender)
+            if isinstance(message.content, TransferRequest) and message.content.destination is not None:
+                # Where data is to be pushed is an address that a stranger names, as a callback is.
+                await self.services.check_callback(message.content.destination.endpoint, sender)
         elif message.callback or pid not in {message.consumer_pid, message.provider_pid}:
             raise ProtocolError("the process of the path is not that of the message")
 
