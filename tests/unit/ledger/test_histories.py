@@ -4,9 +4,10 @@ The log here is a simulator that holds the log's real key and lies with it.
 """
 
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -431,6 +432,31 @@ def test_a_follower_refuses_what_the_machine_would_not_do(
 
     with pytest.raises(InconsistentError, match="not-a-member"):
         follower.follow(wrong.note(), wrong.entries)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 10), st.integers(0, 10)), max_size=10))
+def test_no_sequence_of_answers_brings_a_follower_off_its_history(
+    space: Any, answers: list[tuple[bool, int, int]]
+) -> None:
+    """Honest and forked heads, entries from any place, in any order: what is held only grows, and one log."""
+    blocks = (space.admissions, [space.alpha.batch(1), space.beta.batch(1)])
+    other = (space.admissions, [space.beta.batch(1), space.alpha.batch(1)])
+    last = [space.alpha.batch(2), space.beta.batch(2)]
+    logs = (history(space, *blocks, last), history(space, *other, last))
+    with tempfile.TemporaryDirectory() as folder:
+        follower = Follower(Path(folder) / "follower.db", space.genesis, space.log_key)
+        held: list[bytes] = []
+        for lies, start, size in answers:
+            log = logs[lies]
+            with suppress(EntrepotError):
+                follower.follow(log.note(size), log.entries[start:size])
+            now = follower.log.entries(0, follower.size)
+            assert now[: len(held)] == held
+            held = now
+        assert any(held == log.entries[: len(held)] for log in logs)
+        assert follower.log.root(len(held)) == Tree(map(leaf_hash, held)).root()
+        follower.close()
 
 
 def test_an_audit_finds_a_row_rewritten_on_the_logs_disk(honest: LyingLog, follower: Follower) -> None:
