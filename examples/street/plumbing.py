@@ -225,8 +225,7 @@ def edited(organisation: Organisation) -> Iterator[dict[str, Any]]:
     """Edit a settings file through the product's own reader and writer."""
     import msgspec
 
-    from entrepot.node.making import SETTINGS
-    from entrepot.node.settings import Settings, write_settings
+    from entrepot.node.settings import SETTINGS, Settings, write_settings
 
     path = organisation.folder / SETTINGS
     plain = msgspec.to_builtins(Settings.read(path))

@@ -1,15 +1,16 @@
-"""The command line's way to the node of a folder: its owner's port, with the owner's token."""
+"""The command line's way to the node of a folder: its owner's port, with the owner's token.
 
+It is light on purpose: a command that only asks a node starts in a moment.
+"""
+
+import http.client
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
-
 from entrepot.cli.output import NodeError
-from entrepot.node.making import SETTINGS
-from entrepot.node.node import OWNER_TOKEN
-from entrepot.node.settings import Settings
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings
 from entrepot.values import EntrepotError, RefusedError, UnavailableError
 
 SECONDS: Final = 60.0
@@ -22,56 +23,51 @@ class OwnerClient:
         self.folder = folder
         self.settings = Settings.read(folder / SETTINGS)
         try:
-            token = (folder / OWNER_TOKEN).read_text("utf-8").strip()
+            self._token = (folder / OWNER_TOKEN).read_text("utf-8").strip()
         except OSError as error:
             raise RefusedError(f"the owner's token of {folder} cannot be read") from error
-        self._client = httpx2.Client(
-            base_url=f"http://{self.settings.listen.owner}",
-            headers={"authorization": f"Bearer {token}"},
-            timeout=SECONDS,
-            trust_env=False,
-        )
 
     def get(self, path: str) -> Any:  # noqa: ANN401 (whatever JSON the node answers)
         return self._answer("GET", path, None)
 
-    def post(self, path: str, body: Any = None, seconds: float = SECONDS) -> Any:  # noqa: ANN401 (JSON in, JSON out)
-        return self._answer("POST", path, body, seconds)
+    def post(self, path: str, body: Any = None) -> Any:  # noqa: ANN401 (JSON in, JSON out)
+        return self._answer("POST", path, body)
 
     def raw(self, path: str) -> bytes:
         """Bytes as the node answers them."""
-        return self._call("GET", path, None).content
+        return self._call("GET", path, None)
 
     def post_raw(self, path: str, body: Any) -> bytes:  # noqa: ANN401 (JSON in)
-        return self._call("POST", path, body).content
+        return self._call("POST", path, body)
 
-    def _answer(self, method: str, path: str, body: Any, seconds: float = SECONDS) -> Any:  # noqa: ANN401 (as above)
-        reply = self._call(method, path, body, seconds)
-        return reply.json() if reply.content else None
+    def _answer(self, method: str, path: str, body: Any) -> Any:  # noqa: ANN401 (as above)
+        reply = self._call(method, path, body)
+        return json.loads(reply) if reply else None
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: Any,  # noqa: ANN401 (as above)
-        seconds: float = SECONDS,
-    ) -> httpx2.Response:
+    def _call(self, method: str, path: str, body: Any) -> bytes:  # noqa: ANN401 (as above)
+        where = self.settings.listen.owner
+        headers = {"authorization": f"Bearer {self._token}"}
+        raw = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        connection = http.client.HTTPConnection(where, timeout=SECONDS)
         try:
-            reply = self._client.request(method, path, json=body, timeout=seconds)
-        except httpx2.HTTPError as error:
-            where = self.settings.listen.owner
+            connection.request(method, path, raw, headers)
+            reply = connection.getresponse()
+            answered = reply.read()
+        except (OSError, http.client.HTTPException) as error:
             raise UnavailableError(f"no node answers at {where}; `entrepot run` starts it") from error
-        if reply.status_code >= 400:
-            raise _refusal(reply)
-        return reply
+        finally:
+            connection.close()
+        if reply.status >= 400:
+            raise _refusal(reply.status, answered)
+        return answered
 
 
-def _refusal(reply: httpx2.Response) -> EntrepotError:
+def _refusal(status: int, body: bytes) -> EntrepotError:
     try:
-        problem = reply.json()
-        return NodeError(reply.status_code, str(problem["detail"]), str(problem.get("remedy", "")))
+        problem = json.loads(body)
+        return NodeError(status, str(problem["detail"]), str(problem.get("remedy", "")))
     except (ValueError, KeyError, TypeError):
-        return NodeError(reply.status_code, f"the node answered {reply.status_code}", "See the node's log.")
+        return NodeError(status, f"the node answered {status}", "See the node's log.")
 
 
 def is_terminal() -> bool:

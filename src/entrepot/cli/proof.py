@@ -94,8 +94,8 @@ def ledger_policy(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot ledger policy --node regulator > space.policy
     """
     from entrepot.ledger import Genesis
-    from entrepot.node.making import GENESIS, SETTINGS
-    from entrepot.node.settings import Settings
+    from entrepot.node.making import GENESIS
+    from entrepot.node.settings import SETTINGS, Settings
     from entrepot.oversight import write_policy
     from entrepot.values import canonical
 
@@ -116,9 +116,9 @@ def trust_witness(key: str, url: str, *, node: Node = HERE, json: Json = False) 
     Example: entrepot ledger trust-witness regulator+1f...+BA... http://127.0.0.1:9021/witness
     """
     from entrepot.node import making
-    from entrepot.node.settings import Settings, write_settings
+    from entrepot.node.settings import SETTINGS, Settings, write_settings
 
-    path = node / making.SETTINGS
+    path = node / SETTINGS
     settings = making.add_witness(Settings.read(path), key, url)
     settings.check()
     write_settings(settings, path)

@@ -11,7 +11,8 @@ from entrepot.console.house import House, Pages, Section
 from entrepot.console.owner import CONNECTOR, OBSERVER, PLATFORM, role_of
 from entrepot.console.session import Sessions
 from entrepot.console.words import mark
-from entrepot.node.node import OWNER_TOKEN, Node, Part
+from entrepot.node.node import Node, Part
+from entrepot.node.settings import OWNER_TOKEN
 from entrepot.protocols import Route
 
 _OF_CONNECTOR = (

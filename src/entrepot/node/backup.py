@@ -33,9 +33,9 @@ from entrepot.journal import (
     revision_of,
     schema_state,
 )
-from entrepot.node.making import GENESIS, INVITATION, SETTINGS, database_url
-from entrepot.node.node import OWNER_TOKEN, VAULT
-from entrepot.node.settings import Settings
+from entrepot.node.making import GENESIS, INVITATION, database_url
+from entrepot.node.node import VAULT
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings
 from entrepot.node.tables import declare_tables
 from entrepot.values import Clock, ConflictError, Digest, MalformedError, RefusedError, UtcTime, render_digest
 

@@ -11,9 +11,9 @@ import httpx2
 
 from entrepot.identity import Vault
 from entrepot.journal import SchemaState, schema_state
-from entrepot.node.making import SETTINGS, database_url, passphrase_of
+from entrepot.node.making import database_url, passphrase_of
 from entrepot.node.node import VAULT
-from entrepot.node.settings import Settings, host_of, port_of
+from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
 from entrepot.values import EntrepotError, system_clock
 
 _SKEW_SECONDS = 30

@@ -13,8 +13,10 @@ import msgspec
 from entrepot.identity import KeyJob, Vault, did_web
 from entrepot.journal import migrate
 from entrepot.ledger import Genesis, NoteKey, SignatureType, render_note_key
-from entrepot.node.node import LEDGER_PATH, OWNER_TOKEN, VAULT, WITNESS_PATH
+from entrepot.node.node import LEDGER_PATH, VAULT, WITNESS_PATH
 from entrepot.node.settings import (
+    OWNER_TOKEN,
+    SETTINGS,
     LedgerSettings,
     Listen,
     Outgoing,
@@ -30,7 +32,6 @@ from entrepot.node.settings import (
 from entrepot.space import MemberRole
 from entrepot.values import Clock, MalformedError, canonical, is_social_credit_code
 
-SETTINGS: Final = "entrepot.toml"
 GENESIS: Final = "genesis.json"
 INVITATION: Final = "invitation.json"
 PASSPHRASE: Final = "ENTREPOT_PASSPHRASE"  # noqa: S105 (the name of a variable)

@@ -28,9 +28,9 @@ from entrepot.journal import (
     schema_state,
     verify_audit_chain,
 )
-from entrepot.node.making import SETTINGS, database_url
+from entrepot.node.making import database_url
 from entrepot.node.running import locked
-from entrepot.node.settings import Settings, write_settings
+from entrepot.node.settings import SETTINGS, Settings, write_settings
 from entrepot.node.tables import declare_tables
 from entrepot.values import Clock, ConflictError, RefusedError
 

@@ -18,7 +18,6 @@ from entrepot.protocols.tlog import LedgerClient
 from entrepot.values import Clock, Did, UtcTime
 
 VAULT: Final = "vault"
-OWNER_TOKEN: Final = "owner.token"  # noqa: S105 (the name of a file)
 LEDGER_PATH: Final = "/ledger"
 WITNESS_PATH: Final = "/witness"
 

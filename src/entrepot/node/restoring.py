@@ -35,9 +35,8 @@ from entrepot.journal import (
 )
 from entrepot.ledger import BatchState, batches_in
 from entrepot.node.backup import DATABASES, FILES, Manifest, Opened, opened
-from entrepot.node.making import SETTINGS, database_url
-from entrepot.node.node import OWNER_TOKEN
-from entrepot.node.settings import Settings, write_settings
+from entrepot.node.making import database_url
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, write_settings
 from entrepot.node.tables import declare_tables
 from entrepot.values import (
     Clock,

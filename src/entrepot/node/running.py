@@ -27,10 +27,10 @@ from entrepot.node.anchor import LedgerSender
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.logs import set_up_logs
 from entrepot.node.loops import Loops, OutboxLoop, audit_loop
-from entrepot.node.making import SETTINGS, database_url, passphrase_of
-from entrepot.node.node import OWNER_TOKEN, VAULT, Loop, Node, Part, open_node
+from entrepot.node.making import database_url, passphrase_of
+from entrepot.node.node import VAULT, Loop, Node, Part, open_node
 from entrepot.node.parts import parts_of
-from entrepot.node.settings import Settings, SettingsError, host_of, port_of
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, SettingsError, host_of, port_of
 from entrepot.node.workers import Sockets, listening, supervise
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import UnavailableError, system_clock

@@ -15,6 +15,10 @@ import msgspec
 
 from entrepot.values import Did, EntrepotError
 
+SETTINGS: Final = "entrepot.toml"
+OWNER_TOKEN: Final = "owner.token"  # noqa: S105 (the name of a file)
+"""Files in a node's folder."""
+
 
 class SettingsError(EntrepotError):
     """The settings file does not say what it must."""

@@ -11,9 +11,9 @@ from entrepot.identity import KeyJob, Membership, Vault, issue_membership, issue
 from entrepot.journal import Journal
 from entrepot.node import making
 from entrepot.node.http import Application, Gatekeeper
-from entrepot.node.node import OWNER_TOKEN, VAULT, Node, Part, open_node
+from entrepot.node.node import VAULT, Node, Part, open_node
 from entrepot.node.parts import parts_of
-from entrepot.node.settings import Listen, Party, Role
+from entrepot.node.settings import OWNER_TOKEN, Listen, Party, Role
 from entrepot.protocols import Reply
 from entrepot.space import MemberRole
 from entrepot.values import Did, UnavailableError, is_social_credit_code, system_clock
