@@ -1,4 +1,4 @@
-"""The OpenAPI description is true of what is served; the standard itself is in `tests/conformance/openapi`."""
+"""The OpenAPI description is true of what is served; its standard is in `tests/conformance/openapi`."""
 
 import importlib.util
 import sys
