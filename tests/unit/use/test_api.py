@@ -347,3 +347,17 @@ def test_a_fault_while_the_answer_is_made_leaves_no_use_open(make: Make) -> None
 
     closed = world.records(world.used()[0].id)[-1]
     assert (closed.outcome, closed.units.uses) == ("failed", 0)
+
+
+def test_a_budget_of_rows_is_spent_by_what_was_answered(make: Make) -> None:
+    """A page reserves what it may take at most, and gives back what it did not come to."""
+    world = make((ENTREPOT + "rows", "lteq", "7"))
+
+    answers = [world.get(f"items?limit={limit}") for limit in (7, 3, 2, 1)]
+
+    assert [(a.status, len(a.json.get("items", []))) for a in answers] == [
+        (200, 5),
+        (403, 0),
+        (200, 2),
+        (403, 0),
+    ]
