@@ -11,7 +11,7 @@ from typing import Final
 
 from cyclopts import App
 
-from entrepot.cli import keeping, members, products, promises, proof, sources, supervision, using
+from entrepot.cli import duties, keeping, members, products, promises, proof, sources, supervision, using
 from entrepot.cli.options import HERE, Json, Node
 from entrepot.cli.output import Exit, complain, show
 from entrepot.values import EntrepotError, MalformedError
@@ -30,6 +30,7 @@ for group in (
     promises.contract,
     promises.negotiation,
     promises.policy,
+    duties.duty,
     proof.evidence,
     proof.record,
     proof.ledger,

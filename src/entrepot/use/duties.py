@@ -25,6 +25,7 @@ from entrepot.policy import (
     Source,
     after_use,
     duty_name,
+    kinds_let_in,
     owed,
 )
 from entrepot.use import duty_store
@@ -117,6 +118,24 @@ def fall_due(tx: Transaction, policy: Policy, use: Use, outcome: Outcome) -> Non
         due = _owed(tx, use.agreement_id, duty, use)
         duty_store.add(tx.connection, due)
         _audit(tx, Event.FELL_DUE, due)
+
+
+def expect(tx: Transaction, contract: Contract, use_id: UseId, kind: KindOfUse) -> None:
+    """As consumer, when something has come: write down for ourselves what we owe now.
+
+    The provider relies on the first permission that holds; of what it may be we take the first that lets
+    this kind in. **The provider's list decides; ours reminds us.**
+    """
+    policy = contract.agreement.policy
+    if any(o.use_id == use_id for o in duty_store.open_of(tx.connection, contract.agreement.id)):
+        return
+    for permission in range(len(policy.permissions)):
+        only = replace(policy, permissions=policy.permissions[permission : permission + 1])
+        if kind in kinds_let_in(only):
+            for duty in after_use(policy, permission, kind):
+                owed_here = replace(_owed(tx, contract.agreement.id, duty, None), use_id=use_id)
+                duty_store.add(tx.connection, owed_here)
+            return
 
 
 def record_performance(

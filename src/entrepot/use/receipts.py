@@ -16,8 +16,8 @@ from entrepot.ledger import (
     sign_receipt,
     write_record,
 )
+from entrepot.use import duties, store
 from entrepot.use import process as transfers
-from entrepot.use import store
 from entrepot.use.gate import settle
 from entrepot.use.model import Acquisition, House, Outcome
 from entrepot.values import (
@@ -75,6 +75,8 @@ def keep_own_receipt(tx: Transaction, rail: transfers.Rail, acquisition: Acquisi
         size=receipt.bytes,
     )
     write_record(tx, record, retain_until)
+    if (contract := contract_by_id(tx.connection, ContractId(receipt.contract))) is not None:
+        duties.expect(tx, contract, UseId(receipt.use), FORMATS[acquisition.format])
     if acquisition.process_id is not None and FORMATS[acquisition.format] is KindOfUse.DELIVERY:
         transfers.move(tx, rail, acquisition.process_id, Next(Move.COMPLETE))
 

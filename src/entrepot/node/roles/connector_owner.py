@@ -13,6 +13,7 @@ from entrepot.catalogue import ColumnRole, Protection
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
 from entrepot.node.api import answer, read_body
+from entrepot.node.roles.duties_owner import duty_routes
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
 from entrepot.node.roles.use_owner import acquisition_row, use_routes
@@ -116,7 +117,7 @@ def owner_routes(connector: Connector) -> list[Route]:
         ("GET", "/owner/openings"): api.openings,
     }
     routes = [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
-    return [*routes, *negotiation_routes(connector), *use_routes(connector)]
+    return [*routes, *negotiation_routes(connector), *use_routes(connector), *duty_routes(connector)]
 
 
 class _Api:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from entrepot import contracts, space
+from entrepot import contracts, space, use
 from entrepot.contracts import SIGNED_AS, Contract, Desk, EndReason, Negotiation, Party, Signatory, Signature
 from entrepot.identity import DidDocument, Membership, known_member, verify_signature
 from entrepot.journal import Journal, Transaction
@@ -61,6 +61,7 @@ def party_routes(services: PartyServices) -> list[Route]:
         "contractFiled": desk.take_filed,
         str(space.Notice.CONTRACT_END): desk.end,
         str(space.Notice.RECEIPT): desk.take_receipt,
+        str(space.Notice.DUTY): desk.take_notice,
     }
     return [
         *(
@@ -162,6 +163,12 @@ class _PartyDesk:
     async def take_receipt(self, call: Call) -> Response:
         caller, signed = _caller(call), decode_receipt(call.body)
         await self.services.journal.write(lambda tx: self.services.take_in_receipt(tx, caller, signed))
+        return Response(200, codec.OK)
+
+    async def take_notice(self, call: Call) -> Response:
+        """As provider: the consumer says that it did what it owed."""
+        caller, signed = _caller(call), use.decode_notice(call.body)
+        await self.services.journal.write(lambda tx: use.take_in_notice(tx, caller, signed))
         return Response(200, codec.OK)
 
     async def _end(self, contract: Contract, reason: EndReason) -> None:

@@ -50,7 +50,7 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
 )
 _INSISTS: Final = frozenset({Notice.STOP, Notice.CONTRACT_END})
 """Notices of what a party may not know of yet: it may get the contract only after its end."""
-_MEDIA: Final[Mapping[Notice, str]] = {Notice.RECEIPT: codec.BINARY}
+_MEDIA: Final[Mapping[Notice, str]] = {Notice.RECEIPT: codec.BINARY, Notice.DUTY: codec.BINARY}
 
 
 class Event(StrEnum):
