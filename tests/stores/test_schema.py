@@ -5,13 +5,15 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 import entrepot
 from entrepot import journal as j
-from entrepot.journal import Journal, SchemaState
+from entrepot.journal import Journal, SchemaState, schema
 from entrepot.values import RefusedError
 
 
@@ -20,6 +22,36 @@ def declare() -> None:
     for module in pkgutil.walk_packages(entrepot.__path__, "entrepot."):
         if module.name.endswith("store"):
             importlib.import_module(module.name)
+
+
+def _tables(connection: sa.Connection) -> list[str]:
+    found = set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+    return sorted(name for name in found if not name.startswith("shelf"))
+
+
+def _one_row(connection: sa.Connection, name: str) -> dict[str, Any]:
+    """Put one row into a table, with something in every column."""
+    table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+    row = {column.name: _something(column) for column in table.columns}
+    connection.execute(table.insert(), row)
+    return row
+
+
+def _something(column: "sa.Column[Any]") -> Any:
+    match column.type:
+        case sa.LargeBinary():
+            return b"[]"
+        case sa.Boolean():
+            return True
+        case sa.Integer():
+            return 1
+        case _:
+            return "x"
+
+
+def _rows(connection: sa.Connection, name: str) -> list[dict[str, Any]]:
+    table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+    return [dict(r) for r in connection.execute(sa.select(table)).mappings()]
 
 
 class SchemaContract:
@@ -32,6 +64,22 @@ class SchemaContract:
 
         assert j.schema_state(url) is SchemaState.CURRENT
         assert j.schema_differences(url, declare) == []
+
+    def test_a_database_of_the_first_release_keeps_every_row(self, url: str) -> None:
+        """An upgrade would lose what a node has written down, or could not start on it."""
+        with schema._connection(url) as connection:
+            command.upgrade(schema._config(connection), "0001_street")
+            before = {name: _one_row(connection, name) for name in _tables(connection)}
+
+        j.migrate(url)
+
+        assert j.schema_state(url) is SchemaState.CURRENT
+        with Journal.open(url) as journal:
+            after = {name: journal.read_now(lambda c, name=name: _rows(c, name)) for name in before}
+        for name, row in before.items():
+            assert [{k: r[k] for k in row} for r in after[name]] == [row], name
+        assert (after["use"][0]["kind"], after["acquisition"][0]["format"]) == ("delivery", "HttpData-PULL")
+        assert after["contract"][0]["end_told"] == 1
 
     def test_migrating_again_changes_nothing(self, url: str) -> None:
         """Every start of a node may migrate."""
