@@ -22,6 +22,8 @@ class OwnerClient:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = Settings.read(folder / SETTINGS)
+        self.patience = SECONDS
+        """How many seconds an answer may take."""
         try:
             self._token = (folder / OWNER_TOKEN).read_text("utf-8").strip()
         except OSError as error:
@@ -48,7 +50,7 @@ class OwnerClient:
         where = self.settings.listen.owner
         headers = {"authorization": f"Bearer {self._token}"}
         raw = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        connection = http.client.HTTPConnection(where, timeout=SECONDS)
+        connection = http.client.HTTPConnection(where, timeout=self.patience)
         try:
             connection.request(method, path, raw, headers)
             reply = connection.getresponse()

@@ -46,7 +46,9 @@ def attach(
         sensitive: A column of which no value is to be shown; may be given several times.
     """
     is_address = kind in {"postgresql", "http"}
-    found = client(node).post(
+    owner = client(node)
+    owner.patience = ATTACH_SECONDS
+    found = owner.post(
         "/owner/sources",
         {
             "kind": kind,
@@ -58,7 +60,6 @@ def attach(
             "parameters": parameter or [],
             "sensitive": sensitive or [],
         },
-        seconds=ATTACH_SECONDS,
     )
     show(found, as_json=json, text=_described(found))
     return Exit.DONE
