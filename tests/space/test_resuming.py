@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from strace import followed
 
-from entrepot.use.delivery import CHUNK
+from entrepot.use.cargo import PIECE as CHUNK
 from space import Space, records, settled, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900), pytest.mark.usefixtures("strace")]
