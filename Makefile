@@ -50,7 +50,8 @@ types: $(READY) ## Strict types
 	@$(BIN)/mypy -p entrepot
 
 unit: $(READY) ## Rules, stores and published standards
-	@$(BIN)/pytest tests/unit tests/stores tests/conformance -n 2
+	@$(call apt,pg_ctlcluster,postgresql)
+	$(BIN)/pytest tests/unit tests/stores tests/conformance -n 2
 
 space: $(READY) ## Whole data spaces of real processes, with faults made on purpose (a slice)
 	@$(call apt,strace,strace)
