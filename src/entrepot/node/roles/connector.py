@@ -236,9 +236,12 @@ class Connector:
         streaming = self.streams.processes()
         if not streaming:
             return False
+        now = self.node.clock()
         shut = await self.node.journal.read(
             lambda c: [p for p in streaming if not use.process.has_door(c, p)]
         )
+        for agreement_id in await self.node.journal.read(lambda c: use.process.agreements_over(c, now)):
+            self.cut(agreement_id)  # it may have been ended by another worker
         for process_id in shut:
             self.streams.stop_process(process_id)
         return bool(shut)
@@ -249,6 +252,8 @@ class Connector:
         for agreement_id in await journal.read(lambda c: use.process.agreements_over(c, now)):
             self.cut(agreement_id)
             await self._end_processes(agreement_id)
+        if journal.is_shared and await journal.read(lambda c: use.has_dead(c, self.house)):
+            await journal.write(lambda tx: use.interrupt_dead(tx, self.house))
         if not await self.node.journal.read(lambda c: use.has_due(c, self.house, now)):
             return False
         return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
@@ -323,11 +328,11 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         loops=[
             sealing_loop(node),
-            Loop("acquire", 1.0, connector.acquirer.run, wakes=True),
+            Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
-            Loop("tidy", 5.0, connector.tidy),
+            Loop("tidy", 5.0, connector.tidy, alone=True),
             shelf_loop(node.journal),
-            Loop("tell ends", 5.0, connector.tell_ends, wakes=True),
+            Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
         ],
         senders={
             contracts.DSP: correspondence.send,
