@@ -13,7 +13,7 @@ from entrepot.values import MalformedError
 
 def use(
     product_id: str,
-    target: Path,
+    target: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     *,
     purpose: str | None = None,
     agreement: str | None = None,
