@@ -33,7 +33,7 @@ from entrepot.use.remaining import Left, counts_of, left_of
 from entrepot.use.steps import goods_of, plan_of
 from entrepot.use.store import read_use, uses, uses_by_outcome
 from entrepot.use.streams import Streams
-from entrepot.use.upkeep import close_due, has_due, interrupt_dead
+from entrepot.use.upkeep import close_due, has_dead, has_due, interrupt_dead
 
 __all__ = [
     "PURPOSE_HEADER",
@@ -77,6 +77,7 @@ __all__ = [
     "fetch",
     "foreseen",
     "goods_of",
+    "has_dead",
     "has_due",
     "interrupt_dead",
     "keep_own_notice",
