@@ -119,18 +119,22 @@ class Running:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the owner's API; gives its JSON, or raises what it said no with."""
+        return json.loads(self.text(path, method, body) or "null")
+
+    def text(self, path: str, method: str = "GET", body: object = None) -> str:
+        """Ask the owner's API for a text."""
         token = (self.folder / "owner.token").read_text().strip()
         connection = http.client.HTTPConnection(self.owner, timeout=60)
         try:
             raw = None if body is None else json.dumps(body)
             connection.request(method, path, raw, {"authorization": f"Bearer {token}"})
             reply = connection.getresponse()
-            document = json.loads(reply.read() or b"null")
+            said = reply.read().decode()
         finally:
             connection.close()
         if reply.status >= 400:
-            raise SaidNoError(reply.status, document or {})
-        return document
+            raise SaidNoError(reply.status, json.loads(said or "{}"))
+        return said
 
     def rows(self, query: str, *values: object, file: str = "node.db") -> list[tuple[Any, ...]]:
         """What is durable at this node."""
@@ -183,12 +187,20 @@ class Space:
         file = content if isinstance(content, Path) else self.root / f"{serial}.bin"
         if isinstance(content, bytes):
             file.write_bytes(content)
+        attached = self.provider.ask("POST", "/owner/resources", {"path": str(file)})
+        return self._offered(attached, serial, "L2", "delivery", uses)
+
+    def offer_table(self, file: Path, *, uses: int) -> str:
+        """Offer a CSV file as an open API for so many calls; gives the product's id."""
+        attached = self.provider.ask("POST", "/owner/sources", {"kind": "csv", "where": str(file)})
+        return self._offered(attached, f"T{next(self._serial):07d}", "L1", "api", uses)
+
+    def _offered(self, attached: dict[str, Any], serial: str, grade: str, kind: str, uses: int) -> str:
         ends = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
         constraints = [
             {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": str(uses)},
             {"leftOperand": "odrl:dateTime", "operator": "lteq", "rightOperand": ends},
         ]
-        attached = self.provider.ask("POST", "/owner/resources", {"path": str(file)})
         product: str = self.provider.ask(
             "POST",
             "/owner/products",
@@ -198,8 +210,8 @@ class Space:
                 "title": f"Measurements {serial}",
                 "description": "Bytes made for a test",
                 "rights": "use for research",
-                "grade": "L2",
-                "kinds": ["delivery"],
+                "grade": grade,
+                "kinds": [kind],
                 "policy": {"permission": [{"action": "use", "constraint": constraints}]},
             },
         )["id"]

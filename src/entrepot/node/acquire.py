@@ -98,6 +98,11 @@ class Acquirer:
         await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
 
     async def _look_up(self, acquisition: Acquisition) -> None:
+        now = self._node.clock()
+        if await self._node.journal.read(lambda c: acquisitions.open_door(c, acquisition, now)):
+            # What was promised goes on without asking anybody: the platform may be out of reach.
+            await self._node.journal.write(lambda tx: acquisitions.go_on(tx, acquisition))
+            return
         product, address = await self.registered(acquisition.product_id)
         await self._node.journal.write(
             lambda tx: acquisitions.found(tx, self._desk, self._rail, acquisition, product, address)

@@ -108,6 +108,39 @@ def found(
     )  # fmt: skip
 
 
+def open_door(
+    connection: Connection, acquisition: Acquisition, now: UtcTime
+) -> tuple[Contract, ProcessId] | None:
+    """A door that is open to us already, for a use that is a call, under a contract in force."""
+    if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
+        return None
+    for contract in contracts_held(connection):
+        named = acquisition.agreement_id in {None, contract.agreement.id}
+        about = contract.agreement.target == acquisition.product_id and contract.party is Party.CONSUMER
+        if named and about and not in_force(contract, now):
+            process_id = started_process(connection, contract.agreement.id, acquisition.format)
+            if process_id is not None:
+                return contract, process_id
+    return None
+
+
+def go_on(tx: Transaction, acquisition: Acquisition) -> Acquisition:
+    """Go to the door that is open to us; nothing is looked up and nobody is asked."""
+    found_one = open_door(tx.connection, acquisition, tx.now)
+    if found_one is None:
+        return acquisition  # it was shut a moment ago
+    contract, process_id = found_one
+    after = replace(
+        acquisition,
+        state=AcquisitionState.FETCHING,
+        provider=contract.counterparty,
+        product_digest=contract.product_digest,
+        agreement_id=contract.agreement.id,
+        process_id=process_id,
+    )
+    return _saved(tx, acquisition, after)
+
+
 def usable_contract(
     connection: Connection, product_id: ProductId, digest: Digest, now: UtcTime
 ) -> Contract | None:
