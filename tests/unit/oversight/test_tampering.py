@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +237,4 @@ def test_the_page_on_evidence_says_what_the_program_says() -> None:
         assert f"| `{name}` |" in page
     for name in verify.Report.__dataclass_fields__:
         assert f"`{name}`" in page
+    assert sha256(PROGRAM.read_bytes()).hexdigest() in page, "publish the digest of the file as it is now"
