@@ -169,15 +169,11 @@ def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, 
     store.keep_contract(tx, values)
 
 
-@lru_cache(maxsize=4096)
-def _agreement_of(raw: bytes) -> Agreement:
-    """What the bytes of an agreement say; they are read from the database at each use, and parsed once."""
-    return parse_agreement(canonical.decode(raw))
-
-
+@lru_cache(maxsize=1024)
 def _contract_of(row: "Row[Any]") -> Contract:
+    """What a row says; rows are read at each use, and one that says the same is parsed once."""
     return Contract(
-        agreement=_agreement_of(row.agreement),
+        agreement=parse_agreement(canonical.decode(row.agreement)),
         contract_id=ContractId(row.contract_id),
         negotiation_id=ProcessId(row.negotiation_id),
         party=Party(row.party),

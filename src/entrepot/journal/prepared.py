@@ -9,7 +9,8 @@ it raises, and what an error leaves behind are the same on either way (bench/gat
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -25,20 +26,12 @@ Processor: TypeAlias = Callable[[Any], Any]
 Statement: TypeAlias = "Select[Any] | Insert | Update | Delete"
 
 
-class _Given(NamedTuple):
-    """A value at one place of the statement: given at each call under `name`, or the same every time."""
-
-    name: str | None
-    process: Processor | None
-    fixed: Any
-
-
 class _Ready(NamedTuple):
-    """A statement for SQLite: its text, the values that go in, and what is made of a row."""
+    """A statement for SQLite: its text, what puts the values in order, and what is made of a row."""
 
     text: str
-    given: tuple[_Given, ...]
-    names: frozenset[str]
+    size: int
+    bind: Callable[[Mapping[str, Any]], Sequence[Any]]
     make: Callable[[Sequence[Any]], Any]
 
 
@@ -90,17 +83,35 @@ def _compiled(statement: Statement, dialect: Dialect, values: Mapping[str, Any])
     compiled: Any = statement.compile(
         dialect=dialect, column_keys=list(values), compile_kwargs={"render_postcompile": True}
     )
-    given = []
-    for name in compiled.positiontup:
+    names, busy, fixed = [], [], {}
+    for place, name in enumerate(compiled.positiontup):
         bind = compiled.binds.get(name)
-        value = compiled.params[name] if bind is None else bind.effective_value
+        if bind is None or name not in values:
+            value = compiled.params[name] if bind is None else bind.effective_value
+            fixed[name] = value
+        names.append(name)
         process = None if bind is None else bind.type.dialect_impl(dialect).bind_processor(dialect)
-        if bind is not None and name in values:
-            given.append(_Given(name, process, None))
-        else:
-            given.append(_Given(None, None, value if process is None else process(value)))
-    names = frozenset(place.name for place in given if place.name is not None)
-    return _Ready(compiled.string, tuple(given), names, _maker(statement, dialect))
+        if process is not None:
+            busy.append((place, process))
+    size = len({*names} - fixed.keys())
+    return _Ready(compiled.string, size, _binder(names, busy, fixed), _maker(statement, dialect))
+
+
+def _binder(
+    names: Sequence[str], busy: Sequence[tuple[int, Processor]], fixed: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What puts values, given or the same each time, in the order that the statement wants."""
+    if not fixed and not busy and len(names) > 1:
+        return itemgetter(*names)
+
+    def bind(values: Mapping[str, Any]) -> Sequence[Any]:
+        given = {**values, **fixed} if fixed else values
+        row = [given[name] for name in names]
+        for place, process in busy:
+            row[place] = process(row[place])
+        return row
+
+    return bind
 
 
 def _maker(statement: Executable, dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
@@ -109,6 +120,7 @@ def _maker(statement: Executable, dialect: Dialect) -> Callable[[Sequence[Any]],
         return tuple
     columns = list(statement.selected_columns)
     kind = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024 (the names are the statement's)
+    plain: Callable[[Sequence[Any]], Any] = partial(tuple.__new__, kind)
     processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
     busy = [(place, process) for place, process in enumerate(processors) if process is not None]
 
@@ -116,23 +128,21 @@ def _maker(statement: Executable, dialect: Dialect) -> Callable[[Sequence[Any]],
         values = list(row)
         for place, process in busy:
             values[place] = process(values[place])
-        return kind._make(values)
+        return plain(values)
 
-    return make if busy else kind._make
+    return make if busy else plain
 
 
 def _execute(
     connection: Connection, ready: _Ready, values: Mapping[str, Any], take: Callable[[sqlite3.Cursor], Any]
 ) -> Any:  # noqa: ANN401 (what is taken)
-    if values.keys() != ready.names:
-        raise TypeError(f"expected values for {sorted(ready.names)}, got {sorted(values)}")
-    row = [
-        fixed if name is None else values[name] if process is None else process(values[name])
-        for name, process, fixed in ready.given
-    ]
+    if len(values) != ready.size:
+        raise TypeError(f"expected {ready.size} values, got {sorted(values)}")
     driver: Any = connection.connection.dbapi_connection
     try:
-        return take(driver.execute(ready.text, row))
+        return take(driver.execute(ready.text, ready.bind(values)))
+    except KeyError as error:
+        raise TypeError(f"no value for {error}") from error
     except sqlite3.Error as error:
         raise _told(connection, ready.text, error) from error
 

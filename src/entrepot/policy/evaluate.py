@@ -44,7 +44,7 @@ _Placed: TypeAlias = tuple[str, Constraint]
 """A constraint, and where it stands."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, array_like=True):
     """One line of a report: a comparison, a group or a rule, with what it came to.
 
     A group names its junction as operator, a rule its action as operand and `covers` as operator.

@@ -7,8 +7,6 @@ Between the two lies the use itself; it begins when `admit` is durable, not befo
 network call. What each step looks at is in `steps.py`.
 """
 
-from dataclasses import replace
-
 from entrepot.journal import Transaction
 from entrepot.use import steps
 from entrepot.use.model import NOTHING, Admitted, Cleared, Denied, House, Knock, Outcome, Spent, Use
@@ -44,7 +42,6 @@ def settle(
     checked = steps.check_output(use, outcome, spent)
     if checked is Outcome.REFUSED:
         steps.release(tx, use)
-    use = replace(use, sent=use.sent + spent.bytes, rows=use.rows + spent.rows, outcome=str(checked))
     use = steps.write_down(tx, house, use, checked, spent)
     steps.meter(tx, use, checked)
     return use

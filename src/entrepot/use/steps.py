@@ -55,7 +55,7 @@ def _keep(tx: Transaction, record: Record) -> None:
 
 def _digest_of(decision: Decision) -> str:
     """The digest of everything the decision looked at and found."""
-    return render_digest(sha256(canonical.encode([[*structs.astuple(line)] for line in decision.report()])))
+    return render_digest(sha256(canonical.encode_struct(decision.report())))
 
 
 def identify(tx: Transaction, knock: Knock) -> Door | None:
@@ -190,13 +190,21 @@ def release(tx: Transaction, use: Use) -> None:
 
 
 def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, spent: Spent) -> Use:
-    """Write down how a use went on (*interrupted*) or that it is closed."""
-    if use.is_closed_by(outcome):
-        use = replace(use, state=UseState.CLOSED, boot=house.boot)
+    """Write down what a use came to, how it went on (*interrupted*) or that it is closed."""
+    is_closed = use.is_closed_by(outcome)
+    is_interrupted = outcome is Outcome.INTERRUPTED and not is_closed
+    use = replace(
+        use,
+        state=UseState.CLOSED if is_closed else UseState.INTERRUPTED if is_interrupted else use.state,
+        boot=house.boot,
+        sent=use.sent + spent.bytes,
+        rows=use.rows + spent.rows,
+        outcome=str(outcome),
+    )
+    if is_closed:
         _owe(tx, use, outcome)
         _keep(tx, _closed(tx, use, outcome, spent))
-    elif outcome is Outcome.INTERRUPTED:
-        use = replace(use, state=UseState.INTERRUPTED, boot=house.boot)
+    elif is_interrupted:
         _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units(), _status_age(tx, use)))
     store.touch_use(tx, use, spent)
     return use

@@ -4,6 +4,7 @@ A profile of RFC 8785 small enough to leave no choice: keys are ASCII, numbers a
 2^53 - 1 in size, there are no floats. What is signed or digested in Entrepot is written this way.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -32,8 +33,8 @@ def encode(value: Json) -> bytes:
         raise MalformedError("key is not text") from error
 
 
-def encode_struct(value: msgspec.Struct) -> bytes:
-    """Give the canonical bytes of a struct whose field types already keep to the profile.
+def encode_struct(value: msgspec.Struct | Sequence[msgspec.Struct]) -> bytes:
+    """Give the canonical bytes of a struct, or of several, whose field types already keep to the profile.
 
     **Does not walk the value.** For structs of strings, bounded integers and lists of them.
     """
