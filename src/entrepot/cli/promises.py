@@ -1,6 +1,6 @@
 """Negotiations, contracts, and what their policies would allow."""
 
-from typing import Final
+from typing import Any, Final
 
 from cyclopts import App
 
@@ -14,14 +14,24 @@ policy: Final = App(name="policy", help="What would be allowed.")
 
 @contract.command(name="list")
 def list_contracts(*, node: Node = HERE, json: Json = False) -> int:
-    """List my contracts, with what they say.
+    """List my contracts, what is left under each, and until when it holds.
 
     Example: entrepot contract list --node clinic
     """
     rows = client(node).get("/owner/contracts")
-    columns = ("contract", "as", "with", "product", "status", "inForce")
-    show(rows, as_json=json, text=table(rows, columns, "There is no contract yet; `entrepot use` makes one."))
+    shown = [c | {"left": _left(c), "until": c.get("endsAt") or ""} for c in rows]
+    columns = ("contract", "as", "with", "product", "status", "inForce", "left", "until")
+    text = table(shown, columns, "There is no contract yet; `entrepot use` makes one.")
+    show(rows, as_json=json, text=text)
     return Exit.DONE
+
+
+def _left(found: dict[str, Any]) -> str:
+    """What is left, in few words: `3 of 5`, `8 of 10 an hour`."""
+    per = {"total": "", "minute": " a minute", "hour": " an hour", "day": " a day"}
+    return ", ".join(
+        f"{x['left']} of {x['limit']}{per.get(x['per'], ' ' + x['per'])}" for x in found.get("left", [])
+    )
 
 
 @contract.command

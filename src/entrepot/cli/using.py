@@ -100,12 +100,27 @@ def _follow(owner: Any, begun: dict[str, Any], *, wait: bool, patience: float) -
         time.sleep(0.1)
 
 
-def list_uses(*, node: Node = HERE, json: Json = False) -> int:
-    """List what was used of what I offer: by whom, when, with which receipt.
+def list_uses(
+    *, since: str = "", consumer: str = "", product: str = "", node: Node = HERE, json: Json = False
+) -> int:
+    """List what was used of what I offer: by whom, when, with which receipt. The newest come first.
 
-    Example: entrepot uses --node clinic
+    Example: entrepot uses --since today --node clinic
+
+    Args:
+        since: `today`, or a day or time such as 2026-11-25; times are UTC.
+        consumer: Only uses of this party.
+        product: Only uses of this product.
     """
-    rows = client(node).get("/owner/uses")
-    columns = ("use", "consumer", "product", "state", "outcome", "receipt")
+    from datetime import UTC, datetime
+
+    start = f"{datetime.now(UTC):%Y-%m-%d}" if since == "today" else since
+    found = client(node).get("/owner/uses")
+    rows = [
+        u
+        for u in found
+        if u["openedAt"] >= start and consumer in {"", u["consumer"]} and product in {"", u["product"]}
+    ]
+    columns = ("openedAt", "use", "consumer", "product", "state", "outcome", "receipt")
     show(rows, as_json=json, text=table(rows, columns, "Nothing was used yet."))
     return Exit.DONE
