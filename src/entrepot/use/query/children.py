@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from entrepot.use.query.cage.model import Asked, Job, Limits, Ran, Rule, Unread, Verdict, Written
+from entrepot.use.query.cage.model import Asked, Cells, Job, Limits, Ran, Rule, Unread, Verdict, Written
 from entrepot.use.query.sandbox import Launch, Sandbox, Tier
 from entrepot.use.query.schema import Askable
 from entrepot.use.query.staging import Staging
@@ -50,7 +50,7 @@ class Children:
         except ChildError:
             return Verdict(refused=Unread(rule=Rule.SYNTAX, detail="it cannot be read within the limits"))
 
-    async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[str, ...]) -> Ran:
+    async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[Cells, ...]) -> Ran:
         """Have a query answered. **What cannot be said within the limits is one rule, whatever it is.**"""
         await self.tier()
         data = await asyncio.to_thread(self._staging.open, path) if self._sandbox.is_apart else path

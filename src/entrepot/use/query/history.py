@@ -6,6 +6,7 @@ subject and no value is kept. The consumer and not the agreement is the key: two
 
 from typing import Final
 
+import msgspec
 from sqlalchemy import (
     Column,
     Connection,
@@ -20,7 +21,8 @@ from sqlalchemy import (
 
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
 from entrepot.use.model import Use
-from entrepot.values import UseId, canonical
+from entrepot.use.query.cage.model import Cells
+from entrepot.values import UseId
 
 _query: Final = Table(
     "use_query",
@@ -44,7 +46,7 @@ _EARLIER: Final = (
 )
 
 
-def remember(tx: Transaction, use: Use, cells: tuple[str, ...]) -> None:
+def remember(tx: Transaction, use: Use, cells: tuple[Cells, ...]) -> None:
     """Write down what is about to be answered, **before it is compared**: of two, one sees the other."""
     tx.connection.execute(
         _KEEP,
@@ -52,7 +54,7 @@ def remember(tx: Transaction, use: Use, cells: tuple[str, ...]) -> None:
             "use_id": use.id,
             "consumer": use.consumer,
             "artefact": use.artefact,
-            "cells": canonical.encode([*cells]),
+            "cells": msgspec.json.encode(cells),
             "at": tx.now,
         },
     )
@@ -63,11 +65,8 @@ def forget(tx: Transaction, use_id: UseId) -> None:
     tx.connection.execute(_FORGET, {"of": use_id})
 
 
-def earlier(connection: Connection, use: Use) -> tuple[str, ...]:
+def earlier(connection: Connection, use: Use) -> tuple[Cells, ...]:
     """What was answered, or is being answered, to this consumer from this artefact; each query once."""
     rows = connection.execute(_EARLIER, {"by": use.consumer, "over": use.artefact, "but": use.id})
-    found: dict[str, None] = {}
-    for row in rows:
-        cells = canonical.decode(row.cells, max_bytes=len(row.cells))
-        found.update(dict.fromkeys(str(c) for c in cells) if isinstance(cells, list) else {})
-    return tuple(found)
+    asked = dict.fromkeys(msgspec.json.decode(row.cells, type=tuple[Cells, ...]) for row in rows)
+    return tuple(cells for query in asked for cells in query)

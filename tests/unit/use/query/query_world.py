@@ -22,7 +22,7 @@ from entrepot.use import store as use_store
 from entrepot.use.process import token_digest
 from entrepot.use.query import Limits, QueryDoor, Tier
 from entrepot.use.query.cage.admitting import verdict_on
-from entrepot.use.query.cage.model import Asked, Job, Ran, Verdict, Written
+from entrepot.use.query.cage.model import Asked, Cells, Job, Ran, Verdict, Written
 from entrepot.use.query.cage.running import run
 from entrepot.use.query.schema import Askable
 from entrepot.values import AgreementId, Grade, KindOfUse, ProcessId, ProductId, canonical, sha256
@@ -67,7 +67,7 @@ class InProcess:
     async def read(self, sql: str, about: Askable) -> Verdict:
         return verdict_on(Asked(sql=sql, tables=(about.table,), limits=about.limits))
 
-    async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[str, ...]) -> Ran:
+    async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[Cells, ...]) -> Ran:
         job = Job(table=about.table, path=str(path), written=written, earlier=earlier, limits=about.limits)
         return await asyncio.to_thread(run, job)
 

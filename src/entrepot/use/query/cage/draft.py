@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from .model import KIND_OF, Column, Filter, Limits, NotAdmittedError, Role, Rule, Table
+from .model import KIND_OF, Cells, Column, Filter, Limits, NotAdmittedError, Role, Rule, Table
 from .text import Field, Relation, Source, Value, alike, listed, number, quoted, text, words
 
 FILE: Final = "_file"
@@ -31,7 +31,7 @@ class Draft:
     tables: dict[str, Table]
     limits: Limits
     parts: list[str] = field(default_factory=list)
-    cells: list[str] = field(default_factory=list)
+    cells: list[Cells] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
     _bases: dict[str, Relation] = field(default_factory=dict)
 

@@ -139,7 +139,7 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
     shown = [f"{sql} AS {name}" for sql, name in (*places.items(), *aggregates.arguments.items())]
     rows = words("SELECT", listed([*shown, hidden_columns(scope)]), "FROM", scope.sql, where)
     by = words("GROUP BY", listed([*places.values(), "s0"]))
-    sql = words("SELECT", listed([*given, "s0", "sum(f0) AS f0"]), "FROM", f"({rows})", by)
+    sql = words("SELECT", listed([*given, "s0", "bit_xor(f0) AS f0"]), "FROM", f"({rows})", by)
     is_single = all(is_subject(scope, key) for key in keys)
     return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, is_single)
 

@@ -172,14 +172,24 @@ class Asked(_Value, frozen=True):
     limits: Limits
 
 
+class Cells(_Value, frozen=True):
+    """How to ask who is in the released groups of one grouping (`cells.py`)."""
+
+    members: str
+    labels: tuple[str, ...] = ()
+    """The columns of whose values these groups tell; none where it is of their rows."""
+    missing: str = ""
+    """How to ask how many rows have no value. Where none, these groups are those of the rows, just before."""
+
+
 class Written(_Value, frozen=True):
     """A query written anew, word by word."""
 
     sql: str
     columns: tuple[str, ...]
     """Names of the answer's columns, as the consumer gave them."""
-    cells: tuple[str, ...]
-    """Queries that tell who is in which released group (`cells.py`)."""
+    cells: tuple[Cells, ...]
+    """Who is in which group that the answer tells of."""
     reads: tuple[str, ...]
     """Columns of tables that it looks at."""
 
@@ -204,7 +214,7 @@ class Job(_Value, frozen=True):
     table: Table
     path: str
     written: Written
-    earlier: tuple[str, ...]
+    earlier: tuple[Cells, ...]
     """`cells` of what was answered before to the same consumer, from the same artefact."""
     limits: Limits
 
