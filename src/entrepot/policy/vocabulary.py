@@ -81,7 +81,7 @@ _ALL: Final = (
         "the time of day", "每日时段",
     ),
     Operand(
-        "elapsedTime", ODRL + "elapsedTime", _T.DURATION, _OBSERVED, _ORDER, EXPANSION,
+        "elapsedTime", ODRL + "elapsedTime", _T.DURATION, _OBSERVED, _TIME, EXPANSION,
         "the time since the agreement", "签约后时长",
     ),
     Operand(
