@@ -66,9 +66,11 @@ def _row(person: int, visit: int) -> dict[str, object]:
     }
 
 
-def ask(path: Path, sql: str, earlier: tuple[Written, ...] = ()) -> tuple[Written, Ran]:
+def ask(
+    path: Path, sql: str, earlier: tuple[Written, ...] = (), *, table: Table = TRIAL
+) -> tuple[Written, Ran]:
     """Admit a query and answer it, in this process."""
-    written = admit(sql, (TRIAL,), Limits())
+    written = admit(sql, (table,), Limits())
     before = tuple(cells for w in earlier for cells in w.cells)
-    job = Job(table=TRIAL, path=str(path), written=written, earlier=before, limits=Limits())
+    job = Job(table=table, path=str(path), written=written, earlier=before, limits=Limits())
     return written, run(job)
