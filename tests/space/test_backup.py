@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from entrepot.node import making
-from entrepot.node.backup import ARTEFACTS, LEFT, OWN_DATABASES, OWN_FILES
+from entrepot.node.backup import LEFT, OWN_DATABASES, OWN_FILES
+from entrepot.node.roles.sources_owner import ARTEFACTS
+from entrepot.node.settings import Listen, Party, Role, Settings
 from space import (
     COMMAND,
     PASSPHRASE,
@@ -21,9 +24,11 @@ from space import (
     agrees_with_ledger,
     at_rest,
     found_space,
+    free_ports,
     made_bytes,
     records,
     sha256,
+    social_code,
     wait_for,
 )
 
@@ -118,3 +123,60 @@ def test_everything_in_a_nodes_folder_is_carried_or_left_on_purpose(harbour: Spa
     found = {path.name for node in harbour.nodes for path in node.folder.iterdir()}
 
     assert found <= known
+
+
+def with_witness(space: Space) -> Running:
+    """Add a regulator whose cosignature counts; gives its node."""
+    public, owner = (f"127.0.0.1:{port}" for port in free_ports(2))
+    node = Running(space.root / "regulator", public, owner, social_code("11100000000013"))
+    invitation = space.operator.ask("POST", "/owner/invitations", {"roles": ["regulator"]})
+    made = making.make_member(
+        node.folder,
+        role=Role.OBSERVER,
+        invitation=msgspec.convert(invitation, making.InvitationFile),
+        party=Party(name="Regulator", subject_code=node.code, region="3101"),
+        listen=Listen(public=public, owner=owner, url=f"http://{public}"),
+        passphrase=PASSPHRASE,
+    )
+    node.start()
+    wait_for("the regulator", node.is_up)
+    space.operator.stop()
+    path = space.operator.folder / making.SETTINGS
+    making.write_settings(making.add_witness(Settings.read(path), made.witness_key, made.witness_url), path)
+    space.operator.start()
+    wait_for("the operator", space.operator.is_up)
+    return node
+
+
+def entries(node: Running) -> list[tuple[Any, ...]]:
+    return node.rows("SELECT number, body FROM entry ORDER BY number", file="ledger.db")
+
+
+def test_a_restored_ledger_is_refilled_by_its_witness(tmp_path: Path) -> None:
+    """What was cosigned after the backup comes back from the regulator's copy, before anything is ordered."""
+    space = found_space(tmp_path / "space")
+    try:
+        regulator = with_witness(space)
+        content = made_bytes(50_000, seed=22)
+        product = space.offer(content, uses=1000)
+        agreement = space.use(product).agreement
+        entrepot("backup", tmp_path / "operator.backup", "--node", space.operator.folder)
+        for _ in range(3):
+            space.begin(product, agreement).received()
+        wait_for("rest", lambda: at_rest(space))
+        before = entries(space.operator)
+        wait_for("the copy", lambda: regulator.ask("GET", "/owner/observer")["size"] == len(before))
+        space.operator.kill()
+
+        entrepot("restore", tmp_path / "operator.backup", tmp_path / "elsewhere")
+        space.operator = replace(space.operator, folder=tmp_path / "elsewhere", process=None)
+        assert len(entries(space.operator)) < len(before)
+        space.operator.start()
+        wait_for("the operator", space.operator.is_up)
+        wait_for("what was lost", lambda: entries(space.operator)[: len(before)] == before)
+        space.begin(product, agreement).received()
+        wait_for("rest", lambda: at_rest(space))
+        agrees_with_ledger(space.operator, space.provider)
+        regulator.stop()
+    finally:
+        space.stop()

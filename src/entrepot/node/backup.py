@@ -35,6 +35,7 @@ from entrepot.journal import (
 )
 from entrepot.node.making import GENESIS, INVITATION, database_url
 from entrepot.node.node import VAULT
+from entrepot.node.roles.sources_owner import ARTEFACTS
 from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings
 from entrepot.node.tables import declare_tables
 from entrepot.values import Clock, ConflictError, Digest, MalformedError, RefusedError, UtcTime, render_digest
@@ -44,7 +45,6 @@ MANIFEST: Final = "manifest.json"
 TABLES: Final = "tables/"
 DATABASES: Final = "databases/"
 FILES: Final = "files/"
-ARTEFACTS: Final = "artefacts"
 
 OWN_DATABASES: Final = ("ledger.db", "witness.db", "follower.db")
 """SQLite files beside the node's own database, in the order in which they are copied."""

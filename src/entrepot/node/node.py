@@ -20,6 +20,8 @@ from entrepot.values import Clock, Did, UtcTime
 VAULT: Final = "vault"
 LEDGER_PATH: Final = "/ledger"
 WITNESS_PATH: Final = "/witness"
+COPY_PATH: Final = "/log"
+"""Where, under its witness's address, an observer serves its copy of the ledger."""
 
 Send = Callable[[OutboxMessage, UtcTime], Awaitable[object]]
 """Brings one outbox message to its receiver and takes in what the answer means."""

@@ -6,9 +6,9 @@ import structlog
 
 from entrepot.identity import KeyJob
 from entrepot.ledger import EmbeddedLedger, Genesis, SignatureType, parse_note_key
-from entrepot.node.node import LEDGER_PATH, Loop, Node, Part
-from entrepot.protocols.tlog import ask_witnesses, ledger_routes
-from entrepot.values import canonical
+from entrepot.node.node import COPY_PATH, LEDGER_PATH, Loop, Node, Part
+from entrepot.protocols.tlog import LedgerClient, ask_witnesses, ledger_routes, refill
+from entrepot.values import EntrepotError, canonical
 
 _log: Final = structlog.get_logger()
 
@@ -29,7 +29,19 @@ def ledger_part(node: Node) -> Part:
     )
     urls = dict(zip((w.name for w in witnesses), settings.ledger.witness_urls, strict=True))
 
+    async def refilled(url: str) -> None:
+        copy = LedgerClient(node.outgoing, url + COPY_PATH, node.log_key)
+        try:
+            checkpoint = await refill(ledger, copy)
+        except EntrepotError as error:
+            _log.info("refill", witness=url, problem=str(error))
+        else:
+            _log.warning("ledger refilled from a follower", size=checkpoint.size)
+
     async def cosign() -> None:
+        if ledger.standing().behind is not None:
+            for url in urls.values():
+                await refilled(url)
         standing = ledger.standing()
         if urls and (standing.size > standing.witnessed or standing.waiting_for):
             problems = await ask_witnesses(ledger, node.outgoing, urls)

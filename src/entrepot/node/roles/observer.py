@@ -11,10 +11,10 @@ import msgspec
 from entrepot import space
 from entrepot.identity import KeyJob
 from entrepot.ledger import Follower, Genesis, Witness
-from entrepot.node.node import WITNESS_PATH, Loop, Node, Part
+from entrepot.node.node import COPY_PATH, WITNESS_PATH, Loop, Node, Part
 from entrepot.node.roles.observer_owner import supervision_routes
 from entrepot.protocols import Call, Proof, Response, Route, tds
-from entrepot.protocols.tlog import audit, follow, witness_routes
+from entrepot.protocols.tlog import Copy, audit, follow, reading_routes, witness_routes
 from entrepot.values import UnavailableError, canonical, render_digest
 
 
@@ -54,7 +54,10 @@ def observer_part(node: Node, client: tds.Client) -> Part:
         return Response(200, msgspec.json.encode({"entries": found.size, "differences": differences}))
 
     return Part(
-        public=[*witness_routes(witness, WITNESS_PATH)],
+        public=[
+            *witness_routes(witness, WITNESS_PATH),
+            *reading_routes(watch.copy, WITNESS_PATH + COPY_PATH),
+        ],
         owner=[
             Route("GET", "/owner/observer", Proof.OWNER, look),
             Route("POST", "/owner/observer/audit", Proof.OWNER, check),
@@ -72,6 +75,7 @@ class _Watch:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.follower: Follower | None = None
+        self._genesis: Genesis | None = None
         self._problem = ""
 
     async def follow(self) -> None:
@@ -94,6 +98,13 @@ class _Watch:
             "witness": witness_name(self._node),
         }
 
+    def copy(self) -> Copy:
+        """What is held of the ledger, for whoever must refill it or read it while it is away."""
+        follower, genesis = self.follower, self._genesis
+        if follower is None or genesis is None:
+            raise UnavailableError("the ledger has not been reached yet")
+        return Copy(genesis, follower.log, lambda: follower.note)
+
     def close(self) -> None:
         if self.follower is not None:
             self.follower.close()
@@ -104,6 +115,6 @@ class _Watch:
         if not kept.exists():
             genesis = await self._node.ledger.genesis()
             kept.write_bytes(canonical.encode_struct(genesis))
-        found = canonical.decode_struct(kept.read_bytes(), Genesis)
+        self._genesis = canonical.decode_struct(kept.read_bytes(), Genesis)
         path = self._node.folder / "follower.db"
-        return await asyncio.to_thread(Follower, path, found, self._node.log_key)
+        return await asyncio.to_thread(Follower, path, self._genesis, self._node.log_key)
