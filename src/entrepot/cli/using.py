@@ -19,6 +19,7 @@ def use(
     agreement: str | None = None,
     sql: str | None = None,
     get: str | None = None,
+    push: Annotated[bool, Parameter(negative="")] = False,
     wait: Annotated[bool, Parameter(negative="")] = False,
     patience: float = 60.0,
     node: Node = HERE,
@@ -30,7 +31,8 @@ def use(
     acquisition goes on in the node whether the command waits or not.
 
     A product that is used by query takes its question with `--sql`; one with an open API, what is asked
-    with `--get`. The answer is written to the target, which may be `-`.
+    with `--get`. The answer is written to the target, which may be `-`. A delivery is fetched; with `--push`
+    the provider sends it here instead.
 
     Example: entrepot use 6913...X data.csv --purpose research --node lab
     Example: entrepot use 6913...Q - --sql "SELECT arms, count(*) FROM t GROUP BY arms" --node lab
@@ -42,13 +44,14 @@ def use(
         agreement: Use this contract and no other; else one in force is found, or a new one is made.
         sql: A query to be run in place, by the provider.
         get: What is asked of an open API: path and parameters, such as "items?limit=10".
+        push: Have the provider send a delivery to this node, which others must be able to reach.
         wait: Wait for a person as long as it takes.
         patience: Seconds after which one who must approve is taken to be a person.
     """
     import tempfile
 
     owner = client(node)
-    body = _wanted(sql, get) | {"product": product_id, "purpose": purpose, "agreement": agreement}
+    body = _wanted(sql, get, push=push) | {"product": product_id, "purpose": purpose, "agreement": agreement}
     with tempfile.TemporaryDirectory() as folder:
         printed = str(target) == "-"
         file = Path(folder) / "answer" if printed else target.resolve()
@@ -65,12 +68,16 @@ def use(
     return Exit.WAITS
 
 
-def _wanted(sql: str | None, get: str | None) -> dict[str, str]:
+def _wanted(sql: str | None, get: str | None, *, push: bool) -> dict[str, str]:
     """In which format a product is used, and what is asked there."""
     import json as format_json
 
-    if sql is not None and get is not None:
-        raise MalformedError("--sql asks a query and --get an open API: give one of them")
+    if (sql is not None) + (get is not None) + push > 1:
+        raise MalformedError(
+            "--sql asks a query, --get an open API, --push has a delivery sent: give one of them"
+        )
+    if push:
+        return {"format": "HttpData-PUSH"}
     if sql is not None:
         return {"format": "EntrepotQuery-PULL", "body": format_json.dumps({"sql": sql}, ensure_ascii=False)}
     if get is not None:

@@ -45,6 +45,7 @@ from entrepot.space.listing import (
     registered_product,
     sign_registration,
     verify_listing,
+    withdraw_product,
 )
 from entrepot.space.membership import (
     admit,
@@ -166,4 +167,5 @@ __all__ = [
     "verify_receipt",
     "verify_statement",
     "verify_stop_order",
+    "withdraw_product",
 ]

@@ -23,6 +23,7 @@ from entrepot.values import (
     Did,
     Digest,
     MalformedError,
+    NotFoundError,
     ProductId,
     RefusedError,
     TrustError,
@@ -89,6 +90,15 @@ def list_product(tx: Transaction, rules: Rules, listing: ProductListing, sender:
     forward(tx, rules, REGISTER, _subject(product.id, digest), listing.registration)
     audit(tx, AuditEvent(Event.LISTED, {"product": product.id, "digest": render_digest(digest)}))
     return found
+
+
+def withdraw_product(tx: Transaction, product_id: ProductId, version: int, sender: Did) -> None:
+    """Take a product off the catalogue, as its provider wants; what it has listed since then stays."""
+    if store.owner_of(tx.connection, product_id) != sender:
+        raise NotFoundError("there is no such product of yours")
+    now = catalogue.product(tx.connection, product_id)
+    if now is not None and now.version <= version:
+        catalogue.withdraw_product(tx, product_id)
 
 
 def registered(tx: Transaction, subject: str) -> None:

@@ -14,13 +14,14 @@ TDS: Final = "tds"
 
 
 class Notice(StrEnum):
-    """National names of what is sent (china-tds §6.5, §7.4; the last two have no national one)."""
+    """National names of what is sent (china-tds §6.5, §7.4; the last three have no national one)."""
 
     CONTRACT_END = "contractTerminate"
     STOP = "abnormalTermination"
     RECEIPT = "fulfillmentProof"
     PRODUCT = "productRegister"
     DUTY = "dutyPerformance"
+    WITHDRAWAL = "productWithdraw"
 
 
 def tell(

@@ -122,6 +122,9 @@ class Connector:
         elif goods is None:
             reasons.append("the product of this contract is not here")
         else:
+            if kind not in goods.kinds:
+                offered = ", ".join(sorted(goods.kinds))
+                reasons.append(f"the product is offered for {offered}, not for {kind}")
             ruling = regulation.may_use(goods.grade, kind, tx.now.date())
             if not ruling.allowed:
                 reasons.append(ruling.reason)
@@ -166,6 +169,18 @@ class Connector:
         product = await node.journal.write(lambda tx: catalogue.roll_back(tx, product_id, node.me, version))
         await self._list(product)
         return product
+
+    async def withdraw(self, product_id: ProductId) -> None:
+        """Offer a product no longer, here and on the platform. Contracts in force go on."""
+
+        def end(tx: Transaction) -> None:
+            on_offer = catalogue.product(tx.connection, product_id)
+            catalogue.withdraw_product(tx, product_id)
+            if on_offer is not None:
+                platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
+                tds.withdraw_from_platform(tx, product_id, on_offer.version, platform, deadline)
+
+        await self.node.journal.write(end)
 
     async def _list(self, product: catalogue.Product) -> None:
         """List a product with the platform; the ledger gets its digest."""

@@ -160,7 +160,7 @@ class _Api:
 
     async def withdraw(self, call: Call) -> Response:
         product_id = ProductId(call.path["id"])
-        await self._journal.write(lambda tx: catalogue.withdraw_product(tx, product_id))
+        await self._connector.withdraw(product_id)
         return answer({"product": product_id, "listed": False})
 
     async def begin_use(self, call: Call) -> Response:

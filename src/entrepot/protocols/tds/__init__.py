@@ -3,7 +3,14 @@
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
 from entrepot.protocols.tds.finding import parse_search, readable, search_route
-from entrepot.protocols.tds.notices import list_with_platform, sign_end, sign_stop, tell_end, tell_stop
+from entrepot.protocols.tds.notices import (
+    list_with_platform,
+    sign_end,
+    sign_stop,
+    tell_end,
+    tell_stop,
+    withdraw_from_platform,
+)
 from entrepot.protocols.tds.party import PartyServices, party_routes, status_list_route
 from entrepot.protocols.tds.platform import PlatformServices, platform_routes
 from entrepot.protocols.tds.sending import Notices, Signing
@@ -45,4 +52,5 @@ __all__ = [
     "status_list_route",
     "tell_end",
     "tell_stop",
+    "withdraw_from_platform",
 ]

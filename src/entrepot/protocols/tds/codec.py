@@ -68,6 +68,13 @@ class ProductRegister(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registration: Blob
 
 
+class ProductWithdraw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Takes a product off the platform's catalogue: this version of it, and what was before."""
+
+    productId: Name  # noqa: N815
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
 class MembershipStatus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where an application stands; the credential is empty before admission."""
 

@@ -9,7 +9,7 @@ from entrepot.identity import Signer
 from entrepot.journal import Transaction
 from entrepot.protocols.tds import codec
 from entrepot.space import END_NOTICE, STOP_ORDER, EndNotice, Notice, PartyReason, StopOrder
-from entrepot.values import ContractId, Did, MessageId, UtcTime, canonical, render_time
+from entrepot.values import ContractId, Did, MessageId, ProductId, UtcTime, canonical, render_time
 
 
 def list_with_platform(
@@ -19,6 +19,14 @@ def list_with_platform(
     dataset = catalogue.render_dataset(product, product.provider)
     body = codec.render_listing(canonical.decode(canonical.encode(dataset)), registration)
     space.tell(tx, platform, Notice.PRODUCT, body, product.id, deadline, platform=True)
+
+
+def withdraw_from_platform(
+    tx: Transaction, product_id: ProductId, version: int, platform: Did, deadline: UtcTime
+) -> None:
+    """Take a product off the platform's catalogue; behind its listings, in one lane."""
+    body = canonical.encode_struct(codec.ProductWithdraw(productId=product_id, version=version))
+    space.tell(tx, platform, Notice.WITHDRAWAL, body, product_id, deadline, platform=True)
 
 
 def sign_end(contract_id: ContractId, reason: PartyReason, now: UtcTime, of: str, signer: Signer) -> bytes:

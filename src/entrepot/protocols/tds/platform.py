@@ -12,7 +12,16 @@ from entrepot.journal import Journal
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route
 from entrepot.protocols.tds import codec
 from entrepot.space import EndNotice, FiledContract, Member, MemberState, Rules, StopOrder
-from entrepot.values import Clock, Did, NotFoundError, RefusedError, TrustError, render_time, sha256
+from entrepot.values import (
+    Clock,
+    Did,
+    NotFoundError,
+    ProductId,
+    RefusedError,
+    TrustError,
+    render_time,
+    sha256,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ def platform_routes(services: PlatformServices) -> list[Route]:
         post(space.Notice.CONTRACT_END, desk.end),
         post(space.Notice.STOP, desk.stop),
         post(space.Notice.PRODUCT, desk.list_product),
+        post(space.Notice.WITHDRAWAL, desk.withdraw_product),
         Route("GET", f"{base}/members/{{did}}", Proof.MEMBERSHIP, desk.member),
     ]
 
@@ -118,6 +128,14 @@ class _Desk:
         await asyncio.to_thread(catalogue.examine, product.policy)
         rules = self.services.rules
         await self.services.journal.write(lambda tx: space.list_product(tx, rules, listing, caller))
+        return Response(200, codec.OK)
+
+    async def withdraw_product(self, call: Call) -> Response:
+        caller, wanted = _caller(call), codec.decode(call.body, codec.ProductWithdraw)
+        product_id = ProductId(wanted.productId)
+        await self.services.journal.write(
+            lambda tx: space.withdraw_product(tx, product_id, wanted.version, caller)
+        )
         return Response(200, codec.OK)
 
     async def member(self, call: Call) -> Response:

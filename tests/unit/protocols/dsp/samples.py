@@ -37,8 +37,10 @@ TERMS = POLICIES.map(
 OFFERS = st.builds(Offer, IDS.map(OfferId), IDS.map(ProductId), TERMS, st.none() | DIDS, st.none() | DIDS)
 AGREEMENTS = st.builds(Agreement, IDS.map(AgreementId), IDS.map(ProductId), TERMS, DIDS, DIDS, TIMES)
 REASONS = st.builds(Reason, printable(50, 0), st.lists(printable(50), max_size=3).map(tuple))
-REQUESTS = st.builds(TransferRequest, IDS.map(AgreementId), st.sampled_from(sorted(FORMATS)))
 DOORS = st.builds(DoorAddress, ADDRESSES, printable(60))
+REQUESTS = st.builds(
+    TransferRequest, IDS.map(AgreementId), st.sampled_from(sorted(FORMATS)), st.none() | DOORS
+)
 
 _CARRIES: dict[Move, st.SearchStrategy[Content]] = {
     Move.REQUEST: OFFERS,

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from entrepot import contracts
-from entrepot.contracts import Message, Move, Next, Party, Published, Reason, State, TransferRequest
+from entrepot.contracts import (
+    DoorAddress,
+    Message,
+    Move,
+    Next,
+    Party,
+    Published,
+    Reason,
+    State,
+    TransferRequest,
+)
 from entrepot.journal import Transaction
 from entrepot.protocols import Proof, Reply, Response, dsp
 from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
@@ -46,8 +56,8 @@ def told(move: Move, provider: str, message_id: str = "urn:m:2", content: Any = 
     return path, json.loads(raw)
 
 
-def asked_to_open(message_id: str = "urn:t:1", **changed: Any) -> Any:
-    content = TransferRequest(AGREEMENT, "HttpData-PULL")
+def asked_to_open(message_id: str = "urn:t:1", content: TransferRequest | None = None, **changed: Any) -> Any:
+    content = content or TransferRequest(AGREEMENT, "HttpData-PULL")
     message = Message(MessageId(message_id), Move.REQUEST, CONSUMER, None, content, PEER_BASE)
     return json.loads(render_transfer(message, "")[1]) | changed
 
@@ -293,6 +303,36 @@ class TestTransfer:
 
         assert node.call("POST", "/transfers/request", request, caller=STRANGER).status == 404
         assert node.call("POST", "/transfers/request", asked_to_open(agreementId="urn:x")).status == 404
+
+    @pytest.mark.parametrize(
+        ("destination", "status"),
+        [
+            (DoorAddress("https://mallory.example/inbox", "t"), 400),
+            (DoorAddress("http://127.0.0.1/inbox", "t"), 400),
+            (None, 400),
+            (DoorAddress(PEER_BASE + "/inbox", "t"), 201),
+        ],
+        ids=["a stranger's", "ours", "none", "the consumer's"],
+    )
+    def test_data_is_pushed_to_an_address_of_the_consumers_only(
+        self, node: Node, destination: DoorAddress | None, status: int
+    ) -> None:
+        """An address that a stranger names: it must lie on an origin of that party's DID services."""
+        node.hold_agreement()
+        request = asked_to_open(content=TransferRequest(AGREEMENT, "HttpData-PUSH", destination))
+
+        assert node.call("POST", "/transfers/request", request).status == status
+
+    def test_an_eclipse_connectors_address_is_understood(self, node: Node) -> None:
+        """It names where to push as `baseUrl`, under its own name space, and no token."""
+        node.hold_agreement()
+        name = "https://w3id.org/edc/v0.0.1/ns/baseUrl"
+        named = {"@type": "EndpointProperty", "name": name, "value": PEER_BASE + "/sink"}
+        address = {"@type": "DataAddress", "endpointType": "HttpData", "endpointProperties": [named]}
+        request = asked_to_open(content=TransferRequest(AGREEMENT, "HttpData-PUSH"), dataAddress=address)
+
+        assert node.call("POST", "/transfers/request", request).status == 201
+        assert node.process().endpoint == PEER_BASE + "/sink"
 
     def test_what_may_not_be_opened_is_refused_with_the_reason(self, node: Node) -> None:
         """And stays refused for this message, so that its late copy opens nothing."""

@@ -12,6 +12,7 @@ from entrepot import catalogue, space
 from entrepot.catalogue import Product, product_digest
 from entrepot.contracts import Signatory, seal_envelope
 from entrepot.identity import to_base64url, verify_membership, verify_status_list
+from entrepot.journal import Transaction
 from entrepot.protocols import Call, Proof, Reply, Response, tds
 from entrepot.space import FilingState, MemberRole, Rules
 from entrepot.values import (
@@ -150,6 +151,41 @@ def test_a_product_is_listed_and_registered(net: Net) -> None:
     assert found is not None
     assert found.registered
     assert product.id in {p.id for p in journal.read_now(catalogue.products)}
+
+
+def test_a_withdrawn_product_leaves_the_platform_too(net: Net) -> None:
+    """Somebody who finds it there would be refused by its provider."""
+    product = replace(net.world.product(), id=ProductId("urn:product:tides"))
+    node, journal = net.node(ALICE), net.world.journal
+    registration = space.sign_registration(product, CHAIN, net.world.head.height, ALICE.evidence)
+
+    def list_and_withdraw(tx: Transaction) -> None:
+        deadline = tx.now + node.desk.deadline
+        tds.list_with_platform(tx, product, registration, OPERATOR.did, deadline)
+        tds.withdraw_from_platform(tx, product.id, product.version, OPERATOR.did, deadline)
+
+    node.journal.write_now(list_and_withdraw)
+    net.run()
+
+    assert journal.read_now(lambda c: catalogue.product(c, product.id)) is None
+    assert journal.read_now(lambda c: catalogue.versions(c, product.id))
+
+
+@pytest.mark.parametrize(("who", "version", "stays"), [(EVE, 9, True), (ALICE, 0, True), (ALICE, 1, False)])
+def test_only_its_provider_withdraws_a_product_and_no_later_version(
+    net: Net, who: Party, version: int, *, stays: bool
+) -> None:
+    """Neither another member nor a late message takes away what is offered now."""
+    product = net.world.product()
+    body = canonical.encode({"productId": product.id, "version": max(version, 1)})
+    if version == 0:  # an older withdrawal, that comes after a newer listing
+        newer = replace(product, version=2)
+        net.world.journal.write_now(lambda tx: catalogue.list_product(tx, newer))
+    status = net.post(who, OPERATOR, "platform/productWithdraw", body).status
+
+    assert status == (404 if who is EVE else 200)
+    found = net.world.journal.read_now(lambda c: catalogue.product(c, product.id))
+    assert (found is not None) is stays
 
 
 def test_a_listing_comes_from_its_provider_and_counts_once(net: Net) -> None:
