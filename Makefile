@@ -16,7 +16,7 @@ apt = command -v $(1) >/dev/null || if command -v apt-get >/dev/null && [ "$$(id
   (apt-get install -qq -y $(2) || (apt-get update -qq && apt-get install -qq -y $(2))) >/dev/null 2>&1 \
   || echo "Could not install $(2): what needs it is skipped by name"; fi
 
-.PHONY: help setup demo test lint types unit space docs faults schedules tck bench lock clean
+.PHONY: help setup demo test lint types unit space console docs faults schedules tck bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,7 +39,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## One use of real data, from promise to proof, among four organisations (about a minute)
 	@$(BIN)/python examples/street/demo.py $(DEMO)
 
-test: $(READY) lint types unit space docs ## Everything that must hold before a change lands
+test: $(READY) lint types unit space console docs ## Everything that must hold before a change lands
 
 lint: $(READY) ## Format, lint and the house rules of imports
 	@$(BIN)/ruff format --check .
@@ -56,6 +56,10 @@ unit: $(READY) ## Rules, stores and published standards
 space: $(READY) ## Whole data spaces of real processes, with faults made on purpose (a slice)
 	@$(call apt,strace,strace)
 	$(BIN)/pytest tests/space
+
+console: $(READY) ## A person's tasks in a real browser; pictures of every page are left in build/console
+	@$(call apt,chromium,chromium fonts-noto-cjk)
+	$(BIN)/pytest tests/console
 
 docs: $(READY) ## The documentation, warnings as errors
 	@$(BIN)/sphinx-build -q -n -W --keep-going docs build/docs

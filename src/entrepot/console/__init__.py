@@ -23,7 +23,7 @@ _OF_CONNECTOR = (
     Section("/uses", mark("Uses and proof")),
 )
 _OF_PLATFORM = (Section("/members", mark("Members")), Section("/register", mark("Register of contracts")))
-_OF_OBSERVER = (Section("/watch", mark("The ledger")),)
+_OF_OBSERVER = (Section("/supervision", mark("Supervision")), Section("/watch", mark("The ledger")))
 
 
 def routes(node: Node, parts: Sequence[Part]) -> list[Route]:
@@ -46,7 +46,7 @@ def routes(node: Node, parts: Sequence[Part]) -> list[Route]:
     return [
         *entrance.plain_routes(),
         *house.open_routes(entrance.open_pages(house)),
-        *house.routes({**entrance.closed_pages(house), **closed}),
+        *house.routes({**entrance.closed_pages(house), **closed, **entrance.last_pages()}),
     ]
 
 

@@ -9,6 +9,7 @@ from entrepot.console.house import House, Pages, Visit, is_for_this_machine
 from entrepot.console.page import ROOT, SECURITY, Answer, Moved, Shown, address
 from entrepot.console.words import wished
 from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.values import NotFoundError
 
 _FILES: Final = {
     "console.css": "text/css; charset=utf-8",
@@ -30,6 +31,15 @@ def open_pages(house: House) -> Pages:
 
 def closed_pages(house: House) -> Pages:
     return {("POST", "/sign-out"): _Entrance(house).sign_out}
+
+
+def last_pages() -> Pages:
+    """Every other address: it says in words that nothing is there."""
+
+    async def nowhere(_visit: Visit) -> Answer:
+        raise NotFoundError("there is no such page")
+
+    return {("GET", "/{elsewhere:path}"): nowhere}
 
 
 def plain_routes() -> list[Route]:

@@ -112,6 +112,8 @@ class House:
             if (language := _language_of(call)) is None:
                 return self._not_here(call)
             cookie = self.sessions.read(call.headers)
+            if await self.is_signed_in(cookie):
+                return respond(Moved(address(language)), language, {})
             fresh = {}
             if not self.sessions.is_guest(cookie):
                 cookie = self.sessions.guest()

@@ -189,6 +189,38 @@ class Filed(_Row, frozen=True):
     end_reason: str
 
 
+class Registered(msgspec.Struct, frozen=True):
+    """A contract in the register that a regulator reads at the platform."""
+
+    contract: str
+    parties: tuple[str, str]
+    product: str
+    state: str
+    one_sided: bool
+    filed_at: str
+    end_reason: str
+
+
+class Ordered(_Row, frozen=True):
+    order: str
+
+
+class Acknowledgement(_Row, frozen=True):
+    """Whether a party has acknowledged a stop order."""
+
+    party: str
+    acknowledged_at: datetime | None
+
+
+class Opening(_Row, frozen=True):
+    """A request for the openings of records, as it was written down."""
+
+    party: str
+    contract: str
+    why: str
+    asked_at: datetime
+
+
 class Observed(_Row, frozen=True):
     """What the regulator's follower has of the ledger."""
 

@@ -35,6 +35,7 @@ SECURITY: Final[Mapping[str, str]] = {
 }
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _NAME_LENGTH: Final = 200
+_COMMAND: Final = re.compile(r"`([^`]+)`")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -119,6 +120,7 @@ def _pages(language: Language) -> Environment:
         "party": party,
         "short": short,
         "exact": _exact,
+        "coded": _coded,
         "shape": lambda state: SHAPES.get(state, "way"),
         "said_in": getattr,
         "sentences": lambda text: getattr(text, language),
@@ -145,6 +147,11 @@ def zone(now: datetime) -> str:
 def _exact(sentence: str) -> Markup:
     """A sentence of a contract, its moments as people read them: to the second, in UTC as they bind."""
     return Markup(_MOMENT.sub(r'<time datetime="\g<0>">\1 \2 UTC</time>', str(escape(sentence))))  # noqa: S704 (escaped first)
+
+
+def _coded(sentence: str) -> Markup:
+    """A sentence with its commands set as such."""
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 (escaped first)
 
 
 def _time(moment: datetime, language: Language) -> str:

@@ -4,6 +4,7 @@ Works on the wire form, so that a counter-offer is the offer itself with other v
 """
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from entrepot.console.words import Language
 from entrepot.policy import ODRL, OPERANDS, OperandType
 
+_FRACTION = re.compile(r"\.0+Z$")
+"""Of a time to the second, which is written to the microsecond on the wire."""
 _MANY = frozenset({"isAnyOf", "isAllOf", "isNoneOf"})
 _BY_IRI = {operand.iri: operand for operand in OPERANDS.values()}
 
@@ -102,7 +105,8 @@ def _atoms(constraints: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 (as above)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return _FRACTION.sub("Z", shown)
 
 
 def _full(name: str) -> str:

@@ -156,6 +156,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "negotiating": mark("negotiating"),
         "opening": mark("opening"),
         "fetching": mark("fetching"),
+        "asking": mark("asking"),
         "received": mark("received"),
         "failed": mark("failed"),
     },
@@ -183,6 +184,9 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "minute": mark("each minute"),
         "hour": mark("each hour"),
         "day": mark("each day"),
+        "rows": mark("over the whole contract"),
+        "bytes": mark("over the whole contract"),
+        "seconds": mark("over the whole contract"),
     },
     "operator": {
         "eq": mark("is"),

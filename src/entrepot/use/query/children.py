@@ -74,6 +74,7 @@ class Children:
 
     def close(self) -> None:
         self._staging.close()
+        self._sandbox.close()
 
 
 async def _converse(launch: Launch, question: bytes, kind: type[A], most: int, seconds: float) -> A:

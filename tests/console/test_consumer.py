@@ -1,0 +1,65 @@
+"""What a consumer does at its console."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+from sitting import Sitting
+from town import Town
+
+from entrepot.oversight import unpack, verify, write_folder
+from space import wait_for
+
+
+def test_what_is_left_is_shown_and_asking_spends_nothing(
+    at: Callable[..., Sitting], town: Town, language: str
+) -> None:
+    """Who asks before every use would have used up what he asked about."""
+    product, _ = town.offer(f"Engine tests to be counted {language}", uses=5)
+    used = town.space.use(product)
+    with at("consumer") as consumer:
+        page = consumer.open("usable")
+        card = page.get_by_role("article").filter(has_text=product)
+        expect(card).to_contain_text(consumer.words("left", left=4, limit=5))
+        card.get_by_role("link", name=consumer.words("may")).click()
+        consumer.press("ask")
+        expect(page.get_by_role("heading", name=consumer.words("yes"))).to_be_visible()
+        page.get_by_label(consumer.words("purpose")).fill("advertising")
+        consumer.press("ask")
+        expect(page.get_by_role("heading", name=consumer.words("no"))).to_be_visible()
+        consumer.go("usable")
+        expect(card).to_contain_text(consumer.words("left", left=4, limit=5))
+        town.space.use(product, used.agreement)
+        expect(card).to_contain_text(consumer.words("left", left=3, limit=5))  # without being asked again
+
+
+def test_the_proof_of_a_use_is_taken_away_and_verifies(
+    at: Callable[..., Sitting], town: Town, language: str, tmp_path: Path
+) -> None:
+    """A package that does not verify, or that nobody can get, proves nothing."""
+    product, _ = town.offer(f"Engine tests to be proved {language}", uses=5)
+    used = town.space.use(product)
+    with at("provider") as consumer:
+        page = consumer.open("uses")
+        page.locator(f"a[href$='{used.use.rpartition(':')[2]}']").click()
+        wait_for("the witness", lambda: town.witnessed(used.use, "provider"))
+        consumer.sees(consumer.words("agreed"))
+        with page.expect_download() as coming:
+            page.get_by_role("link", name=consumer.words("download")).click(timeout=30_000)
+        file = tmp_path / coming.value.suggested_filename
+        coming.value.save_as(file)
+    assert file.suffix == ".tar"
+    folder = tmp_path / "proof"
+    write_folder(unpack(file.read_bytes()), folder)
+    assert verify.main([str(folder)]) == 3  # consistent; whom to trust comes by another road
+
+
+def test_both_sides_show_the_same_use(at: Callable[..., Sitting], town: Town, language: str) -> None:
+    """What one side wrote down and the other did not would come out in court only."""
+    product, _ = town.offer(f"Engine tests to be compared {language}", uses=5)
+    used = town.space.use(product)
+    for name in ("provider", "consumer"):
+        with at(name) as who:
+            who.open("uses", used.use)
+            who.sees(product)
+            who.sees(who.words("agreed"))
