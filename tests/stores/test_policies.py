@@ -2,13 +2,14 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from entrepot.catalogue import Product, list_product, product_digest, product_under
+from entrepot.catalogue import Product, list_product, product_digest, product_under, tensions_of
 from entrepot.journal import Journal
 from entrepot.policy import OPERANDS, Policy, Rule, parse_policy
 from entrepot.values import Did, Grade, KindOfUse, ProductId, sha256
@@ -72,6 +73,20 @@ class PoliciesContract:
         """Whoever owes something cannot find it gone."""
         for number, duty in enumerate(SAMPLED.SAMPLE_DUTIES):
             self.comes_back(journal, Policy((Rule("use", (), (duty,)),), obligations=(duty,)), number)
+
+    def test_what_another_product_over_the_same_data_holds_back_is_found(self, journal: Journal) -> None:
+        """Whoever offers a file sees that its rows are protected elsewhere; other data is no matter."""
+        protected = product_of(parse_policy(SAMPLED.example("fields")), 1)
+        open_ = product_of(parse_policy({"permission": [{"action": "use"}]}), 2)
+        elsewhere = replace(open_, id=ProductId("urn:product:3"), artefact=sha256(b"other"))
+        for made in (protected, open_, elsewhere):
+            journal.write_now(lambda tx, made=made: list_product(tx, made))  # type: ignore[misc]  # bound in the loop
+
+        assert journal.read_now(lambda c: tensions_of(c, open_)) == (
+            "urn:product:1: permission[0]: it has no fields, with which the other protects the same data",
+        )
+        assert journal.read_now(lambda c: tensions_of(c, protected)) == ()
+        assert journal.read_now(lambda c: tensions_of(c, elsewhere)) == ()
 
 
 class TestSqlitePolicies(PoliciesContract):

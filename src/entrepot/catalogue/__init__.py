@@ -27,6 +27,8 @@ from entrepot.catalogue.service import (
     resource,
     restock,
     sealed_secret,
+    tensions_of,
+    unkept,
     withdraw_product,
 )
 from entrepot.catalogue.source import Column, ColumnType, Source, SourceKind
@@ -87,6 +89,8 @@ __all__ = [
     "roll_back",
     "sealed_secret",
     "search",
+    "tensions_of",
+    "unkept",
     "versions",
     "withdraw_product",
 ]

@@ -80,11 +80,7 @@ def tensions_of(connection: Connection, product: Product) -> tuple[str, ...]:
 
     It is no refusal: two products may serve different people.
     """
-    same = [
-        p
-        for p in store.listed(connection)
-        if p.id != product.id and (p.resource_id == product.resource_id or p.artefact == product.artefact)
-    ]
+    same = [p for p in store.listed_over(connection, product.artefact) if p.id != product.id]
     return tuple(
         f"{other.id}: {c.path}: {c.why}" for other in same for c in tensions(product.policy, other.policy)
     )

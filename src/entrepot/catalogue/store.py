@@ -113,6 +113,7 @@ _NOT_ON_SHELF: Final = (
     .limit(bindparam("most"))
 )
 _LISTED: Final = select(_product).where(_product.c.listed).order_by(_product.c.published_at, _product.c.id)
+_OVER: Final = _LISTED.where(_product.c.artefact == bindparam("over"))
 _UNLIST: Final = (
     update(_product).where(_product.c.id == bindparam("of"), _product.c.listed).values(listed=False)
 )
@@ -266,6 +267,11 @@ def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> 
 
 def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
+
+
+def listed_over(connection: Connection, artefact: Digest) -> list[Product]:
+    """What is on offer over this very data."""
+    return [_product_of(r) for r in connection.execute(_OVER, {"over": artefact})]
 
 
 @lru_cache(maxsize=1024)

@@ -36,11 +36,9 @@ def offer(file: Path, description: Path, *, table: str = "", node: Node = HERE, 
     else:
         attached = owner.post("/owner/resources", {"path": str(file.resolve()), "media_type": media_type})
     found = owner.post("/owner/products", said | {"resource": attached["resource"]})
-    show(
-        found,
-        as_json=json,
-        text=f"{found['id']} version {found['version']}\n" + "\n".join(found["text"]["en"]),
-    )
+    lines = [f"{found['id']} version {found['version']}", *found["text"]["en"]]
+    lines += [f"Over the same data, {t}" for t in found["tensions"]]
+    show(found, as_json=json, text="\n".join(lines))
     return Exit.DONE
 
 

@@ -89,7 +89,7 @@ def test_duties_are_kept_in_their_own_way() -> None:
     assert of(Duty("delete", Moment.AFTER, month)) is Assurance.RECORDS
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(policy=POLICIES, kind=st.sampled_from([API, DELIVERY, QUERY]), language=st.sampled_from(["en", "zh"]))
 def test_everything_in_a_policy_is_assured_in_words(policy: Policy, kind: KindOfUse, language: str) -> None:
     """Who signs is told of each condition and duty; none is passed over."""

@@ -50,7 +50,7 @@ def credential(value: object) -> Fact:
     return Fact(value, Source.CREDENTIAL)  # type: ignore[arg-type]  # wrong values are tested too
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(case=CASES, action=ASKED)
 def test_the_plan_decides_as_a_plain_reading_of_the_policy_does(
     case: tuple[Policy, dict[str, Fact]], action: str

@@ -111,7 +111,7 @@ def test_a_decision_is_explained_line_by_line() -> None:
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(case=CASES, language=st.sampled_from(["en", "zh"]))
 def test_whatever_can_be_said_can_be_put_in_words(
     case: tuple[Policy, dict[str, Fact]], language: str

@@ -126,7 +126,7 @@ def test_alternatives_are_left_to_the_decision() -> None:
     assert terms_of(Policy(), KindOfUse.API) == Terms()
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(found=POLICIES, kind=st.sampled_from(KindOfUse))
 def test_any_policy_has_terms(found: Policy, kind: KindOfUse) -> None:
     """A door is never left without an answer."""

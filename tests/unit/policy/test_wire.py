@@ -115,7 +115,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(document=JSON)
 def test_any_json_is_a_policy_or_a_list_of_faults(document: Any) -> None:
     """No input of a stranger ends in a crash, and what is accepted can be written and signed."""

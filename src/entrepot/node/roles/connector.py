@@ -150,6 +150,7 @@ class Connector:
         """Offer a product here and list it with the platform; the ledger gets its digest."""
         node = self.node
         await asyncio.to_thread(catalogue.examine, described.policy)
+        await asyncio.to_thread(catalogue.unkept, described.policy, described.kinds)
         product = await node.journal.write(
             lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
         )

@@ -152,7 +152,8 @@ class _Api:
             None if body.protection is None else body.protection.protection,
         )
         product = await self._connector.offer(ProductId(body.id), body.resource, described)
-        return answer(_product(product))
+        against = await self._journal.read(lambda c: catalogue.tensions_of(c, product))
+        return answer({**_product(product), "tensions": list(against)})
 
     async def products(self, _call: Call) -> Response:
         found = await self._journal.read(catalogue.products)
@@ -283,4 +284,8 @@ def _product(p: catalogue.Product) -> dict[str, Any]:
         "digest": render_digest(catalogue.product_digest(p)),
         "artefact": render_digest(p.artefact),
         "text": {"en": sentences(p.policy, "en"), "zh": sentences(p.policy, "zh")},
+        "assured": {
+            str(kind): {"en": assured(p.policy, kind, "en"), "zh": assured(p.policy, kind, "zh")}
+            for kind in sorted(p.kinds)
+        },
     }
