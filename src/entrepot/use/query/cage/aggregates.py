@@ -47,23 +47,23 @@ class Aggregates:
     """Aggregates, and their names `a0`, `a1` ..."""
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
     """Arguments that may be empty, and the columns of tables that they are made of."""
-    judged: dict[str, str] = field(default_factory=dict)
-    """Aggregates that one subject may dominate, and the arguments that they are of."""
+    judged: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Aggregates that one subject may dominate, and the columns that they are made of, as arguments."""
 
     def value(self, node: exp.Expression) -> Value:
         """Write an aggregate anew; gives the name that it has after grouping."""
         if not self.scope.is_rows:
             sql, kind = self._over_answers(node)
             return Value(self.found.setdefault(sql, f"a{len(self.found)}"), kind)
-        sql, argument = self._over_rows(node)
+        sql = self._over_rows(node)
         name = self.found.setdefault(sql, f"a{len(self.found)}")
-        if argument:
-            self.judged[name] = argument
+        if not isinstance(node, exp.Count):
+            self.judged[name] = self._columns(node.this)
         return Value(name, Kind.NUMBER)
 
     def condition(self, name: str) -> str:
         """When an aggregate is shown: in a group large enough of which no subject makes up most."""
-        return f"enough AND fair_{self.judged[name]}" if name in self.judged else "enough"
+        return " AND ".join(["enough", *(f"fair_{argument}" for argument in self.judged.get(name, ()))])
 
     def per_subject(self, node: exp.Expression) -> tuple[str, frozenset[str]]:
         """An aggregate of the rows of one subject. No value stays no value, or it would mark the subject."""
@@ -72,22 +72,27 @@ class Aggregates:
         if isinstance(node, exp.Count):
             counted = self._counted(node)
             return f"nullif(count({counted}), 0)", self.patterns.get(counted, frozenset())
+        if not isinstance(node.this, exp.Column):
+            raise NotAdmittedError(Rule.AGGREGATE, "by subject, a column is added up as it is")
         counted = self._argument(node)
         return f"{_OVER_ROWS[type(node)]}({counted})", self.patterns[counted]
 
-    def _over_rows(self, node: exp.Expression) -> tuple[str, str]:
-        """An aggregate of rows, and the argument that one subject may dominate."""
+    def _over_rows(self, node: exp.Expression) -> str:
         if isinstance(node, exp.Count):
-            counted, argument = self._counted(node), ""
+            counted = self._counted(node)
             sql = f"count({counted})"
         elif type(node) in _OVER_ROWS:
-            counted = argument = self._argument(node, only_given=type(node) not in _ADDED_UP)
+            counted = self._argument(node, only_given=type(node) not in _ADDED_UP)
             sql = f"{_OVER_ROWS[type(node)]}({counted})"
         else:
             raise NotAdmittedError(Rule.AGGREGATE, f"{node.key}: there are count, sum, avg, stddev and var")
         if counted in self.patterns:
             sql = f"CASE WHEN {self.enough(f'{counted} IS NOT NULL')} THEN {sql} END"
-        return sql, argument
+        return sql
+
+    def _columns(self, node: exp.Expression) -> tuple[str, ...]:
+        """Each column of an argument is judged for itself: another, or a weight, hides who makes it up."""
+        return tuple(sorted({self._named(self.scope.column(c).sql) for c in node.find_all(exp.Column)}))
 
     def enough(self, where: str = "") -> str:
         """Whether a group has the subjects that it takes, of every source."""

@@ -8,10 +8,13 @@ cell a row a subject, with the fingerprint of its rows there. The label says wha
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Final
 
 from .draft import Draft
 from .model import Cells
 from .text import Relation, Source, listed, words
+
+ROWS: Final = ("",)
 
 
 def cells_of(
@@ -21,11 +24,11 @@ def cells_of(
     found = []
     for index, source in enumerate(grouped.sources):
         # Where no value is missing, the cells of the values are those of the rows: they are asked for once.
-        found.append(Cells(members=_members(draft, grouped.name, keys, index, source, "")))
+        found.append(Cells(members=_members(draft, grouped.name, keys, index, source, ""), labels=ROWS))
         for filled, labels in patterns.items():
             members = _members(draft, grouped.name, keys, index, source, filled)
             missing = draft.statement(words("SELECT", f"count(*) - count({filled}) FROM {grouped.name}"))
-            found.append(Cells(members=members, labels=tuple(sorted(labels)), missing=missing))
+            found.append(Cells(members=members, labels=tuple(sorted(labels)) or ROWS, missing=missing))
     return found
 
 

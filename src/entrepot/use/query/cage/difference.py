@@ -67,11 +67,9 @@ def _gather(connection: duckdb.DuckDBPyConnection, asked: Sequence[Cells]) -> No
     """Ask who is in each cell. Cells of values of which none is missing are those of the rows before them."""
     of_rows = 0
     for part, cells in enumerate(asked):
-        of_rows = part if not cells.labels else of_rows
+        of_rows = part if not cells.missing else of_rows
         at = of_rows
         if not cells.missing or connection.execute(cells.missing).fetchone() != (0,):
             connection.execute(words("INSERT INTO cells SELECT", f"{part}, * FROM ({cells.members})"))
             at = part
-        connection.executemany(
-            "INSERT INTO labels VALUES (?, ?)", [(at, name) for name in cells.labels or ("",)]
-        )
+        connection.executemany("INSERT INTO labels VALUES (?, ?)", [(at, name) for name in cells.labels])

@@ -106,10 +106,10 @@ def _large(scope: Scope, where: str, aggregates: Aggregates, places: Mapping[str
 
 def _shares(grouped: str, aggregates: Aggregates, keys: list[str]) -> str:
     """Join what says of each group and argument whether one subject makes up most of it."""
-    judged = sorted(set(aggregates.judged.values()))
+    judged = sorted({m for columns in aggregates.judged.values() for m in columns})
     if not judged:
         return ""
-    of_each = [f"abs(sum(CAST({m} AS DOUBLE))) AS {m}" for m in judged]
+    of_each = [f"sum(abs(CAST({m} AS DOUBLE))) AS {m}" for m in judged]
     named = [f"{key} AS k{key}" for key in keys]
     each = words("SELECT", listed([*keys, *of_each]), f"FROM {grouped}", f"GROUP BY {listed([*keys, 's0'])}")
     fair = [f"max({m}) <= {MOST_SHARE} * sum({m}) AS fair_{m}" for m in judged]

@@ -176,8 +176,8 @@ class Cells(_Value, frozen=True):
     """How to ask who is in the released groups of one grouping (`cells.py`)."""
 
     members: str
-    labels: tuple[str, ...] = ()
-    """The columns of whose values these groups tell; none where it is of their rows."""
+    labels: tuple[str, ...]
+    """The columns of whose values these groups tell; one empty text where it is of their rows."""
     missing: str = ""
     """How to ask how many rows have no value. Where none, these groups are those of the rows, just before."""
 
