@@ -6,7 +6,7 @@ from typing import Final, Literal
 from cyclopts import App
 
 from entrepot.cli.options import HERE, Json, Node, client, quoted
-from entrepot.cli.output import Exit, show, table
+from entrepot.cli.output import Exit, say, show, table
 from entrepot.values import MalformedError
 
 evidence: Final = App(name="evidence", help="Proof of one use, for somebody who trusts nobody.")
@@ -52,7 +52,10 @@ def verify(
 
     try:
         policy = None if policy_file is None else policy_file.read_text("utf-8")
-        report = oversight.verify_evidence(oversight.read_evidence(folder), policy)
+        files = oversight.read_evidence(folder)
+        report = oversight.verify_evidence(files, policy)
+        if report.verdict != "refused" and not oversight.is_contract_text(files):
+            say("contract.txt is not worded as this version words what was signed: read contract.json")
     except (OSError, ValueError) as error:
         report = oversight.EvidenceReport(why=str(error))
     show(asdict(report), as_json=json, text=oversight.render_evidence_report(report, language).rstrip("\n"))

@@ -12,7 +12,7 @@ import msgspec
 
 from entrepot.contracts import ContractTerms, Signatory, open_envelope, read_payload
 from entrepot.policy import sentences
-from entrepot.values import render_digest, render_time, sha256
+from entrepot.values import MalformedError, render_digest, render_time, sha256
 
 _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "zh": (
@@ -71,9 +71,13 @@ def contract_text(envelope: bytes) -> bytes:
 def is_contract_text(files: Mapping[str, bytes]) -> bool:
     """Whether the text in a package is what this version writes from the contract in it.
 
-    A verifier of one file cannot tell, for it does not know the vocabulary of policies.
+    A verifier of one file cannot tell, for it does not know the vocabulary of policies. Neither can we of a
+    contract whose terms this version would write otherwise: then the answer is no.
     """
-    return files["contract.txt"] == contract_text(files["contract.json"])
+    try:
+        return files["contract.txt"] == contract_text(files["contract.json"])
+    except MalformedError:
+        return False
 
 
 def _in(language: str, terms: ContractTerms, signed: _Signed) -> Iterable[str]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from entrepot.oversight import render_evidence_report, verify, verify_evidence
+from entrepot.cli.proof import verify as evidence_verify
+from entrepot.oversight import render_evidence_report, verify, verify_evidence, write_folder
+from entrepot.oversight.evidence import manifest
 from entrepot.oversight.statement import _OBJECTIONS
 
 
@@ -67,3 +69,27 @@ def test_every_objection_has_its_words_in_both_languages(report: Any) -> None:
     assert all(words in chinese for words in _OBJECTIONS.values())
     assert "见条目[7, 9]。" in chinese
     assert all(text in render_evidence_report(told) for text in told.objections)
+
+
+def test_the_command_line_says_the_same_in_both_languages_and_warns_of_other_words(
+    street: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit codes are the verifier's; a text that says something else than was signed is told, not hidden."""
+    files = street.usual().package()
+    write_folder(files, tmp_path / "true")
+    kinder = files | {"contract.txt": files["contract.txt"].replace(b"2026-12-31", b"2036-12-31")}
+    write_folder(kinder | {"manifest.json": manifest(kinder)}, tmp_path / "reworded")
+    write_folder(files | {"contract.json": b"{}"}, tmp_path / "broken")
+    policy = tmp_path / "policy"
+    policy.write_text(street.policy)
+
+    assert evidence_verify(tmp_path / "true", policy_file=policy) == 0
+    assert capsys.readouterr() == (render_evidence_report(verify_evidence(files, street.policy)), "")
+    assert evidence_verify(tmp_path / "true", policy_file=policy, language="zh") == 0
+    assert capsys.readouterr().out.startswith("验证通过。\n")
+    assert evidence_verify(tmp_path / "true") == 3
+    assert evidence_verify(tmp_path / "broken", policy_file=policy) == 1
+    assert evidence_verify(tmp_path / "nowhere", policy_file=policy) == 1
+    capsys.readouterr()
+    assert evidence_verify(tmp_path / "reworded", policy_file=policy) == 0
+    assert "contract.txt is not worded" in capsys.readouterr().err
