@@ -26,11 +26,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from entrepot.journal import migrate
 from entrepot.ledger import decode_transaction
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.node import making
-from entrepot.node.settings import Listen, Messages, Outgoing, Party, Records, Role, Settings, Status
+from entrepot.node.settings import SQLITE, Listen, Messages, Outgoing, Party, Records, Role, Settings, Status
 from entrepot.values import (
     DataType,
     canonical,
@@ -324,6 +323,7 @@ def _join(space: Space, shared: dict[str, Any]) -> None:
         place="3101",
         passphrase=PASSPHRASE,
         clock=system_clock,
+        database=operator.database or SQLITE,
     )
     operator.did = made.settings.did
     _adjust(operator, shared)
@@ -338,6 +338,7 @@ def _join(space: Space, shared: dict[str, Any]) -> None:
             party=Party(name=role.title(), subject_code=node.code, region="3101"),
             listen=_listen(node),
             passphrase=PASSPHRASE,
+            database=node.database or SQLITE,
         )
         node.did = member.settings.did
         _adjust(node, shared)
@@ -365,10 +366,6 @@ def _listen(node: Running) -> Listen:
 
 def _adjust(node: Running, shared: dict[str, Any]) -> None:
     path = node.folder / making.SETTINGS
-    if node.database:
-        migrate(node.database)
-        (node.folder / "node.db").unlink()
-        shared = shared | {"database": node.database}
     making.write_settings(msgspec.structs.replace(Settings.read(path), **shared), path)
 
 

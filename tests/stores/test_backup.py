@@ -22,7 +22,7 @@ from entrepot.node.backup import MANIFEST, make_backup, opened
 from entrepot.node.moving import migrate_database, move_database
 from entrepot.node.restoring import restore
 from entrepot.node.running import locked
-from entrepot.node.settings import Listen, Party, Settings, SettingsError, write_settings
+from entrepot.node.settings import SQLITE, Listen, Party, Settings, SettingsError
 from entrepot.values import ConflictError, EntrepotError, MalformedError, UnavailableError, system_clock
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -30,12 +30,11 @@ REAL = {"audit_event", "ledger_batch", "ledger_batch_part", "ledger_opening", "l
 """Tables that the product itself fills here, because what they hold hangs together."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def made(folder: Path, database: str = SQLITE) -> Path:
     """A node that was made, and never run."""
-    folder = tmp_path / "node"
     making.make_operator(
         folder,
+        database=database,
         name="harbour",
         party=Party(name="Operator", subject_code="91310000MA1FL0000N", region="3101"),
         listen=Listen(public="127.0.0.1:1", owner="127.0.0.1:2", url="http://127.0.0.1:1"),
@@ -44,6 +43,11 @@ def folder(tmp_path: Path) -> Path:
         clock=system_clock,
     )
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return made(tmp_path / "node")
 
 
 def url_of(folder: Path) -> str:
@@ -178,12 +182,8 @@ class TestBackupOnSqlite(BackupContract):
 
 class TestBackupOnPostgresql(BackupContract):
     @pytest.fixture
-    def folder(self, folder: Path, postgresql_url: str) -> Path:
-        journal.migrate(postgresql_url)
-        settings = Settings.read(folder / making.SETTINGS)
-        write_settings(msgspec.structs.replace(settings, database=postgresql_url), folder / making.SETTINGS)
-        (folder / "node.db").unlink()
-        return folder
+    def folder(self, tmp_path: Path, postgresql_url: str) -> Path:
+        return made(tmp_path / "node", postgresql_url)
 
     @pytest.fixture
     def other(self, postgresql_other_url: str) -> str:
@@ -375,6 +375,19 @@ def test_a_password_is_not_written_into_the_settings(folder: Path) -> None:
     """Settings are copied and shown; PostgreSQL has a file for passwords."""
     with pytest.raises(SettingsError, match="password"):
         move_database(folder, "postgresql://clinic:secret@127.0.0.1/clinic", system_clock)
+
+
+def test_a_node_is_made_on_the_database_that_is_given(tmp_path: Path, postgresql_url: str) -> None:
+    """And not on one that holds something already, nor before that is known."""
+    assert url_of(made(tmp_path / "one", postgresql_url)) == postgresql_url
+    assert journal.schema_state(postgresql_url) is SchemaState.CURRENT
+    assert not (tmp_path / "one" / "node.db").exists()
+
+    with pytest.raises(SettingsError):
+        made(tmp_path / "two", postgresql_url)
+    with pytest.raises(SettingsError, match="password"):
+        made(tmp_path / "two", "postgresql://clinic:secret@127.0.0.1:1/clinic")
+    assert not (tmp_path / "two").exists()
 
 
 def test_a_node_is_migrated_where_it_is(folder: Path) -> None:

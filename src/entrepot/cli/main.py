@@ -66,6 +66,7 @@ def init(
     region: str = "3101",
     space: str = "",
     invitation: Path | None = None,
+    database: str = "sqlite:///node.db",
     json: Json = False,
 ) -> int:
     """Make a node from nothing: settings, keys, database.
@@ -87,6 +88,7 @@ def init(
         region: Region of GB/T 2260, four digits.
         space: Name of the space that an operator founds.
         invitation: File that the operator gave you.
+        database: Where its records go: a file in its folder, or postgresql://USER@HOST/NAME.
     """
     import os
 
@@ -108,6 +110,7 @@ def init(
             place=region,
             passphrase=passphrase,
             clock=system_clock,
+            database=database,
         )
     elif role in {"connector", "observer"}:
         if invitation is None:
@@ -119,6 +122,7 @@ def init(
             party=party,
             listen=where,
             passphrase=passphrase,
+            database=database,
         )
     else:
         raise MalformedError(f"expected role operator, connector or observer, got {role!r}")

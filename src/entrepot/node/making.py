@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from entrepot.identity import KeyJob, Vault, did_web
-from entrepot.journal import migrate
+from entrepot.journal import SchemaState, migrate, schema_state
 from entrepot.ledger import Genesis, NoteKey, SignatureType, render_note_key
 from entrepot.node.node import LEDGER_PATH, VAULT, WITNESS_PATH
 from entrepot.node.settings import (
     OWNER_TOKEN,
     SETTINGS,
+    SQLITE,
     LedgerSettings,
     Listen,
     Outgoing,
@@ -26,6 +27,7 @@ from entrepot.node.settings import (
     SettingsError,
     Space,
     SpaceRules,
+    check_database,
     is_loopback,
     write_settings,
 )
@@ -58,12 +60,20 @@ class Made:
 
 
 def make_operator(
-    folder: Path, *, name: str, party: Party, listen: Listen, place: str, passphrase: str, clock: Clock
+    folder: Path,
+    *,
+    name: str,
+    party: Party,
+    listen: Listen,
+    place: str,
+    passphrase: str,
+    clock: Clock,
+    database: str = SQLITE,
 ) -> Made:
     """Make the node of an operator: platform and ledger."""
     _check(party)
     did = did_web(listen.url)
-    _prepare(folder)
+    _prepare(folder, database)
     vault = Vault.create(
         folder / VAULT, passphrase, did, (KeyJob.IDENTITY, KeyJob.EVIDENCE, KeyJob.CHECKPOINT)
     )
@@ -93,6 +103,7 @@ def make_operator(
         listen=listen,
         space=space,
         party=party,
+        database=database,
         outgoing=Outgoing(allow_private=_private(listen.url)),
         rules=SpaceRules(place=place),
     )
@@ -107,11 +118,12 @@ def make_member(
     party: Party,
     listen: Listen,
     passphrase: str,
+    database: str = SQLITE,
 ) -> Made:
     """Make the node of somebody who was invited; it applies for membership when it runs."""
     _check(party)
     did = did_web(listen.url)
-    _prepare(folder)
+    _prepare(folder, database)
     jobs = [KeyJob.IDENTITY, KeyJob.EVIDENCE, *([KeyJob.WITNESS] if role is Role.OBSERVER else [])]
     vault = Vault.create(folder / VAULT, passphrase, did, jobs)
     allowed = {*_private(listen.url), *invitation.origins}
@@ -121,6 +133,7 @@ def make_member(
         listen=listen,
         space=invitation.space,
         party=party,
+        database=database,
         outgoing=Outgoing(allow_private=tuple(sorted(allowed))),
     )
     _write_secret(folder / INVITATION, msgspec.json.encode(invitation))
@@ -181,9 +194,12 @@ def _check(party: Party) -> None:
         raise MalformedError("expected a unified social credit code of 18 characters that checks")
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, database: str) -> None:
     if (folder / SETTINGS).exists():
         raise SettingsError(f"there is a node in {folder} already; choose another folder")
+    check_database(database)
+    if database != SQLITE and schema_state(place_of(database, folder)) is not SchemaState.ABSENT:
+        raise SettingsError("the database holds something already; give an empty one")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -197,10 +213,15 @@ def _finish(folder: Path, settings: Settings) -> Made:
 
 def database_url(settings: Settings, folder: Path) -> str:
     """The node's database; a relative SQLite file lies in the node's folder."""
+    return place_of(settings.database, folder)
+
+
+def place_of(database: str, folder: Path) -> str:
+    """Where a database is that the settings of a node in `folder` name."""
     prefix = "sqlite:///"
-    if settings.database.startswith(prefix) and not settings.database.startswith(prefix + "/"):
-        return prefix + str((folder / settings.database.removeprefix(prefix)).resolve())
-    return settings.database
+    if database.startswith(prefix) and not database.startswith(prefix + "/"):
+        return prefix + str((folder / database.removeprefix(prefix)).resolve())
+    return database
 
 
 def _write_secret(path: Path, raw: bytes) -> None:

@@ -18,6 +18,8 @@ from entrepot.values import Did, EntrepotError
 SETTINGS: Final = "entrepot.toml"
 OWNER_TOKEN: Final = "owner.token"  # noqa: S105 (the name of a file)
 """Files in a node's folder."""
+SQLITE: Final = "sqlite:///node.db"
+"""A database in the node's folder."""
 
 
 class SettingsError(EntrepotError):
@@ -137,7 +139,7 @@ class Settings(_Section, frozen=True):
     listen: Listen
     space: Space
     party: Party
-    database: str = "sqlite:///node.db"
+    database: str = SQLITE
     workers: int = 1
     """How many processes serve this node; more than one on PostgreSQL, without ledger and observer."""
     passphrase_file: str = ""
@@ -190,8 +192,13 @@ class Settings(_Section, frozen=True):
             raise SettingsError(
                 "several workers need PostgreSQL, and a node that is neither ledger nor observer"
             )
-        if urlsplit(self.database).password:
-            raise SettingsError("database must hold no password: PostgreSQL reads it from its password file")
+        check_database(self.database)
+
+
+def check_database(address: str) -> None:
+    """Refuse an address that would write a secret into the settings."""
+    if urlsplit(address).password:
+        raise SettingsError("database must hold no password: PostgreSQL reads it from its password file")
 
 
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
