@@ -116,8 +116,9 @@ def fall_due(tx: Transaction, policy: Policy, use: Use, outcome: Outcome) -> Non
             _perform(tx, _owed(tx, use.agreement_id, duty, use))
     for duty in after_use(policy, use.permission, use.kind):
         due = _owed(tx, use.agreement_id, duty, use)
-        duty_store.add(tx.connection, due)
-        _audit(tx, Event.FELL_DUE, due)
+        if not _is_shared(tx, use, due):
+            duty_store.add(tx.connection, due)
+            _audit(tx, Event.FELL_DUE, due)
 
 
 def expect(tx: Transaction, contract: Contract, use_id: UseId, kind: KindOfUse) -> None:
@@ -176,6 +177,16 @@ def record_payment(tx: Transaction, contract: Contract, amount: Money) -> Owed:
 def is_performed_by_consumer(action: str) -> bool:
     """Whether the consumer's own word performs it; that somebody was paid is said by whoever was."""
     return action != _BY_WHO_IS_PAID
+
+
+def _is_shared(tx: Transaction, use: Use, due: Owed) -> bool:
+    """Whether a call of an open API owes what an earlier one owes still: who deletes, deletes all of it.
+
+    The earliest counts. What is paid is owed for each.
+    """
+    if use.kind is not KindOfUse.API or due.amount is not None:
+        return False
+    return any(o.name == due.name for o in duty_store.open_of(tx.connection, due.agreement_id))
 
 
 def _owes_later(policy: Policy) -> bool:

@@ -43,6 +43,7 @@ from entrepot.use import (  # noqa: E402
 from entrepot.use.duties import DutyState, state_of  # noqa: E402
 from entrepot.values import (  # noqa: E402
     Did,
+    Grade,
     KindOfUse,
     MalformedError,
     Money,
@@ -59,14 +60,17 @@ NAME = "delete within P30D"
 
 
 @contextmanager
-def world_under(folder: Path, *owed: Duty, constraint: Any = None) -> Iterator[Any]:
+def world_under(
+    folder: Path, *owed: Duty, constraint: Any = None, kind: KindOfUse = KindOfUse.DELIVERY
+) -> Iterator[Any]:
     """A provider whose one contract owes this."""
     policy = Policy((Rule("use", (), owed),))
     document: Any = render_policy(policy)
     if constraint is not None:
         document["permission"][0]["constraint"] = [constraint]
     folder.mkdir(exist_ok=True)
-    world = gate_world.World(folder, parse_policy(document), frozenset({KindOfUse.DELIVERY}))
+    grade = Grade.L1 if kind is KindOfUse.API else Grade.L2
+    world = gate_world.World(folder, parse_policy(document), frozenset({kind}), grade)
     world.house = replace(world.house, oldest_unanchored=timedelta(days=1_000))
     yield world
     world.close()
@@ -204,6 +208,23 @@ def test_a_storage_period_is_kept_like_a_duty_to_delete(tmp_path: Path) -> None:
         ]
         perform(world, NAME)
         assert isinstance(world.knock(), Admitted)
+
+
+def test_calls_of_an_open_api_share_one_deletion(tmp_path: Path) -> None:
+    """A thousand calls leave one thing to do, due from the first; who reported begins anew."""
+    with world_under(tmp_path, DELETE, kind=KindOfUse.API) as world:
+
+        def call() -> UseId:
+            found = world.knock(gate_world.CALLING, kind=KindOfUse.API)
+            assert isinstance(found, Admitted), found
+            world.settle(found.use.id, Outcome.ANSWERED, 5)
+            return found.use.id
+
+        first, _, _ = call(), call(), call()
+        assert [(o.use_id, o.due_at) for o in owed(world)] == [(first, gate_world.NOW + MONTH)]
+        perform(world, NAME)
+        later = call()
+        assert [o.use_id for o in owed(world)] == [first, later]
 
 
 def test_a_payment_after_use_is_performed_by_paying_it(tmp_path: Path) -> None:

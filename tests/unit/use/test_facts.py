@@ -37,8 +37,8 @@ from entrepot.policy import (  # noqa: E402
     parse_policy,
     terms_of,
 )
-from entrepot.use import Admitted, Denied, Outcome, duties, foreseen  # noqa: E402
-from entrepot.use.api_ask import Table, parse_ask  # noqa: E402
+from entrepot.use import Admitted, Denied, Outcome, duties, foreseen, left_of  # noqa: E402
+from entrepot.use.api_ask import parse_ask, table_under  # noqa: E402
 from entrepot.use.facts import caller_of, claims_of, seen  # noqa: E402
 from entrepot.use.query.cage.model import Limits, Written  # noqa: E402
 from entrepot.use.query.sandbox import Tier  # noqa: E402
@@ -65,7 +65,7 @@ def product_of(policy: Policy) -> Product:
 
 def at_the_api(policy: Policy) -> dict[str, Fact]:
     """What the door of an API sees of a call."""
-    return dict(parse_ask(b"limit=2", Table(RESOURCE, terms_of(policy, API))).observed)
+    return dict(parse_ask(b"limit=2", table_under(RESOURCE, terms_of(policy, API))).observed)
 
 
 def at_the_query(policy: Policy) -> dict[str, Fact]:
@@ -196,6 +196,41 @@ def test_a_delivery_comes_to_its_whole_artefact(tmp_path: Path) -> None:
         "permission[0].constraint[0]: asked bytes lteq 18, found 19",
         "permission[0].constraint[1]: asked rows lteq 2, found 3",
     )
+    world.close()
+
+
+def test_a_query_gives_back_what_it_did_not_come_to(tmp_path: Path) -> None:
+    """Two questions of forty rows at most leave no room for a third, until the first has given 25."""
+    terms = parse_policy(
+        {
+            "permission": [
+                {
+                    "action": "use",
+                    "constraint": [{"leftOperand": "rows", "operator": "lteq", "rightOperand": "100"}],
+                }
+            ]
+        }
+    )
+    world = gate_world.World(tmp_path, terms, frozenset({QUERY}))
+
+    def ask() -> Any:
+        return world.knock(gate_world.ASKING, kind=QUERY, observed=seen(rows=40))
+
+    def left() -> list[int]:
+        contract = world.journal.read_now(world.contract)
+        return [x.left for x in world.journal.read_now(lambda c: left_of(c, contract, world.now))]
+
+    first, second = admitted(ask()), admitted(ask())
+    assert left() == [20]
+    assert "found 120" in denied(ask()).reasons[0]
+    assert "found nothing" in denied(world.knock(gate_world.ASKING, kind=QUERY)).reasons[0]
+    world.settle(first.use.id, Outcome.ANSWERED, rows=25)
+    assert left() == [35]
+    world.settle(second.use.id, Outcome.FAILED, rows=1)
+    assert left() == [35]
+    third = world.knock(gate_world.ASKING, kind=QUERY, observed=seen(rows=35))
+    world.settle(admitted(third).use.id, Outcome.REFUSED)
+    assert left() == [35]
     world.close()
 
 
