@@ -188,6 +188,8 @@ class Goods:
 
     product_id: ProductId
     grade: Grade
+    kinds: frozenset[KindOfUse]
+    """What the product is offered for; nothing else may be done with it, whatever its grade admits."""
     resource_id: str
     artefact: Digest
     size: int

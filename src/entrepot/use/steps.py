@@ -72,7 +72,9 @@ def goods_of(connection: Connection, contract: Contract) -> Goods | None:
     product = catalogue.product_under(connection, contract.agreement.target, contract.product_digest)
     if product is None:
         return None
-    return Goods(product.id, product.grade, product.resource_id, product.artefact, product.size)
+    return Goods(
+        product.id, product.grade, product.kinds, product.resource_id, product.artefact, product.size
+    )
 
 
 def find_live_use(tx: Transaction, door: Door, knock: Knock) -> Use | None:
@@ -102,6 +104,8 @@ def decide(
         known = standing(tx.connection, membership, tx.now)
         reasons += known.refusals(most)
         age = known.age
+    if knock.kind not in goods.kinds:
+        reasons.append(f"the product is offered for {', '.join(sorted(goods.kinds))}, not for {knock.kind}")
     ruling = regulation.may_use(goods.grade, knock.kind, tx.now.date())
     if not ruling.allowed:
         reasons.append(f"{ruling.reason} ({ruling.article})")

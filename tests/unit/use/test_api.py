@@ -19,11 +19,22 @@ api_world = sys.modules.setdefault("api_world", importlib.util.module_from_spec(
 _SPEC.loader.exec_module(api_world)
 
 from entrepot.ledger import RecordKind  # noqa: E402 (after the world is loaded)
+from entrepot.use import Denied, Door  # noqa: E402
 from entrepot.use.api_live import Answered  # noqa: E402
-from entrepot.values import UnavailableError, render_digest, sha256  # noqa: E402
+from entrepot.use.process import token_digest  # noqa: E402
+from entrepot.use.store import open_door  # noqa: E402
+from entrepot.values import (  # noqa: E402
+    Did,
+    KindOfUse,
+    ProcessId,
+    UnavailableError,
+    render_digest,
+    sha256,
+)
 
 ENTREPOT = "https://w3id.org/entrepot/v1/"
 COUNT = ("odrl:count", "lteq", "3")
+OTHER, CONSUMER = ProcessId("urn:uuid:another"), Did("did:web:consumer")
 ALL = ["date", "place", "rain", "note"]
 WET = quote("note = 'wet'")
 XIAMEN = quote("城市 = '厦门'")
@@ -361,3 +372,14 @@ def test_a_budget_of_rows_is_spent_by_what_was_answered(make: Make) -> None:
         (200, 2),
         (403, 0),
     ]
+
+
+def test_a_product_is_used_by_no_kind_that_it_is_not_offered_for(make: Make) -> None:
+    """Whoever offers questions, or pages, has not offered the file, though its grade would admit that."""
+    world = make()
+    door = Door(OTHER, api_world.AGREEMENT, CONSUMER, "HttpData-PULL", 1)
+    world.journal.write_now(lambda tx: open_door(tx, door, token_digest(api_world.TOKEN)))
+
+    found = world.knock(OTHER, token=api_world.TOKEN, kind=KindOfUse.DELIVERY)
+
+    assert found == Denied(("the product is offered for api, not for delivery",))
