@@ -53,7 +53,7 @@ def described(title: str = "气象 / Weather 🌦", policy: Policy = TERMS) -> D
         description="x" * 10_000,
         rights="urn:licence",
         grade=Grade.L2,
-        kinds=frozenset({KindOfUse.DELIVERY, KindOfUse.QUERY}),
+        kinds=frozenset({KindOfUse.DELIVERY, KindOfUse.JOB}),
         policy=policy,
         keywords=("weather", "气象"),
     )

@@ -102,10 +102,11 @@ class SearchContract:
         put(journal, *(entry(name, i) for i, (name, *_) in enumerate(ENTRIES)))
         return journal
 
-    @pytest.mark.parametrize(("words", "first"), QUERIES)
-    def test_what_a_person_would_mean_comes_first(self, full: Journal, words: str, first: str) -> None:
+    def test_what_a_person_would_mean_comes_first(self, full: Journal) -> None:
         """Somebody who asks in Chinese or English, in a word or a phrase, finds it without a second try."""
-        assert ids(full, Search(words))[:1] == [first]
+        found = {words: ids(full, Search(words))[:1] for words, _ in QUERIES}
+
+        assert found == {words: [first] for words, first in QUERIES}
 
     def test_every_word_must_be_found_where_anything_has_them_all(self, full: Journal) -> None:
         """A second word narrows a search down; it never makes it longer."""
@@ -127,10 +128,10 @@ class SearchContract:
         for words in ("量子纠缠", "zebra", '"', "' | '", "NEAR(a b)", "!!", "蟒", "title:x"):
             assert ids(full, Search(words)) == []
 
-    @pytest.mark.parametrize("words", ['weather"', "weather OR", "weather & !rain", "(weather", "weather'"])
-    def test_no_mark_is_an_order_to_the_database(self, full: Journal, words: str) -> None:
+    def test_no_mark_is_an_order_to_the_database(self, full: Journal) -> None:
         """What a stranger types never becomes syntax."""
-        assert "weather" in ids(full, Search(words))
+        for words in ('weather"', "weather OR", "weather & !rain", "(weather", "weather'"):
+            assert "weather" in ids(full, Search(words))
 
     def test_filters_exclude_what_lies_outside(self, journal: Journal) -> None:
         """Grade, provider, kind, keyword, media type and time: each alone, and together with words."""
