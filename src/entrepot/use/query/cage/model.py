@@ -92,7 +92,7 @@ SENTENCES: Final = {
     Rule.ROW_CLAUSE: "Rows are sorted, cut off, made distinct, or filtered after grouping by subject.",
     Rule.SET: "A set operation over rows, or over answers of different columns.",
     Rule.SUBQUERY: "A subquery stands where a value is expected.",
-    Rule.JOIN: "Rows are joined otherwise than by equality of subject or join columns.",
+    Rule.JOIN: "Rows are joined otherwise than by their subjects, or before both sides are grouped by it.",
     Rule.ROLE: "A column is used otherwise than its role allows.",
     Rule.EXPRESSION: "An expression that is not in the grammar.",
     Rule.FUNCTION: "A function that is not in the grammar.",
