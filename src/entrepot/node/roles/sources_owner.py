@@ -44,7 +44,8 @@ class SecretBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lets us in at a source: a password, or the whole of an `Authorization`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
-    value: Annotated[str, Meta(min_length=1, max_length=8_000)]
+    value: Annotated[str, Meta(max_length=8_000, pattern=r"^[^\x00-\x1f]+\Z")]
+    """On one line: it becomes a header, or a password."""
 
     def __repr__(self) -> str:
         return f"SecretBody({self.name!r})"
