@@ -143,6 +143,8 @@ class Terms(_Row, frozen=True):
     policy: Any
     """The wire form (ODRL); it goes back as it came but for the values that a person changed."""
     text: Text
+    assured: dict[str, Text] = msgspec.field(default_factory=dict)
+    """By kind of use, what this node does about each condition and duty."""
 
 
 class Version(_Row, frozen=True):
@@ -164,6 +166,7 @@ class Talk(Negotiation, frozen=True, rename="camel"):
 class Explanation(_Row, frozen=True):
     allowed: bool
     explained: Text
+    assured: Text
 
 
 class Member(_Row, frozen=True):
