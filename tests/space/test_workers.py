@@ -22,8 +22,7 @@ from doors import Door, Doors
 from postgres import Server, why_not
 
 from entrepot.node import making
-from entrepot.node.settings import Listen, Party, Settings, SettingsError
-from entrepot.values import system_clock
+from entrepot.node.settings import Settings
 from space import Running, Space, connects, found_space, made_bytes, settled, wait_for
 
 CALLERS = 64
@@ -134,19 +133,3 @@ def test_when_the_first_process_dies_its_workers_stop(harbour: Space) -> None:
     harbour.revive()
     content = made_bytes(10_000, seed=34)
     assert harbour.use(harbour.offer(content, uses=1)).state == "received"
-
-
-def test_one_file_has_one_process(tmp_path: Path) -> None:
-    """Several workers on SQLite, or of a ledger, are refused before anything starts."""
-    made = making.make_operator(
-        tmp_path / "node",
-        name="harbour",
-        party=Party(name="Operator", subject_code="91310000MA1FL0000N", region="3101"),
-        listen=Listen(public="127.0.0.1:1", owner="127.0.0.1:2", url="http://127.0.0.1:1"),
-        place="3101",
-        passphrase="a passphrase of tests",
-        clock=system_clock,
-    )
-    for changes in ({"workers": 2}, {"workers": 2, "database": "postgresql://x@127.0.0.1/y"}, {"workers": 0}):
-        with pytest.raises(SettingsError, match="worker"):
-            msgspec.structs.replace(made.settings, **changes).check()

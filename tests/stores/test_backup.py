@@ -2,8 +2,10 @@
 
 import secrets
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -172,6 +174,38 @@ class BackupContract:
                 node.read_now(lambda c: c.execute(sa.text("SELECT max(position) FROM outbox")).scalar_one())
                 > positions
             )
+
+    def test_a_backup_is_of_one_moment(self, filled: Path, tmp_path: Path, other: str) -> None:
+        """Writers go on meanwhile: what they write together is in it together or not at all."""
+        stop = threading.Event()
+
+        def work(node: Journal, name: str) -> None:
+            for number in count(1):
+                if stop.is_set():
+                    return
+                node.write_now(lambda tx, n=number: both(tx, name, n))  # type: ignore[misc]
+
+        def both(tx: Transaction, name: str, number: int) -> None:
+            journal.audit(tx, AuditEvent("work:piece:do", {"by": name, "n": number}))
+            journal.first_seen(tx, name, str(number), NOW)
+
+        with Journal.open(url_of(filled)) as node, ThreadPoolExecutor(4) as threads:
+            working = [threads.submit(work, node, f"worker-{n}") for n in range(4)]
+            pieces = "SELECT count(*) FROM audit_event WHERE name = 'work:piece:do'"
+            while not node.read_now(lambda c: c.execute(sa.text(pieces)).scalar_one()):
+                pass
+            make_backup(filled, tmp_path / "b", system_clock)
+            stop.set()
+            for each in working:
+                each.result()
+            written = node.read_now(lambda c: c.execute(sa.text(pieces)).scalar_one())
+        restore(tmp_path / "b", tmp_path / "elsewhere", other, system_clock)
+
+        with Journal.open(url_of(tmp_path / "elsewhere")) as node:
+            events = node.read_now(lambda c: c.execute(sa.text(pieces)).scalar_one())
+            seen = "SELECT count(*) FROM seen WHERE scope LIKE 'worker-%'"
+            assert node.read_now(lambda c: c.execute(sa.text(seen)).scalar_one()) == events
+        assert 0 < events < written
 
 
 class TestBackupOnSqlite(BackupContract):

@@ -241,30 +241,26 @@ class CountersContract:
         assert names({}) == names(claimed) == {"count[0]": 1}
         assert names(asked) == {"count[0]": 1, "rows[0]": 40}
 
+    def test_two_processes_at_once_get_exactly_what_is_there(self, journal: Journal, address: str) -> None:
+        """The guard is in the database, not in one process."""
+        limit = 37
+        command = [sys.executable, TAKER, address, AGREEMENT, str(limit), "32"]
+        takers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+        taken = [int(taker.communicate(timeout=120)[0]) for taker in takers]
+
+        assert [taker.returncode for taker in takers] == [0, 0]
+        assert sum(taken) == limit
+        assert counts(journal, limited(("count", str(limit)))) == {"count[0]": limit + 1}
+
 
 class TestSqliteCounters(CountersContract):
     @pytest.fixture
     def journal(self, sqlite_journal: Journal) -> Journal:
         return sqlite_journal
 
-    def test_two_processes_on_one_file_get_exactly_what_is_there(self, tmp_path: Path) -> None:
-        """The guard is in the database, not in one process."""
-        limit = 37
-        address = f"sqlite:///{tmp_path}/shared.db"
-        with Journal.open(address) as journal:
-            journal.create_schema()
-        takers = [
-            subprocess.Popen(
-                [sys.executable, TAKER, address, AGREEMENT, str(limit), "32"], stdout=subprocess.PIPE
-            )
-            for _ in range(2)
-        ]
-        taken = [int(taker.communicate(timeout=120)[0]) for taker in takers]
-
-        assert [taker.returncode for taker in takers] == [0, 0]
-        assert sum(taken) == limit
-        with Journal.open(address) as journal:
-            assert counts(journal, limited(("count", str(limit)))) == {"count[0]": limit + 1}
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/node.db"
 
     @settings(max_examples=15, deadline=None)
     @given(
@@ -299,3 +295,7 @@ class TestPostgresqlCounters(CountersContract):
     @pytest.fixture
     def journal(self, postgresql_journal: Journal) -> Journal:
         return postgresql_journal
+
+    @pytest.fixture
+    def address(self, postgresql_journal: Journal) -> str:
+        return postgresql_journal.address

@@ -16,7 +16,9 @@ from entrepot.journal import (
     Transaction,
     free_leases,
     lease,
+    migrate,
     present_holders,
+    schema_state,
 )
 from entrepot.journal import writer as journal_writer
 from entrepot.values import UnavailableError
@@ -51,8 +53,7 @@ def until(condition: Callable[[], object], seconds: float = 20) -> bool:
 
 @pytest.fixture
 def url(postgresql_journal: Journal) -> str:
-    address = postgresql_journal._writing.url.set(drivername="postgresql")
-    return address.render_as_string(hide_password=False)
+    return postgresql_journal.address
 
 
 @pytest.fixture
@@ -142,8 +143,13 @@ def test_a_lost_ear_comes_back_under_its_name(one: Journal, two: Journal, postgr
 
 def test_a_database_that_is_down_cannot_be_joined() -> None:
     """A worker that nobody could see does not start."""
-    with Journal.open("postgresql://entrepot@127.0.0.1:1/node") as journal, pytest.raises(UnavailableError):
+    nowhere = "postgresql://entrepot@127.0.0.1:1/node"
+    with Journal.open(nowhere) as journal, pytest.raises(UnavailableError):
         journal.join(new_name())
+    with pytest.raises(UnavailableError):
+        schema_state(nowhere)
+    with pytest.raises(UnavailableError):
+        migrate(nowhere)
 
 
 def test_a_file_is_joined_by_its_owner_alone(sqlite_journal: Journal) -> None:

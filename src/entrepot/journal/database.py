@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
@@ -108,18 +109,22 @@ def open_writer(url: URL) -> Engine:
     """Open the engine that writes. On SQLite every transaction takes the write lock when it begins."""
     if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN IMMEDIATE", query_only=False)
-    return _open_postgresql(url, "SERIALIZABLE")
+    # As many again, for asking what became of a transaction whose connection was lost.
+    return _open_postgresql(url, "SERIALIZABLE", overflow=_POOL_SIZE)
 
 
 def open_reader(url: URL) -> Engine:
     """Open the engine that reads. Each transaction sees one snapshot and can change nothing."""
     if is_sqlite(url):
         return _open_sqlite(url, begin="BEGIN", query_only=True)
-    return _open_postgresql(url, "REPEATABLE READ").execution_options(postgresql_readonly=True)
+    engine = _open_postgresql(url, "REPEATABLE READ", overflow=0)
+    return engine.execution_options(postgresql_readonly=True)
 
 
 def is_fatal(error: BaseException) -> bool:
     """Say whether `error` is the database's own trouble, and not that of the statement that met it."""
+    if isinstance(error, PoolTimeoutError):
+        return True
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error.orig, sqlite3.Error):
@@ -166,11 +171,12 @@ def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""  # absent where the server said nothing
 
 
-def _open_postgresql(url: URL, isolation_level: IsolationLevel) -> Engine:
+def _open_postgresql(url: URL, isolation_level: IsolationLevel, *, overflow: int) -> Engine:
     return create_engine(
         url,
         isolation_level=isolation_level,
         pool_size=_POOL_SIZE,
+        max_overflow=overflow,
         pool_pre_ping=True,
         hide_parameters=True,  # values may be secret, and errors reach the log
     )

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from entrepot.journal.bell import Bell
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
@@ -50,6 +51,11 @@ class Journal:
         """Make every declared table. For tests; a node's database is made and changed by migrations."""
         with self._writing.begin() as connection:
             metadata.create_all(connection)
+
+    @property
+    def address(self) -> str:
+        """Where this journal is, as `open` takes it."""
+        return self._writing.url.render_as_string(hide_password=False)
 
     @property
     def is_shared(self) -> bool:
@@ -100,7 +106,7 @@ class Journal:
         try:
             with self._reading.connect() as connection, connection.begin():
                 return query(connection)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             if is_fatal(error):
                 raise unavailable(error) from error
             raise

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from entrepot.journal.database import metadata, open_reader, open_writer, parse_url
+from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
 from entrepot.values import RefusedError
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ def _connection(url: str, open_: Callable[[URL], Engine] = open_writer) -> Itera
     try:
         with engine.begin() as connection:
             yield connection
+    except DBAPIError as error:
+        if is_fatal(error):
+            raise unavailable(error) from error
+        raise
     finally:
         engine.dispose()
 

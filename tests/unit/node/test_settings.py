@@ -90,3 +90,35 @@ def test_loopback_is_told_from_everything_else() -> None:
     """The owner's port depends on it."""
     assert [is_loopback(h) for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(h) for h in ("0.0.0.0", "10.0.0.1", "example.org", "")] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("workers", "database", "roles"),
+    [
+        (0, "postgresql://node@db.example/node", '"connector"'),
+        (2, "sqlite:///node.db", '"connector"'),
+        (2, "postgresql://node@db.example/node", '"platform", "ledger"'),
+        (2, "postgresql://node@db.example/node", '"observer"'),
+    ],
+)
+def test_only_what_can_be_shared_is_given_to_several_workers(
+    tmp_path: Path, workers: int, database: str, roles: str
+) -> None:
+    """A SQLite file, a ledger and a witness have one process each; two would contradict each other."""
+    text = f'database = "{database}"\nworkers = {workers}\n' + GOOD.replace('"connector"', roles)
+
+    with pytest.raises(SettingsError, match="worker"):
+        read(tmp_path, text)
+
+
+def test_several_workers_share_a_connector_on_postgresql(tmp_path: Path) -> None:
+    """What works is not refused."""
+    text = 'database = "postgresql://node@db.example/node"\nworkers = 4\n' + GOOD
+
+    assert read(tmp_path, text).workers == 4
+
+
+def test_a_password_has_no_place_in_the_settings(tmp_path: Path) -> None:
+    """Settings are copied, shown and sent to whoever helps."""
+    with pytest.raises(SettingsError, match="password"):
+        read(tmp_path, 'database = "postgresql://node:secret@db.example/node"\n' + GOOD)
