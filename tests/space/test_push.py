@@ -19,6 +19,7 @@ PUSH, PULL = "HttpData-PUSH", "HttpData-PULL"
 BIG: Final = 96 << 20
 KILL: Final = "inject=sendto:signal=KILL:when=40"
 IN_BUFFERS: Final = 16 << 20
+FLAT: Final = 24 << 20
 
 
 def offer(space: Space, file: Path, serial: str, *constraints: dict[str, str]) -> str:
@@ -90,7 +91,7 @@ def test_what_is_encrypted_comes_out_as_the_artefact(space: Space, format_name: 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("encrypted", [False, True], ids=["clear", "cipher"])
 def test_a_push_survives_a_death_on_either_side(space: Space, *, encrypted: bool) -> None:
-    """Both nodes are killed in mid-stream; it goes on where it was, as one use, sent once."""
+    """Both nodes are killed in mid-stream; it goes on where it was, as one use, in flat memory."""
     file = made(space, f"big-{encrypted}.bin", BIG + 77)
     product = offer(space, file, f"K000000{int(encrypted)}", *([CIPHER] if encrypted else []))
     first = begin(space, product, f"before-{encrypted}", PULL)
@@ -104,11 +105,13 @@ def test_a_push_survives_a_death_on_either_side(space: Space, *, encrypted: bool
         kept = [part.stat().st_size]
         provider.start()
         wait_for("the provider", provider.is_up)
+        starts = {provider: provider.begin_measuring()}
     wait_for("more of it", lambda: part.stat().st_size > kept[0] + (1 << 20), pause=0.001)
     consumer.kill()
     kept.append(part.stat().st_size)
     consumer.start()
     wait_for("the consumer", consumer.is_up)
+    starts[consumer] = consumer.begin_measuring()
     ended = got.received()
 
     assert 0 < kept[0] < kept[1] < BIG
@@ -117,6 +120,7 @@ def test_a_push_survives_a_death_on_either_side(space: Space, *, encrypted: bool
     assert told == {"opened": 1, "interrupted": 2, "resumed": 2, "closed": 1}
     (sent,) = provider.rows("SELECT sent FROM use WHERE id = ?", ended.use)[0]
     assert sent < BIG + IN_BUFFERS
+    assert max(node.memory()[1] - start for node, start in starts.items()) < FLAT
 
 
 def test_a_stop_cuts_a_push(space: Space) -> None:
