@@ -106,16 +106,23 @@ def keep(folder: Path, suffix: str, media_type: str, write: Callable[[BinaryIO],
             file.flush()
             os.fsync(file.fileno())
         made = measure(fresh, media_type)
-        place = folder.resolve() / f"{made.digest.hex()}{suffix}"
-        if place.exists():
-            known = measure(place, media_type)
-            if known.digest == made.digest:
-                return known
-        fresh.replace(place)
+        kept = _placed(made, folder.resolve() / f"{made.digest.hex()}{suffix}")
         _sync(folder)
-        return replace(made, path=place)
+        return kept
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _placed(made: Resource, place: Path) -> Resource:
+    """Give an artefact its place, where it has none yet."""
+    try:
+        place.hardlink_to(made.path)  # unlike a rename, never over what another has put there meanwhile
+    except FileExistsError:
+        known = measure(place, made.media_type)
+        if known.digest == made.digest:
+            return known
+        made.path.replace(place)  # somebody has changed what was there; resources of it are refused for ever
+    return replace(made, path=place)
 
 
 def _sync(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Sources: what may be named as one, and how it becomes a resource that never changes."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +145,18 @@ def test_an_artefact_that_was_tampered_with_is_made_anew_and_the_old_resource_re
 
     assert not is_unchanged(first)
     assert sha256(again.path.read_bytes()) == first.digest
+
+
+def test_a_table_made_by_several_at_once_is_one_file(tmp_path: Path) -> None:
+    """Who came second must not put another file in the place of the one that the first has measured."""
+    source = make(tmp_path, "a\n" + "".join(f"{i}\n" for i in range(20_000)))
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: prepare(source, "", tmp_path / "artefacts"), range(8)))
+
+    assert len({m.inode for m in made}) == 1
+    assert all(is_unchanged(m) for m in made)
+    assert [path.name for path in (tmp_path / "artefacts").iterdir()] == [made[0].path.name]
 
 
 def test_what_cannot_be_read_to_its_end_leaves_nothing_behind(tmp_path: Path) -> None:
