@@ -17,7 +17,17 @@ import msgspec
 
 from entrepot.contracts.model import Agreement
 from entrepot.contracts.wire import parse_agreement, render_agreement
-from entrepot.policy import NATIONAL_OPERATORS, Atom, Junction, Operator, Policy, Rule, render_policy
+from entrepot.policy import (
+    NATIONAL_OPERATORS,
+    Atom,
+    Duty,
+    Junction,
+    Moment,
+    Operator,
+    Policy,
+    Rule,
+    render_policy,
+)
 from entrepot.values import (
     ContractId,
     Digest,
@@ -107,7 +117,7 @@ def contract_payload(agreement: Agreement, contract_id: ContractId, product_dige
         "dataProductDigest": render_digest(product_digest),
         "permissionPolicies": [_national(r, agreement) for r in agreement.policy.permissions],
         "prohibitionPolicies": [_national(r, agreement) for r in agreement.policy.prohibitions],
-        "obligationPolicies": [{"actions": [d.action]} for d in agreement.policy.obligations],
+        "obligationPolicies": [{"actions": [d.action]} for d in _obligations(agreement.policy)],
         "agreement": render_agreement(agreement),
     }
     return canonical.encode(payload)
@@ -213,6 +223,12 @@ def _conjunction(rule: Rule) -> list[Atom]:
     return atoms
 
 
+def _obligations(policy: Policy) -> tuple[Duty, ...]:
+    """What is owed by every user, and what a permission leaves to be done with or after a use."""
+    later = [d for r in policy.permissions for d in r.duties if d.moment is not Moment.BEFORE]
+    return (*policy.obligations, *dict.fromkeys(later))
+
+
 def _national(rule: Rule, agreement: Agreement) -> Json:
     """A rule in the words of the national contract; alternatives stay in the agreement beside it."""
     return {
@@ -229,7 +245,7 @@ def _national(rule: Rule, agreement: Agreement) -> Json:
             }
             for atom in _conjunction(rule)
         ],
-        "preDuties": [d.action for d in rule.duties],
+        "preDuties": [d.action for d in rule.duties if d.moment is Moment.BEFORE],
     }
 
 

@@ -121,6 +121,7 @@ def claims_of(headers: Mapping[str, str], kind: KindOfUse) -> dict[str, Fact]:
         said = headers.get(CLAIM_HEADER + name.lower(), "").strip()
         if (
             said
+            and name != "purpose"  # it has a header of its own
             and len(said) <= MAX_CLAIM
             and Source.CLAIMED in operand.sources
             and ASSURANCES.get((name, kind)) is Assurance.RECORDS

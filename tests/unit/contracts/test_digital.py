@@ -28,7 +28,7 @@ from entrepot.contracts import (
     render_agreement,
     seal_envelope,
 )
-from entrepot.policy import OPERANDS, Atom, Group, Junction, Operator, Policy, Rule
+from entrepot.policy import OPERANDS, Atom, Duty, Group, Junction, Moment, Operator, Policy, Rule
 from entrepot.values import (
     AgreementId,
     ContractId,
@@ -188,6 +188,27 @@ def test_the_signed_bytes_are_these() -> None:
 
     assert canonical.decode(payload)["endTime"] == "2026-11-25T00:00:00.000000Z"
     assert sha256(payload).hex() == "26f2bc0e50168a3ceb89c01ccc65dc0e2decc0e4ab43f7804ada83efb60ea4b6"
+
+
+def test_the_national_block_tells_what_comes_first_from_what_comes_later() -> None:
+    """A deletion owed after use, listed as a condition of use, would let nobody in who reads only that."""
+    later = Duty("delete", Moment.AFTER, timedelta(days=30))
+    policy = Policy(
+        (Rule("use", (), (Duty("inform"), later)),), obligations=(Duty("encrypt", Moment.ALONGSIDE),)
+    )
+    agreement = Agreement(
+        AgreementId("a"),
+        ProductId("p"),
+        policy,
+        Did("did:web:a"),
+        Did("did:web:b"),
+        datetime(2026, 11, 25, tzinfo=UTC),
+    )
+    payload = canonical.decode(contract_payload(agreement, CONTRACT_ID, sha256(b"x")))
+
+    assert isinstance(payload, dict)
+    assert payload["permissionPolicies"][0]["preDuties"] == ["inform"]  # type: ignore[call-overload,index]  # as written
+    assert payload["obligationPolicies"] == [{"actions": ["encrypt"]}, {"actions": ["delete"]}]
 
 
 def test_a_contract_lives_along_its_arrows_only() -> None:

@@ -130,7 +130,7 @@ def test_no_operand_is_without_a_source_of_fact(kind: KindOfUse, tmp_path: Path)
 
 def test_a_claim_never_stands_in_for_what_is_seen() -> None:
     """A caller who says which algorithm runs has said nothing where the door runs it."""
-    said = {"purpose", "recipient", "physicalAddress", "application", "model"}
+    said = {"recipient", "physicalAddress", "application", "model"}
     assert claims_of(HEADERS, QUERY).keys() == said
     assert claims_of(HEADERS, DELIVERY).keys() >= {"algorithm", "environment"}
     assert all(f.source is Source.CLAIMED for f in claims_of(HEADERS, DELIVERY).values())
