@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ from entrepot.catalogue import (
     resource,
     sealed_secret,
 )
+from entrepot.catalogue.artefact import keep
 from entrepot.catalogue.inspection import MOST_DISTINCT, PREVIEW, inspect
 from entrepot.catalogue.source import check_columns, check_source
 from entrepot.journal import Journal
@@ -147,16 +149,21 @@ def test_an_artefact_that_was_tampered_with_is_made_anew_and_the_old_resource_re
     assert sha256(again.path.read_bytes()) == first.digest
 
 
-def test_a_table_made_by_several_at_once_is_one_file(tmp_path: Path) -> None:
+def test_what_several_make_at_once_is_one_file(tmp_path: Path) -> None:
     """Who came second must not put another file in the place of the one that the first has measured."""
-    source = make(tmp_path, "a\n" + "".join(f"{i}\n" for i in range(20_000)))
+    for number in range(20):
+        together = threading.Barrier(8)
 
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: prepare(source, "", tmp_path / "artefacts"), range(8)))
+        def write(file: BinaryIO, number: int = number, together: threading.Barrier = together) -> None:
+            file.write(f"artefact {number}".encode())
+            together.wait()
 
-    assert len({m.inode for m in made}) == 1
-    assert all(is_unchanged(m) for m in made)
-    assert [path.name for path in (tmp_path / "artefacts").iterdir()] == [made[0].path.name]
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _, write=write: keep(tmp_path / "a", ".x", "t", write), range(8)))
+
+        assert len({m.inode for m in made}) == 1
+        assert all(is_unchanged(m) for m in made)
+    assert len(list((tmp_path / "a").iterdir())) == 20
 
 
 def test_what_cannot_be_read_to_its_end_leaves_nothing_behind(tmp_path: Path) -> None:
