@@ -72,9 +72,9 @@ def facts_of(
     elif (agreed := agreed_purpose(agreement.policy)) is not None:
         facts["purpose"] = Fact(agreed, Source.AGREEMENT)
     facts |= _of_kind(knock.kind)
+    facts |= knock.observed
     if knock.kind is KindOfUse.DELIVERY:
         facts |= _of_artefact(connection, contract, plan)
-    facts |= knock.observed
     facts |= facts_of_duties(connection, agreement.id, plan, now)
     facts |= counted(connection, agreement.id, plan, now, reserved=reserved, asked=facts)
     return facts

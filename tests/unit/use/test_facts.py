@@ -192,6 +192,8 @@ def test_a_delivery_comes_to_its_whole_artefact(tmp_path: Path) -> None:
     world.settle(resumed.use.id, Outcome.RECEIVED)
 
     assert second.use.id == resumed.use.id
+    asked = world.facts(DELIVERY, terms, foreseen(terms, DELIVERY))
+    assert (asked["bytes[0]"].value, asked["rows[0]"].value) == (19, 3)
     assert denied(world.knock()).reasons == (
         "permission[0].constraint[0]: asked bytes lteq 18, found 19",
         "permission[0].constraint[1]: asked rows lteq 2, found 3",
