@@ -131,7 +131,14 @@ def choose_entries(
         if found == chosen:
             return sorted(chosen)
         chosen = found
-        people |= {transaction.actor for number, transaction, _ in told if number in chosen}
+        for number, transaction, body in told:
+            if number in chosen:
+                people |= {transaction.actor, *_parties(body)}
+
+
+def _parties(body: Any) -> Iterable[Any]:  # noqa: ANN401 (the body of any operation)
+    """Who a filing names: every signatory, service parties too."""
+    return body.get("parties", ()) if isinstance(body, dict) else ()
 
 
 def _entry(entry: LogEntry) -> bytes:
