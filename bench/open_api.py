@@ -6,6 +6,9 @@ call is admitted, read, settled and answered: two use cases of the journal with 
 (`synchronous=FULL`) in groups with those of the others. Two tables: real weather, whose pages are soon at
 hand, and a million rows asked for at random places.
 
+The share says how much of its core the server had: where others want that core too, or the disk, the clock
+says less than the core-seconds.
+
 Beside it the *rival*: the same server with the same pages as bytes in memory, no gate, nothing written.
 The node's own loops (sealing of batches, anchoring) are not running; `anchoring.py` measures those.
 
@@ -239,18 +242,17 @@ def measure(asked: argparse.Namespace) -> int:
                     figure = asyncio.run(ask(asked.port, pid, requests, asked.clients, asked.seconds))
                 figures[kind] = figure
                 print(
-                    f"  {kind}: {figure.calls:,.0f} calls a second, "
-                    f"{figure.core_ms:.3f} ms of a core a call, {figure.share:.0%} of the core; "
+                    f"  {kind}: {figure.core_ms:.3f} ms of a core a call, {1e3 / figure.core_ms:,.0f} calls "
+                    f"a core-second; {figure.calls:,.0f} a second by the clock with {figure.share:.0%} of it; "
                     f"{figure.p50:.1f} ms at the median, {figure.p99:.1f} at the 99th"
                 )
                 for left in folder.glob("node.db*"):
                     left.unlink()
             ratio = figures["ours"].core_ms / figures["rival, bytes without a gate"].core_ms
-            is_reached = figures["ours"].calls >= GOAL
+            is_reached = figures["ours"].core_ms <= 1e3 / GOAL
             reached = reached and is_reached
-            print(
-                f"  ratio {ratio:.1f}; goal {GOAL:,} calls a second: {'reached' if is_reached else 'missed'}"
-            )
+            words = "reached" if is_reached else "missed"
+            print(f"  ratio {ratio:.1f}; goal {GOAL:,} calls a core-second: {words}")
     return 0 if reached else 1
 
 
