@@ -18,6 +18,7 @@ from entrepot.policy.model import (
     Duty,
     Group,
     Junction,
+    Moment,
     Operand,
     OperandType,
     Operator,
@@ -95,8 +96,12 @@ def _rule(rule: Rule) -> Json:
     written: dict[str, Json] = {"actions": [_action(rule.action)]}
     if rule.constraints:
         written["constraints"] = [_constraint(c) for c in rule.constraints]
-    if rule.duties:
-        written["preDuties"] = [_duty(d) for d in rule.duties]
+    first = [d for d in rule.duties if d.moment is Moment.BEFORE]
+    if first:
+        written["preDuties"] = [_duty(d) for d in first]
+    if len(first) < len(rule.duties):
+        # What is owed with or after a use is no condition of it: all duties in their order stand here.
+        written[EXPANSION] = [_duty(d) for d in rule.duties]
     return written
 
 
@@ -166,7 +171,7 @@ class _Reading:
         }
 
     def _rule(self, value: Json, path: str, *, is_duty: bool) -> Json:
-        known = {"actions", EXPANSION} if is_duty else {"actions", "constraints", "preDuties"}
+        known = {"actions", EXPANSION} | (set() if is_duty else {"constraints", "preDuties"})
         if not isinstance(value, dict) or not value.keys() <= known:
             self._fault(path, f"expected an object of {', '.join(sorted(known))}")
             return None
@@ -179,11 +184,12 @@ class _Reading:
             self._constraint(c, f"{path}.constraints[{i}]")
             for i, c in enumerate(self._list(value.get("constraints", []), f"{path}.constraints"))
         ]
-        if "preDuties" in value:
-            read["duty"] = [
-                self._rule(d, f"{path}.preDuties[{i}]", is_duty=True)
-                for i, d in enumerate(self._list(value["preDuties"], f"{path}.preDuties"))
-            ]
+        name = EXPANSION if EXPANSION in value else "preDuties"
+        duties = self._list(value.get(name, []), f"{path}.{name}")
+        if name == EXPANSION and value.get("preDuties", []) != [d for d in duties if _comes_first(d)]:
+            self._fault(f"{path}.preDuties", f"expected the duties of {EXPANSION} that come before the use")
+        if duties:
+            read["duty"] = [self._rule(d, f"{path}.{name}[{i}]", is_duty=True) for i, d in enumerate(duties)]
         return read
 
     def _actions(self, value: Json, path: str) -> Json:
@@ -258,6 +264,13 @@ class _Reading:
 
     def _fault(self, path: str, message: str) -> None:
         self.faults.append(f"{path}: {message}")
+
+
+def _comes_first(duty: Json) -> bool:
+    """Whether a duty as it is written here is owed before a use: it names no other moment."""
+    said = duty.get(EXPANSION, []) if isinstance(duty, dict) else []
+    terms = [s.get("leftOperand") for s in said if isinstance(s, dict)] if isinstance(said, list) else []
+    return "odrl:event" not in terms
 
 
 def _shown(value: Json) -> str:

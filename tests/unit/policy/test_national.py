@@ -133,6 +133,18 @@ def test_every_duty_comes_back(number: int) -> None:
     assert parse_national(render_national(policy)) == policy
 
 
+def test_what_is_owed_later_is_no_condition_of_a_use() -> None:
+    """Who reads preDuties alone must not wait for a deletion that comes after the use."""
+    later, first = SAMPLE_DUTIES[-1], SAMPLE_DUTIES[0]
+    document: Any = render_national(Policy((Rule("use", (), (later, first)),)))
+    (permission,) = document["permissionPolicies"]
+    permission["preDuties"].append({"actions": ["delete"]})
+
+    assert len(permission["expansionItem"]) == len(permission["preDuties"]) == 2
+    with pytest.raises(PolicyError, match="that come before the use"):
+        parse_national(document)
+
+
 @settings(max_examples=60)
 @given(policy=POLICIES)
 def test_any_policy_comes_back(policy: Policy) -> None:
