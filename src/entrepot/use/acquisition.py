@@ -176,7 +176,7 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
         process = read_process(tx.connection, acquisition.process_id)
         if process is None or process.exchange.state is State.TERMINATED:
             return fail(tx, acquisition, process.problem if process else "the process is gone")
-        came = process.endpoint if acquisition.format != PUSH else acquisition.use_id
+        came = acquisition.use_id is not None if acquisition.format == PUSH else process.endpoint != ""
         if process.exchange.state is State.STARTED and came:
             after = replace(acquisition, state=AcquisitionState.FETCHING, waiting_for="")
             return _saved(tx, acquisition, after)

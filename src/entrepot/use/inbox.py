@@ -97,8 +97,8 @@ class Inbox:
         self, parcel: _Parcel, headers: Mapping[str, str], receive: Receive, send: Send
     ) -> None:
         start = _start_of(headers, parcel)
-        use_id = headers.get(USE_HEADER, "")
-        if start is None or not _USE.fullmatch(use_id):
+        use_id = headers.get(USE_HEADER)  # a connector that has never heard of us names none
+        if start is None or (use_id is not None and not _USE.fullmatch(use_id)):
             await complain(send, 400, ("content-range or use id cannot be read",), "")
             return
         with parcel.part.open("ab") as file:
@@ -119,7 +119,7 @@ class Inbox:
             elif written < parcel.size:
                 await _say(send, 202, written)
             else:
-                await self._finish(parcel, UseId(use_id), send)
+                await self._finish(parcel, UseId(use_id or ""), send)
 
     async def _write(self, parcel: _Parcel, file: BinaryIO, start: int, receive: Receive) -> int | None:
         """Write what comes, synced; gives how much is there now, nothing where the sender went away."""

@@ -72,7 +72,7 @@ class Receiving:
         pieces: Sequence[bytes | None] = (b"",),
         token: str = f"Bearer token of {PROCESS}",
         process: ProcessId = PROCESS,
-        **headers: str,
+        **headers: str | None,
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
         """One request; a piece that is None is a connection that broke there."""
         sent: list[Any] = []
@@ -85,6 +85,7 @@ class Receiving:
         known = {"authorization": token, "entrepot-use": "urn:use:1"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
+        known = {name: value for name, value in known.items() if value is not None}
 
         async def receive() -> Any:
             return events.pop(0)
@@ -192,6 +193,12 @@ def test_a_gap_is_refused_and_the_sender_told_where_to_go_on(consumer: Receiving
 def test_a_range_that_cannot_be_meant_is_refused(consumer: Receiving, said: str) -> None:
     """Of another size, in another unit, or not readable."""
     assert consumer.call("POST", [DATA], content_range=said)[0] == 400
+
+
+def test_another_connectors_push_names_no_use(consumer: Receiving) -> None:
+    """It has no such header; what comes is still what the contract names."""
+    assert consumer.call("POST", [DATA], entrepot_use=None)[0] == 201
+    assert consumer.acquisition().use_id == ""
 
 
 @pytest.mark.parametrize("use_id", ["", "x" * 201, "with space", "ünicode"])

@@ -47,6 +47,8 @@ KNOWN_CONTEXTS: Final = frozenset({CONTEXT, "https://w3id.org/edc/dspace/v0.0.1"
 VERSION: Final = "2025-1"
 PATH: Final = "/dsp/2025-1"
 ENDPOINT_TYPE: Final = "https://w3id.org/idsa/v4.1/HTTP"
+SINK_TYPE: Final = "HttpData"
+"""What an Eclipse connector calls an address that data is posted to."""
 EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
 """Eclipse connectors keep a door's properties only under these full names."""
 MAX_BYTES: Final = 1 << 20
@@ -225,7 +227,7 @@ def render_transfer(message: Message, base: str) -> tuple[str, bytes]:
             document["agreementId"] = agreement_id
             document["format"] = format_name
             if destination is not None:
-                document["dataAddress"] = _render_door(destination.endpoint, destination.token)
+                document["dataAddress"] = _render_destination(destination.endpoint, destination.token)
         case DoorAddress(endpoint, token):
             document["dataAddress"] = _render_door(endpoint, token)
         case Reason() as reason:
@@ -406,16 +408,23 @@ def _render_reason(reason: Reason) -> dict[str, Json]:
 
 
 def _render_door(endpoint: str, token: str) -> Json:
-    """Write a door's address, each property under its short and its full name."""
-    properties = {
-        "authorization": token,
-        "authType": "bearer",
-        "endpoint": endpoint,
-        "endpointType": ENDPOINT_TYPE,
-    }
+    """Write a door's address."""
+    properties = {"authorization": token, "authType": "bearer"}
+    return _render_address(ENDPOINT_TYPE, endpoint, properties)
+
+
+def _render_destination(endpoint: str, token: str) -> Json:
+    """Write where data is to be pushed, in the words of an Eclipse connector's HTTP sink too."""
+    for_others = {"baseUrl": endpoint, "authKey": "Authorization", "authCode": f"Bearer {token}"}
+    return _render_address(SINK_TYPE, endpoint, {"authorization": token, "authType": "bearer"} | for_others)
+
+
+def _render_address(kind: str, endpoint: str, more: Mapping[str, str]) -> Json:
+    """Write a data address, each property under its short and its full name."""
+    properties = {**more, "endpoint": endpoint, "endpointType": kind}
     return {
         "@type": "DataAddress",
-        "endpointType": ENDPOINT_TYPE,
+        "endpointType": kind,
         "endpoint": endpoint,
         "endpointProperties": [
             {"@type": "EndpointProperty", "name": prefix + name, "value": value}
@@ -438,7 +447,7 @@ def _door_address(document: Json) -> DoorAddress | None:
             found.setdefault(_value(name.removeprefix(EDC)), value)
     # An Eclipse connector that wants data pushed names where to under `baseUrl`.
     endpoint = optional_text(document, "endpoint") or found.get("endpoint", "") or found.get("baseUrl", "")
-    token = found.get("authorization", "")
+    token = found.get("authorization", "") or found.get("authCode", "").removeprefix("Bearer ")
     if len(endpoint) > 2000 or len(token) > MAX_TOKEN or not (endpoint + token).isprintable():
         raise MalformedError("dataAddress: no such endpoint or token")
     return DoorAddress(endpoint, token)

@@ -11,10 +11,10 @@ from entrepot_dsp_samples import IDS, JSON, negotiation_messages, spoiled, trans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.contracts import DoorAddress, Message, Move, Offer, State
+from entrepot.contracts import DoorAddress, Message, Move, Offer, State, TransferRequest
 from entrepot.policy import parse_policy
 from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
-from entrepot.values import MalformedError, MessageId, ProcessId, ProtocolError
+from entrepot.values import AgreementId, MalformedError, MessageId, ProcessId, ProtocolError
 
 BASE = "https://peer.example/dsp/2025-1"
 EDC_CONTEXT = "https://w3id.org/edc/dspace/v0.0.1"
@@ -162,6 +162,19 @@ class TestDoors:
         assert properties[codec.EDC + "endpoint"] == properties["endpoint"] == "https://d.example"
         assert properties[codec.EDC + "authorization"] == properties["authorization"] == "t"
         assert address["endpoint"] == "https://d.example"
+
+    def test_where_to_push_is_readable_by_eclipse_connectors(self) -> None:
+        """Their HTTP sink takes address, header and secret from these properties, and nothing else."""
+        to = DoorAddress("https://us.example/inbox/1", "t")
+        content = TransferRequest(AgreementId("a"), "HttpData-PUSH", to)
+        message = Message(MessageId("m"), Move.REQUEST, ProcessId("c"), None, content, "https://us.example")
+        address = json.loads(render_transfer(message, BASE)[1])["dataAddress"]
+        properties = {p["name"]: p["value"] for p in address["endpointProperties"]}
+
+        assert address["endpointType"] == "HttpData"
+        assert properties[codec.EDC + "baseUrl"] == to.endpoint
+        assert properties[codec.EDC + "authKey"] == "Authorization"
+        assert properties[codec.EDC + "authCode"] == "Bearer t"
 
     def test_a_door_of_an_eclipse_connector_is_read(self) -> None:
         """As its version 0.15.1 sends it: full names, no endpoint at the top."""

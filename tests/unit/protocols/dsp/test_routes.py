@@ -324,15 +324,22 @@ class TestTransfer:
         assert node.call("POST", "/transfers/request", request).status == status
 
     def test_an_eclipse_connectors_address_is_understood(self, node: Node) -> None:
-        """It names where to push as `baseUrl`, under its own name space, and no token."""
+        """It names where to push as `baseUrl`, and the token as `authCode`, under its own name space."""
         node.hold_agreement()
         name = "https://w3id.org/edc/v0.0.1/ns/baseUrl"
         named = {"@type": "EndpointProperty", "name": name, "value": PEER_BASE + "/sink"}
-        address = {"@type": "DataAddress", "endpointType": "HttpData", "endpointProperties": [named]}
+        secret = named | {"name": name.replace("baseUrl", "authCode"), "value": "Bearer their secret"}
+        properties = [
+            named,
+            secret,
+            named | {"name": name.replace("baseUrl", "authKey"), "value": "Authorization"},
+        ]
+        address = {"@type": "DataAddress", "endpointType": "HttpData", "endpointProperties": properties}
         request = asked_to_open(content=TransferRequest(AGREEMENT, "HttpData-PUSH"), dataAddress=address)
 
         assert node.call("POST", "/transfers/request", request).status == 201
         assert node.process().endpoint == PEER_BASE + "/sink"
+        assert node.process().sealed_token == b"their secret"
 
     def test_what_may_not_be_opened_is_refused_with_the_reason(self, node: Node) -> None:
         """And stays refused for this message, so that its late copy opens nothing."""
