@@ -71,12 +71,19 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=TIERS, scope="module")
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+@pytest.fixture(scope="session")
+def sandboxes() -> Iterator[dict[Tier, Sandbox]]:
+    """One of each tier: to find out that a child starts takes a second."""
+    made = {tier: Sandbox((tier,)) for tier in Tier}
+    yield made
+    for sandbox in made.values():
+        sandbox.close()
+
+
+@pytest.fixture(params=TIERS)
+def sandbox(request: pytest.FixtureRequest, sandboxes: dict[Tier, Sandbox]) -> Sandbox:
     """Each tier that this machine has."""
-    found = Sandbox((request.param,))
-    yield found
-    found.close()
+    return sandboxes[request.param]
 
 
 def children_of(sandbox: Sandbox, **limits: Any) -> tuple[Children, Askable]:
@@ -91,7 +98,7 @@ async def answered(sandbox: Sandbox, path: Path, sql: str, **limits: Any) -> Ran
     try:
         return await children.run(path, about, verdict.written, ())
     finally:
-        children.close()
+        children._staging.close()
 
 
 def test_every_tier_gives_the_same_answer(sandbox: Sandbox, trial: Path) -> None:
@@ -137,7 +144,7 @@ def test_time_memory_and_faults_are_one_word(sandbox: Sandbox, trial: Path) -> N
         ]:  # fmt: skip
             children, about = children_of(sandbox, **limits)
             found.append(await children.run(trial, about, written, ()))
-            children.close()
+            children._staging.close()
         return found
 
     assert asyncio.run(all_of_them()) == [Ran(refused=Rule.ENGINE)] * 4
@@ -179,7 +186,7 @@ def _payload(sandbox: Sandbox, trial: Path, secret: Path, folder: Path, port: in
         check=True, user=launch.uid, group=launch.uid, extra_groups=None if launch.uid is None else [],
         pass_fds=launch.descriptors,
     )  # fmt: skip
-    children.close()
+    children._staging.close()
     if isinstance(data, int):
         os.close(data)
     assert trial.read_bytes()[:4] == b"PAR1"

@@ -73,6 +73,7 @@ class Children:
                 os.close(data)
 
     def close(self) -> None:
+        """Let go of copies and of the sandbox. Nothing is asked afterwards."""
         self._staging.close()
         self._sandbox.close()
 

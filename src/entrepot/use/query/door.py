@@ -30,7 +30,7 @@ from entrepot.use.query.cage.model import SENTENCES, Limits, Result, Rule, Verdi
 from entrepot.use.query.children import Children
 from entrepot.use.query.schema import Askable, askable, facts_seen, render_schema
 from entrepot.use.streams import Stream, Streams
-from entrepot.values import Digest, KindOfUse, canonical, sha256
+from entrepot.values import Digest, KindOfUse, UnavailableError, canonical, sha256
 
 MAX_BODY: Final = 64 << 10
 REMEDY: Final = "GET the door for its tables, roles and rules."
@@ -86,7 +86,11 @@ class QueryDoor:
         except OverflowError:
             await complain(visit.send, 413, (f"a body has at most {MAX_BODY} bytes",), REMEDY)
             return
-        verdict = await self._children.read(sql, behind.asked)
+        try:
+            verdict = await self._children.read(sql, behind.asked)
+        except UnavailableError as error:
+            await complain(visit.send, 503, ("queries cannot be run here now",), error.remedy())
+            return
         seen = facts_seen(behind.asked, verdict.written, await self._children.tier())
         knock = visit.knock(KindOfUse.QUERY, seen)
         process = visit.process

@@ -33,9 +33,10 @@ CAGE: Final = Path(cage.__file__).parent
 DATA: Final = "/data/table.parquet"
 """Where a file that we may open stands inside bubblewrap."""
 _EMPTY: Final = "/empty"
-_FIRST_UID: Final = 2_000_000_000
-"""User ids that nobody is given; children take one after the other."""
 _UIDS: Final = 1_000
+_UID_RANGES: Final = (2_000_000_000, 61_184)
+"""Where user ids begin that nobody is given; a container may have only the lower ones."""
+_UID_MAP: Final = Path("/proc/self/uid_map")
 _PROBE: Final = "import cage.admitting"
 """With the running child, all that children need."""
 _PROBE_SECONDS: Final = 60
@@ -63,10 +64,11 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A tier with an interpreter that starts in it."""
+    """A tier with an interpreter that starts in it, and where user ids for its children begin."""
 
     tier: Tier
     python: str
+    first_uid: int | None
 
 
 class Sandbox:
@@ -86,7 +88,7 @@ class Sandbox:
     @property
     def is_apart(self) -> bool:
         """Whether children have a user id of their own, and so get their data as an open file."""
-        return _has_own_uid(self.tier)
+        return self._place.first_uid is not None
 
     def close(self) -> None:
         """Remove the empty folder. No child is started afterwards."""
@@ -114,11 +116,9 @@ class Sandbox:
         system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
         pythons = [sys.executable, *([system] if Path(system).exists() else [])]
         for tier in self._tiers:
-            if tier is Tier.UID and not _has_own_uid(tier):
-                continue
             if tier is Tier.BWRAP and shutil.which("bwrap") is None:
                 continue
-            yield from (_Place(tier, python) for python in pythons)
+            yield from (_Place(tier, python, first) for first in _first_uids(tier) for python in pythons)
 
     def _holds(self, place: _Place) -> bool:
         """Whether a child starts here and finds all that it needs."""
@@ -143,8 +143,8 @@ class Sandbox:
 
     def _launch(self, place: _Place, module: str, does: str, data: Path | int | None) -> Launch:
         uid = None
-        if _has_own_uid(place.tier):
-            uid = _FIRST_UID + self._started % _UIDS
+        if place.first_uid is not None:
+            uid = place.first_uid + self._started % _UIDS
             self._started += 1
         seen = "/" if place.tier is Tier.BWRAP else str(CAGE.parent)
         code = f"import sys; sys.path += {[seen, *_libraries()]!r}; from {module} import main; "
@@ -157,8 +157,23 @@ class Sandbox:
         return Launch(command, uid, self._folder.name, (data,) if isinstance(data, int) else ())
 
 
-def _has_own_uid(tier: Tier) -> bool:
-    return tier is not Tier.LIMITS and os.geteuid() == 0
+def _first_uids(tier: Tier) -> list[int | None]:
+    """User ids to be tried in a tier; None for that of this process, which bubblewrap never has as root."""
+    if os.geteuid() != 0:
+        return [] if tier is Tier.UID else [None]
+    known = [first for first in _UID_RANGES if _is_mapped(first + _UIDS)][:1]
+    match tier:
+        case Tier.BWRAP | Tier.UID:
+            return [*known]
+        case Tier.LANDLOCK:
+            return [*known, None]
+    return [None]
+
+
+def _is_mapped(uid: int) -> bool:
+    """Whether this user id is there at all in our user namespace."""
+    ranges = [tuple(map(int, line.split())) for line in _UID_MAP.read_text().splitlines()]
+    return any(inside <= uid < inside + count for inside, _, count in ranges)
 
 
 def _host(python: str) -> list[str]:
