@@ -198,7 +198,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "ENTREPOT_PASSPHRASE": PASSPHRASE}
 
 
-def wait_until(what: str, holds: Callable[[], bool], seconds: float = 40, pause: float = 0.1) -> None:
+def wait_until(what: str, holds: Callable[[], bool], seconds: float = 90, pause: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
