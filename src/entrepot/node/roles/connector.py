@@ -14,9 +14,11 @@ from entrepot.node.anchor import sealing_loop, usage_settled
 from entrepot.node.finding import owner_search, shelf_loop
 from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute, origin_of
+from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
+from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
@@ -327,6 +329,8 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         node.journal, connector.inbox_token, node.vault.receiver, connector.acquirer.progress.__setitem__
     )
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
+    # A queue of its own: what takes hours must not hold up messages.
+    pushes = OutboxLoop(node.journal, {PUSHING: connector.pusher().send}, node.boot, node.clock)
     base = connector.desk.callback
     return Part(
         public=[
@@ -338,6 +342,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         owner=[
             *owner_routes(connector),
+            *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
             owner_search(client.search),
@@ -348,13 +353,13 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),
             shelf_loop(node.journal),
+            Loop("push", 1.0, pushes.run, wakes=True),
             Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
         ],
         senders={
             contracts.DSP: correspondence.send,
             contracts.SIGNING: signing.send,
             space.TDS: tds.Notices(node.journal, client).send,
-            PUSHING: connector.pusher().send,
         },
         settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
         services={"DataService": base, "CatalogService": base},

@@ -1,7 +1,7 @@
 """What a supervisor asks for: the register of contracts, who has acknowledged a stop, openings of records.
 
 Each is answered to a member in force whose role is regulator, to nobody else; and each asking is written
-down by whoever answers.
+down by whoever answers. Openings go to the other party of the contract too: they tell of its own uses.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from entrepot import oversight, space
+from entrepot.contracts import contract_by_id
 from entrepot.identity import Signer
 from entrepot.journal import AuditEvent, Journal, audit
 from entrepot.oversight import OPENINGS_REQUEST, OpeningsRequest, Side
@@ -81,7 +82,7 @@ def register_routes(journal: Journal) -> list[Route]:
 
 @dataclass(frozen=True, slots=True)
 class OpeningsServices:
-    """What a party answers a supervisor's request with."""
+    """What a party answers a request for openings with."""
 
     journal: Journal
     me: Did
@@ -93,7 +94,7 @@ class OpeningsServices:
 
 
 def openings_route(services: OpeningsServices) -> Route:
-    """What a party answers to a supervisor."""
+    """What a party answers to a supervisor, and to the other party of the contract."""
 
     async def give(call: Call) -> Response:
         statement = space.read_statement(call.body, OpeningsRequest)
@@ -101,9 +102,13 @@ def openings_route(services: OpeningsServices) -> Route:
             raise TrustError("a request for openings is signed by whoever sends it")
         card = await services.member_card(call.caller)
         request = space.verify_statement(OPENINGS_REQUEST, statement, card.key_id, card.key)
-        if not card.is_supervisor_in_force:
-            raise RefusedError("only a supervisor in force asks for openings")
         contract_id, use_id = ContractId(request.contract), UseId(request.use)
+        contract = await services.journal.read(lambda c: contract_by_id(c, contract_id))
+        is_theirs = contract is not None and contract.counterparty == call.caller
+        if not (card.is_supervisor_in_force or is_theirs):
+            raise RefusedError(
+                "only a supervisor in force, or the other party of the contract, asks for openings"
+            )
         body = await (services.package(contract_id, use_id) if use_id else services.uses(contract_id))
         # Written down before it is given: nobody looks unseen.
         await services.journal.write(lambda tx: oversight.write_down(tx, statement, Side.PARTY, services.me))

@@ -100,6 +100,21 @@ def test_nobody_else_gets_openings(net: Net) -> None:
     assert asked(net, ALICE) == []
 
 
+def test_the_other_party_of_a_contract_gets_the_openings_of_its_own_uses(net: Net) -> None:
+    """A consumer could not lay its own records beside the provider's; and nobody looks unseen."""
+    contract_id = net.contract()
+    at = render_time(net.now)
+    content = OpeningsRequest(at=at, contract=contract_id, id="r7", why="a use of ours", use="u1")
+
+    given = asyncio.run(net.client(BOB).openings(ALICE.did, tds.sign_openings_request(content, BOB.evidence)))
+    assert given == f"{contract_id} u1".encode()
+    assert [(r.supervisor, r.use) for r in asked(net, ALICE)] == [(BOB.did, "u1")]
+    for other in ("c1", contract_id):
+        strange = OpeningsRequest(at=at, contract=other, id="r8", why="curious", use="u1")
+        with pytest.raises(RefusedError):
+            asyncio.run(net.client(EVE).openings(ALICE.did, tds.sign_openings_request(strange, EVE.evidence)))
+
+
 def test_the_supervisor_writes_its_own_request_down_before_it_is_sent(net: Net) -> None:
     """A supervisor could ask and deny it."""
     node = net.node(REGULATOR)
