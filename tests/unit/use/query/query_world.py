@@ -25,7 +25,16 @@ from entrepot.use.query.cage.admitting import verdict_on
 from entrepot.use.query.cage.model import Asked, Cells, Job, Ran, Verdict, Written
 from entrepot.use.query.cage.running import run
 from entrepot.use.query.schema import Askable
-from entrepot.values import AgreementId, Grade, KindOfUse, ProcessId, ProductId, canonical, sha256
+from entrepot.values import (
+    AgreementId,
+    Grade,
+    KindOfUse,
+    ProcessId,
+    ProductId,
+    UnavailableError,
+    canonical,
+    sha256,
+)
 
 _SPEC = importlib.util.spec_from_file_location("gate_world", Path(__file__).parents[1] / "gate_world.py")
 assert _SPEC is not None
@@ -61,10 +70,16 @@ class InProcess:
 
     limits: Limits
 
+    is_there: bool = True
+    """Whether children can be started at all."""
+
     async def tier(self) -> Tier:
+        if not self.is_there:
+            raise UnavailableError("no child can be started")
         return Tier.LIMITS
 
     async def read(self, sql: str, about: Askable) -> Verdict:
+        await self.tier()
         return verdict_on(Asked(sql=sql, tables=(about.table,), limits=about.limits))
 
     async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[Cells, ...]) -> Ran:
@@ -94,6 +109,7 @@ class QueryWorld(gate_world.World):
         *constraints: tuple[str, str, object],
         protection: Protection | None = PROTECTION,
         limits: Limits = QUICK,
+        is_there: bool = True,
     ) -> None:
         super().__init__(folder)
         self.streams = Streams()
@@ -137,7 +153,7 @@ class QueryWorld(gate_world.World):
             use_store.open_door(tx, door, token_digest(TOKEN))
 
         self.journal.write_now(fill)
-        door = QueryDoor(self.journal, self.house, self.streams, InProcess(limits))  # type: ignore[arg-type]
+        door = QueryDoor(self.journal, self.house, self.streams, InProcess(limits, is_there=is_there))  # type: ignore[arg-type]
         self.doors = Doors(self.journal, {FORMAT: door})
 
     def ask_for(self, sql: str) -> Reply:

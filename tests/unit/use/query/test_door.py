@@ -201,6 +201,14 @@ def test_without_the_token_there_is_no_door(open_world: Any, method: str) -> Non
     assert (reply.status, reply.json.get("reasons")) == (404, None)
 
 
+def test_where_no_child_can_be_started_nothing_is_used(make: Make) -> None:
+    """The extra is not installed, or the machine lets nothing start: it is said, and no use is counted."""
+    world = make(is_there=False)
+
+    assert world.ask_for(FAIR).status == 503
+    assert world.used() == []
+
+
 def test_a_product_without_protection_is_not_asked(make: Make) -> None:
     """Where nobody has said what may be asked, nothing may."""
     reply = make(protection=None).ask_for(FAIR)

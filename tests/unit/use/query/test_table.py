@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted import TRIAL, ask
 
-from entrepot.use.query.cage.model import Column, Job, Limits, Ran, Role, Rule, Table, Written
+from entrepot.use.query.cage.model import Column, Job, Limits, Ran, Result, Role, Rule, Table, Told, Written
 from entrepot.use.query.cage.running import exact, run
 from entrepot.use.query.cage.table import UnfitError, open_table
 
@@ -118,6 +118,18 @@ def test_every_type_comes_out_as_it_is(kinds: Path, sql: str, rows: tuple[object
 
     assert ran.result is not None
     assert ran.result.rows == rows
+
+
+def test_without_a_subject_each_row_is_one(kinds: Path) -> None:
+    """Data about no persons is asked about in the same way; its smallest group is of rows."""
+    table = Table(name="kinds", k=13, columns=TYPES.columns[1:])
+
+    assert ask(kinds, "select boolean, count(*) from kinds group by 1", table=table)[1].result == Result(
+        columns=(Told(name="boolean", type="boolean"), Told(name="COUNT(*)", type="integer")),
+        rows=(),
+        cut=False,
+    )
+    assert ask(kinds, "select date, count(*) from kinds group by 1", table=table)[1].result
 
 
 def test_sums_of_the_largest_numbers_do_not_fail(kinds: Path) -> None:
