@@ -39,10 +39,10 @@ def test_the_proof_of_a_use_is_taken_away_and_verifies(
     """A package that does not verify, or that nobody can get, proves nothing."""
     product, _ = town.offer(f"Engine tests to be proved {language}", uses=5)
     used = town.space.use(product)
-    with at("provider") as consumer:
+    with at("consumer") as consumer:
         page = consumer.open("uses")
         page.locator(f"a[href$='{used.use.rpartition(':')[2]}']").click()
-        wait_for("the witness", lambda: town.witnessed(used.use, "provider"))
+        wait_for("the witness", lambda: town.witnessed(used.use, "consumer"))
         consumer.sees(consumer.words("agreed"))
         with page.expect_download() as coming:
             page.get_by_role("link", name=consumer.words("download")).click(timeout=30_000)
@@ -63,3 +63,10 @@ def test_both_sides_show_the_same_use(at: Callable[..., Sitting], town: Town, la
             who.open("uses", used.use)
             who.sees(product)
             who.sees(who.words("agreed"))
+    wait_for("the witness", lambda: town.witnessed(used.use, "provider"))
+    for name in ("provider", "consumer"):
+        with at(name) as who:
+            page = who.open("uses", used.use, "sides")
+            if name == "consumer":
+                who.press("ask provider")
+            expect(page.get_by_role("heading", level=1)).to_contain_text(who.words("agreed"))

@@ -106,7 +106,14 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
             ("uses", used.use),
             ("nowhere",),
         ],
-        "consumer": [(), ("usable",), ("contracts", used.agreement, "may"), ("uses",), ("uses", used.use)],
+        "consumer": [
+            (),
+            ("usable",),
+            ("contracts", used.agreement, "may"),
+            ("uses",),
+            ("uses", used.use),
+            ("uses", used.use, "sides"),
+        ],
         "operator": [
             (),
             ("members",),

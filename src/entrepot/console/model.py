@@ -129,6 +129,29 @@ class Proof(_Row, frozen=True):
         return all(r.state == "witnessed" for r in self.records)
 
 
+class Disagreement(_Row, frozen=True):
+    """One fact that the two sides of a use tell otherwise."""
+
+    fact: str
+    provider: str
+    consumer: str
+
+
+class SideRecord(_Row, frozen=True):
+    kind: str
+    at: datetime
+
+
+class Sides(_Row, frozen=True):
+    """One use as both sides tell it; no verdict before the provider has shown its side."""
+
+    use: str
+    verdict: str | None
+    provider: tuple[SideRecord, ...]
+    consumer: tuple[SideRecord, ...]
+    disagreements: tuple[Disagreement, ...]
+
+
 class Negotiation(_Row, frozen=True):
     id: str
     role: str = msgspec.field(name="as")

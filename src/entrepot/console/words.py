@@ -179,6 +179,16 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "differs": mark("the two sides differ"),
         "no receipt": mark("no receipt yet"),
     },
+    "fact": {
+        "contract": mark("the contract"),
+        "consumer": mark("the consumer"),
+        "product": mark("the product"),
+        "artefact": mark("the digest of the data"),
+        "size": mark("the size of the data"),
+        "taken back": mark("whether the use was taken back"),
+        "receipt": mark("the receipt"),
+        "time": mark("the time"),
+    },
     "per": {
         "total": mark("over the whole contract"),
         "minute": mark("each minute"),

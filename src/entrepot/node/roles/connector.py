@@ -20,6 +20,7 @@ from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
+from entrepot.node.roles.use_owner import use_routes
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
@@ -342,6 +343,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         owner=[
             *owner_routes(connector),
+            *use_routes(connector, client),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),

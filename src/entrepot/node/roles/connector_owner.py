@@ -16,7 +16,7 @@ from entrepot.node.api import answer, read_body
 from entrepot.node.roles.duties_owner import duty_routes
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
-from entrepot.node.roles.use_owner import acquisition_row, use_routes
+from entrepot.node.roles.use_owner import acquisition_row
 from entrepot.policy import assured, explain, parse_policy, sentences
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.use import acquisition as acquisitions
@@ -117,7 +117,7 @@ def owner_routes(connector: Connector) -> list[Route]:
         ("GET", "/owner/openings"): api.openings,
     }
     routes = [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
-    return [*routes, *negotiation_routes(connector), *use_routes(connector), *duty_routes(connector)]
+    return [*routes, *negotiation_routes(connector), *duty_routes(connector)]
 
 
 class _Api:

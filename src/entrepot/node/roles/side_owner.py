@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from entrepot import oversight
-from entrepot.contracts import contract_by_id
+from entrepot.contracts import Contract, contract_by_id
 from entrepot.identity import KeyJob
 from entrepot.journal import new_uuid
 from entrepot.node.api import answer
@@ -49,11 +49,7 @@ class _Api:
         contract = await node.journal.read(lambda c: contract_by_id(c, contract_id))
         if contract is None:
             raise NotFoundError("the contract of this use is not here")
-        request = OpeningsRequest(
-            at=render_time(node.clock()), contract=contract_id, id=new_uuid(), why="a use of ours", use=use_id
-        )
-        raw = tds.sign_openings_request(request, node.vault.signer(KeyJob.EVIDENCE))
-        packed = await self._client.openings(contract.counterparty, raw)
+        packed = await ask_provider(node, self._client, contract, use_id)
         # Verifying is slow, and none of the event loop's business.
         return await asyncio.to_thread(oversight.read_shown, packed, self._policy())
 
@@ -63,6 +59,14 @@ class _Api:
         if not space.witnesses:
             return None
         return oversight.write_policy(space.ledger_key, space.witnesses, space.quorum)
+
+
+async def ask_provider(node: Node, client: tds.Client, contract: Contract, use_id: UseId) -> bytes:
+    """As consumer: the evidence package of a use of ours, as the provider shows it. **To be verified.**"""
+    at, of = render_time(node.clock()), new_uuid()
+    request = OpeningsRequest(at=at, contract=contract.contract_id, id=of, why="a use of ours", use=use_id)
+    raw = tds.sign_openings_request(request, node.vault.signer(KeyJob.EVIDENCE))
+    return await client.openings(contract.counterparty, raw)
 
 
 def _row(sides: Sides) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from entrepot import oversight, use
@@ -9,9 +10,10 @@ from entrepot.contracts import Contract, Party, contract_by_id
 from entrepot.ledger import WrittenRecord, batch_of, compare, receipt_of, records_of
 from entrepot.node.api import answer
 from entrepot.node.gather import evidence_of
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.node.roles.side_owner import ask_provider
+from entrepot.protocols import Call, Proof, Response, Route, tds
 from entrepot.use import acquisition as acquisitions
-from entrepot.values import ContractId, NotFoundError, UseId, render_digest, render_time
+from entrepot.values import ContractId, NotFoundError, TrustError, UseId, render_digest, render_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 _MOST = 200
 
 
-def use_routes(connector: Connector) -> list[Route]:
-    api = _Api(connector)
+def use_routes(connector: Connector, client: tds.Client) -> list[Route]:
+    api = _Api(connector, client)
     table = {
         ("GET", "/owner/uses"): api.uses,
         ("GET", "/owner/uses/{id}"): api.one,
@@ -36,8 +38,9 @@ def use_routes(connector: Connector) -> list[Route]:
 class _Api:
     """One method a route."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, client: tds.Client) -> None:
         self._connector = connector
+        self._client = client
         self._node = connector.node
         self._journal = connector.node.journal
 
@@ -60,8 +63,17 @@ class _Api:
         return answer(self._acquisition(found))
 
     async def evidence(self, call: Call) -> Response:
-        files = await evidence_of(self._node, UseId(call.path["id"]))
-        return Response(200, oversight.pack(files), "application/x-tar")
+        """The package of one use. A consumer gets the one that its provider shows, once that holds."""
+        use_id = UseId(call.path["id"])
+        contract = await self._journal.read(lambda c: _contract_of(c, use_id))
+        if contract.party is Party.PROVIDER:
+            packed = await asyncio.to_thread(oversight.pack, await evidence_of(self._node, use_id))
+        else:
+            packed = await ask_provider(self._node, self._client, contract, use_id)
+            await asyncio.to_thread(oversight.read_shown, packed, None)
+            if oversight.unpack(packed).get("contract.json") != contract.envelope:
+                raise TrustError("the provider has shown the evidence of another contract")
+        return Response(200, packed, "application/x-tar")
 
     def _acquisition(self, a: use.Acquisition) -> dict[str, Any]:
         return acquisition_row(a, self._connector.received_bytes(a.id))
@@ -131,6 +143,15 @@ def _proof(connection: Connection, use_id: UseId) -> dict[str, Any]:
         },
         "comparison": str(compare(connection, use_id)),
     }
+
+
+def _contract_of(connection: Connection, use_id: UseId) -> Contract:
+    """The contract of a use that this node has records of."""
+    written = records_of(connection, use_id)
+    contract = contract_by_id(connection, ContractId(written[0].record.contract)) if written else None
+    if contract is None:
+        raise NotFoundError("there is no such use here, or its openings were destroyed")
+    return contract
 
 
 def _other(contract: Contract | None, consumer: str) -> str:
