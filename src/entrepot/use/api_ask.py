@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from entrepot.catalogue import MAX_ROWS as MAX_PAGE
 from entrepot.catalogue import Ask, Resource, conditions_of, cursor_of, parse_cursor
-from entrepot.policy import Fact, RowFilter, Source, Terms, parse_filter
+from entrepot.policy import Fact, RowFilter, Terms, parse_filter
+from entrepot.use.facts import seen
 from entrepot.values import MalformedError
 
 LIMIT: Final = 100
@@ -76,18 +77,15 @@ def parse_ask(raw: bytes, table: Table) -> Asked:
     """Read the query of a page, or say what is wrong with it. **Before the gate: nothing is counted yet.**"""
     query = parse_query(raw, PARAMETERS)
     fields = _fields(query.get("fields"), table)
-    asked, in_force = _filters(query.get("filter"), table)
-    conditions = conditions_of(table.resource.columns, in_force.comparisons if in_force else ())
+    asked = _filter(query.get("filter"), table)
+    agreed = table.terms.row_filter
+    in_force = asked if agreed is None else asked & agreed
+    conditions = conditions_of(table.resource.columns, in_force.comparisons)
     most = _limit(query.get("limit"), table)
     cursor = query.get("cursor")
     start = 0 if cursor is None else parse_cursor(table.resource, cursor)
     # A filter tells of a column as much as the column does: what it names is in use.
-    used = frozenset(fields) | (asked.columns if asked else frozenset())
-    observed = {
-        "fields": Fact(used, Source.OBSERVED),
-        "rowFilter": Fact(in_force.texts if in_force else frozenset(), Source.OBSERVED),
-        "rowsPerUse": Fact(most, Source.OBSERVED),
-    }
+    observed = seen(fields=asked.columns.union(fields), row_filter=in_force, rows=most)
     return Asked(Ask(fields, conditions, start, most), observed, query)
 
 
@@ -102,18 +100,17 @@ def _fields(text: str | None, table: Table) -> tuple[str, ...]:
     return names
 
 
-def _filters(text: str | None, table: Table) -> tuple[RowFilter | None, RowFilter | None]:
-    """The caller's own filter, and the one in force: the caller's and the contract's."""
-    agreed = table.terms.row_filter
+def _filter(text: str | None, table: Table) -> RowFilter:
+    """The caller's own filter; every row satisfies the one of a call that has none."""
     if text is None:
-        return None, agreed
+        return RowFilter(())
     try:
         asked = parse_filter(text)
     except MalformedError as error:
         raise MalformedError("filter: expected comparisons, such as year >= 2020 and place = '31'") from error
     if not asked.columns <= {c.name for c in table.resource.columns}:
         raise MalformedError("filter: expected columns of this table")
-    return asked, asked if agreed is None else asked & agreed
+    return asked
 
 
 def _limit(text: str | None, table: Table) -> int:
