@@ -126,6 +126,7 @@ def put(tx: Transaction, product: Product) -> None:
         grams(t) for t in (product.title, " ".join(product.keywords), product.description)
     )
     is_sqlite = tx.connection.dialect.name == "sqlite"
+    prepare(tx.connection)
     made = tx.connection.execute(
         _PUT,
         {

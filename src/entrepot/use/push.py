@@ -98,9 +98,9 @@ class Pusher:
         try:
             await self._push(process)
         except UnavailableError:
-            until = now + min(_FIRST_PAUSE * (1 << min(message.attempts, 16)), _LONGEST_PAUSE)
+            pause = min(_FIRST_PAUSE * (1 << min(message.attempts, 16)), _LONGEST_PAUSE)
             beating.cancel()
-            await self.journal.write(lambda tx: postpone(tx, message.id, until))
+            await self.journal.write(lambda tx: postpone(tx, message.id, tx.now + pause))
         except RefusedError as error:
             await self._give_up(message, process_id, error.reasons)
         else:
