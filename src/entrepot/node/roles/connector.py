@@ -1,0 +1,369 @@
+"""The connector role: products, contracts, the gate, and the records of what was done."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from entrepot import catalogue, contracts, regulation, space, use
+from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, Offer
+from entrepot.identity import KeyJob, PublicKey, known_member, standing
+from entrepot.journal import Transaction, new_uuid
+from entrepot.node.acquire import Acquirer
+from entrepot.node.anchor import sealing_loop, usage_settled
+from entrepot.node.finding import owner_search, shelf_loop
+from entrepot.node.gather import packed_evidence, uses_under
+from entrepot.node.http import RawRoute, origin_of
+from entrepot.node.loops import OutboxLoop
+from entrepot.node.node import Loop, Node, Part
+from entrepot.node.roles.connector_owner import owner_routes
+from entrepot.node.roles.connector_versions import version_routes
+from entrepot.node.roles.side_owner import side_routes
+from entrepot.node.roles.sources_owner import api_door, source_routes
+from entrepot.node.roles.use_owner import use_routes
+from entrepot.protocols import Proof, dsp, tds
+from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
+from entrepot.use.process import PUSHING, Rail, start_when_in_force
+from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
+from entrepot.values import (
+    FORMATS,
+    AgreementId,
+    Did,
+    NotFoundError,
+    ProcessId,
+    ProductId,
+    ProtocolError,
+    RefusedError,
+    UnavailableError,
+)
+
+INBOX_PATH = "/inbox/{process}"
+DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
+
+
+class Connector:
+    """What the parts of this role share."""
+
+    def __init__(self, node: Node) -> None:
+        settings = node.settings
+        base = settings.listen.url + dsp.PATH
+        follow_up = timedelta(seconds=settings.messages.follow_up)
+        deadline = timedelta(seconds=settings.messages.deadline)
+        waiting = timedelta(seconds=settings.messages.deadline_waiting)
+        self.node = node
+        self.streams = Streams()
+        self.house = House(
+            me=node.me,
+            boot=node.boot,
+            status_max_age=timedelta(seconds=settings.status.max_age),
+            oldest_unanchored=timedelta(seconds=settings.records.oldest_unanchored),
+            resume_window=timedelta(seconds=settings.records.resume_window),
+        )
+        self.desk = Desk(
+            node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline, waiting
+        )
+        self.rail = Rail(
+            render=dsp.render_transfer,
+            respond=start_when_in_force,
+            door_token=self._door_token,
+            door_endpoint=lambda pid: f"{settings.listen.url}/door/{pid}",
+            inbox=lambda pid: DoorAddress(f"{settings.listen.url}/inbox/{pid}", self.inbox_token(pid)),
+            callback=base,
+            seal=node.vault.seal,
+            follow_up=follow_up,
+            deadline=deadline,
+            deadline_waiting=waiting,
+        )
+        self.sealer = Sealer(self._receiving_key, lambda name: node.vault.derive("sealing", name))
+        self.acquirer = Acquirer(node, self.desk, self.rail)
+        self.cover = catalogue.Cover(
+            f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
+        )
+
+    def pusher(self) -> Pusher:
+        node = self.node
+        return Pusher(
+            node.journal,
+            self.house,
+            self.streams,
+            self.rail,
+            self.sealer,
+            node.vault.unseal,
+            lambda url, headers: node.outgoing("HEAD", url, headers=headers),
+            node.outgoing.pour,
+        )
+
+    async def _receiving_key(self, did: Did) -> PublicKey | None:
+        return (await self.node.acquaintance.document(did)).receiving_key()
+
+    def inbox_token(self, process_id: ProcessId) -> str:
+        """The token for what is pushed to us in a process of ours; derived, as a door's is."""
+        return self.node.vault.derive("inbox", process_id.encode()).hex()
+
+    def _door_token(self, process_id: ProcessId, epoch: int) -> str:
+        return self.node.vault.derive("door", f"{process_id} {epoch}".encode()).hex()
+
+    def published(self, connection: Connection, offer: Offer) -> Listing | None:
+        """Our listing of the product that somebody asks for."""
+        product = catalogue.product(connection, offer.target)
+        if product is None or product.provider != self.node.me:
+            return None
+        ends = contracts.ends_at(product.policy)
+        if ends is not None and ends <= self.node.clock():
+            return None
+        needs_person = regulation.needs_person(product.grade, self.node.clock().date())
+        listed = Offer(product.offer_id, product.id, product.policy, self.node.me)
+        return Listing(listed, catalogue.product_digest(product), needs_person)
+
+    def may_open(self, tx: Transaction, contract: Contract, format_name: str) -> tuple[str, ...]:
+        """Why a transfer process may not be opened: a new one needs a fresh status list."""
+        reasons = list(contracts.in_force(contracts.used_already(tx, self.desk, contract), tx.now))
+        kind = FORMATS.get(format_name)
+        goods = use.goods_of(tx.connection, contract)
+        if kind is None or format_name not in catalogue.SERVED:
+            reasons.append(f"the format {format_name} is not served here")
+        elif goods is None:
+            reasons.append("the product of this contract is not here")
+        else:
+            if kind not in goods.kinds:
+                offered = ", ".join(sorted(goods.kinds))
+                reasons.append(f"the product is offered for {offered}, not for {kind}")
+            ruling = regulation.may_use(goods.grade, kind, tx.now.date())
+            if not ruling.allowed:
+                reasons.append(ruling.reason)
+        membership = known_member(tx.connection, contract.counterparty)
+        if membership is None:
+            reasons.append("nothing is known of the consumer's membership")
+        else:
+            found = standing(tx.connection, membership, tx.now)
+            reasons += found.refusals(self.house.status_max_age)
+            if found.is_stale(self.house.status_max_age) and len(reasons) == 1:
+                raise UnavailableError(*reasons)  # a newer list may be here in a moment: no final answer
+        return tuple(reasons)
+
+    def catalog(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
+        return catalogue.page(connection, self.cover, place)
+
+    def dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
+        return catalogue.dataset_page(connection, self.cover, ProductId(wanted))
+
+    async def offer(
+        self, product_id: ProductId, resource_id: str, described: catalogue.Description
+    ) -> catalogue.Product:
+        """Offer a product here and list it with the platform; the ledger gets its digest."""
+        node = self.node
+        await asyncio.to_thread(catalogue.examine, described.policy)
+        await asyncio.to_thread(catalogue.unkept, described.policy, described.kinds)
+        product = await node.journal.write(
+            lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
+        )
+        await self._list(product)
+        return product
+
+    async def roll_back(self, product_id: ProductId, version: int) -> catalogue.Product:
+        """Publish an older version's content as a new one; its file must still be the same."""
+        node = self.node
+        known = await node.journal.read(lambda c: catalogue.versions(c, product_id))
+        wanted = next((v.product for v in known if v.product.version == version), None)
+        if wanted is not None:
+            resource = await node.journal.read(lambda c: catalogue.resource(c, wanted.resource_id))
+            if resource is not None and not await asyncio.to_thread(catalogue.is_unchanged, resource):
+                raise RefusedError(f"the file of version {version} has changed; attach it as it was")
+            await asyncio.to_thread(catalogue.examine, wanted.policy)
+        product = await node.journal.write(lambda tx: catalogue.roll_back(tx, product_id, node.me, version))
+        await self._list(product)
+        return product
+
+    async def withdraw(self, product_id: ProductId) -> None:
+        """Offer a product no longer, here and on the platform. Contracts in force go on."""
+
+        def end(tx: Transaction) -> None:
+            on_offer = catalogue.product(tx.connection, product_id)
+            catalogue.withdraw_product(tx, product_id)
+            if on_offer is not None:
+                platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
+                tds.withdraw_from_platform(tx, product_id, on_offer.version, platform, deadline)
+
+        await self.node.journal.write(end)
+
+    async def _list(self, product: catalogue.Product) -> None:
+        """List a product with the platform; the ledger gets its digest."""
+        node = self.node
+        height = (await node.ledger.standing()).height
+        signer = node.vault.signer(KeyJob.EVIDENCE)
+        registration = space.sign_registration(product, node.settings.space.ledger_origin, height, signer)
+        await node.journal.write(
+            lambda tx: tds.list_with_platform(
+                tx, product, registration, node.settings.space.platform, tx.now + self.desk.deadline
+            )
+        )
+
+    async def end_contract(self, agreement_id: AgreementId, reason: EndReason) -> None:
+        """End a contract of ours: nothing begins from now on, and what runs is cut; then tell the others."""
+        node = self.node
+        contract = await node.journal.read(lambda c: contracts.agreement_of(c, agreement_id))
+        if contract is None:
+            raise NotFoundError("there is no such contract here")
+        notice = self._notice_of_end(contract, reason)
+
+        def end(tx: Transaction) -> None:
+            if contracts.end_contract(tx, agreement_id, reason):
+                self._tell_end(tx, contract, notice)
+
+        await node.journal.write(end)
+        self.cut(agreement_id)
+
+    async def tell_ends(self) -> bool:
+        """Tell of contracts that ended because their negotiation did, after they had been filed."""
+        untold = await self.node.journal.read(contracts.ends_untold)
+        for contract in untold:
+            self.cut(contract.agreement.id)
+            notice = self._notice_of_end(contract, EndReason.AGREEMENT)
+
+            def tell(tx: Transaction, contract: Contract = contract, notice: bytes = notice) -> None:
+                if contracts.end_told(tx, contract.agreement.id):
+                    self._tell_end(tx, contract, notice)
+
+            await self.node.journal.write(tell)
+        return bool(untold)
+
+    def _notice_of_end(self, contract: Contract, reason: EndReason) -> bytes:
+        signer = self.node.vault.signer(KeyJob.EVIDENCE)
+        why = space.PartyReason(reason)
+        return tds.sign_end(contract.contract_id, why, self.node.clock(), new_uuid(), signer)
+
+    def _tell_end(self, tx: Transaction, contract: Contract, notice: bytes) -> None:
+        platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
+        tds.tell_end(tx, notice, contract.contract_id, contract.counterparty, platform, deadline)
+
+    def cut(self, agreement_id: AgreementId) -> None:
+        """Cut every stream that runs under a contract."""
+        self.streams.stop_agreement(agreement_id)
+
+    def received_bytes(self, acquisition_id: str) -> int:
+        return self.acquirer.progress.get(acquisition_id, 0)
+
+    async def check_callback(self, address: str, sender: Did) -> None:
+        """A callback address must lie on an origin of the sender's DID services."""
+        document = await self.node.acquaintance.document(sender)
+        allowed = {origin_of(url) for url in document.services.values()}
+        if origin_of(address) not in allowed:
+            raise ProtocolError("callbackAddress does not lie on an origin of the sender's DID services")
+
+    async def watch_doors(self) -> bool:
+        """Cut the streams of doors that were shut: a process that is suspended or over sends nothing more."""
+        streaming = self.streams.processes()
+        if not streaming:
+            return False
+        now = self.node.clock()
+        shut = await self.node.journal.read(
+            lambda c: [p for p in streaming if not use.process.has_door(c, p)]
+        )
+        for agreement_id in await self.node.journal.read(lambda c: use.process.agreements_over(c, now)):
+            self.cut(agreement_id)  # it may have been ended by another worker
+        for process_id in shut:
+            self.streams.stop_process(process_id)
+        return bool(shut)
+
+    async def tidy(self) -> bool:
+        """Close uses that nobody goes on with, and processes whose contract no longer holds."""
+        journal, now = self.node.journal, self.node.clock()
+        for agreement_id in await journal.read(lambda c: use.process.agreements_over(c, now)):
+            self.cut(agreement_id)
+            await self._end_processes(agreement_id)
+        if journal.is_shared and await journal.read(lambda c: use.has_dead(c, self.house)):
+            await journal.write(lambda tx: use.interrupt_dead(tx, self.house))
+        if not await self.node.journal.read(lambda c: use.has_due(c, self.house, now)):
+            return False
+        return bool(await self.node.journal.write(lambda tx: use.close_due(tx, self.house)))
+
+    async def _end_processes(self, agreement_id: AgreementId) -> None:
+        await self.node.journal.write(lambda tx: use.process.end_processes(tx, self.rail, agreement_id))
+
+
+def connector_part(connector: Connector, client: tds.Client) -> Part:
+    """Put the role together."""
+    node = connector.node
+    services = dsp.Services(
+        node.journal,
+        connector.desk,
+        connector.rail,
+        connector.published,
+        connector.may_open,
+        connector.catalog,
+        connector.dataset,
+        connector.check_callback,
+    )
+    correspondence = dsp.Correspondence(
+        node.journal,
+        connector.desk,
+        connector.rail,
+        node.outgoing,
+        node.acquaintance.authorization,
+        timedelta(seconds=node.settings.messages.too_early),
+    )
+    party = tds.PartyServices(
+        node.journal,
+        connector.desk,
+        node.settings.space.platform,
+        node.acquaintance.document,
+        client.member_card,
+        lambda tx, sender, signed: use.take_in_receipt(tx, connector.house, sender, signed),
+        connector.cut,
+    )
+    openings = tds.OpeningsServices(
+        node.journal,
+        node.me,
+        client.member_card,
+        lambda contract_id, use_id: packed_evidence(node, contract_id, use_id),
+        lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
+    )
+    signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
+    children = Children(Sandbox(), Limits())
+    handlers: dict[str, Handler] = {
+        "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
+        "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, children),
+        "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams, connector.sealer),
+    }
+    doors = Doors(node.journal, handlers)
+    inbox = Inbox(
+        node.journal, connector.inbox_token, node.vault.receiver, connector.acquirer.progress.__setitem__
+    )
+    node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
+    # A queue of its own: what takes hours must not hold up messages.
+    pushes = OutboxLoop(node.journal, {PUSHING: connector.pusher().send}, node.boot, node.clock)
+    base = connector.desk.callback
+    return Part(
+        public=[
+            *dsp.routes(services),
+            *tds.party_routes(party),
+            tds.openings_route(openings),
+            *(RawRoute(m, INBOX_PATH, Proof.INBOX_TOKEN, inbox) for m in ("GET", "POST")),
+            *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
+        ],
+        owner=[
+            *owner_routes(connector),
+            *use_routes(connector, client),
+            *side_routes(node, client),
+            *source_routes(node),
+            *version_routes(connector),
+            owner_search(client.search),
+        ],
+        loops=[
+            sealing_loop(node),
+            Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
+            Loop("doors", 1.0, connector.watch_doors, wakes=True),
+            Loop("tidy", 5.0, connector.tidy, alone=True),
+            shelf_loop(node.journal),
+            Loop("push", 1.0, pushes.run, wakes=True),
+            Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
+        ],
+        senders={
+            contracts.DSP: correspondence.send,
+            contracts.SIGNING: signing.send,
+            space.TDS: tds.Notices(node.journal, client).send,
+        },
+        settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
+        services={"DataService": base, "CatalogService": base},
+        close=children.close,
+    )
