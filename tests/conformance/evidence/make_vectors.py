@@ -35,7 +35,9 @@ def made() -> list[Any]:
     """Every case, as this version of the product makes it."""
     story = load("evidence_story", UNIT / "story.py")
     forgeries = load("evidence_forgeries", UNIT / "forgeries.py")
-    return list(load("evidence_cases", HERE / "cases.py").cases(story, forgeries))
+    found = list(load("evidence_cases", HERE / "cases.py").cases(story, forgeries))
+    found += load("evidence_lies", HERE / "lies.py").lies(story.Street, forgeries)
+    return found + list(load("evidence_forms", HERE / "forms.py").forms(story, forgeries))
 
 
 def expected(case: Any) -> dict[str, Any]:
