@@ -20,6 +20,7 @@ def forms(story: ModuleType, forgeries: ModuleType) -> Iterator[Case]:
     yield from receipts(story.Street)
     yield from contracts(story.Street)
     yield from signatures(story.Street, forgeries)
+    yield from capitals(story.Street)
 
 
 def receipts(street: Any) -> Iterator[Case]:
@@ -257,3 +258,27 @@ def _keys_of_policies(street: Any) -> Iterator[Case]:
     ):
         policy = f"log {log}\nwitness a {one}\nwitness b {two}\nwitness c {text}\ngroup g 2 a b c\nquorum g\n"
         yield Case(f"policy-key-{name}", about, files, policy, verdict)
+
+
+def capitals(street: Any) -> Iterator[Case]:
+    """Hexadecimal in capitals is the same number, and another text."""
+    files = whole_story(street).files()
+    for name, path in {
+        "entry-path": ("entry-1.json", "path", 0),
+        "entry-signature": ("entry-1.json", "signature"),
+        "seen-path": ("entry-1.json", "seen", "path", 0),
+        "inner-path": ("record-0001.json", "inner", 0),
+        "outer-path": ("record-0001.json", "outer", 0),
+        "salt": ("record-0001.json", "salt"),
+        "receipt-signature": ("receipt.json", "signature"),
+    }.items():
+        file, *places, last = path
+        document = json.loads(files[file])
+        holder = document
+        for place in places:
+            holder = holder[place]
+        holder[last] = holder[last].upper()
+        changed = remade(files | {file: canonical(document)})
+        yield Case(
+            f"capitals-{name}", f"{name.replace('-', ' ')} in capitals", changed, street.policy, REFUSED
+        )

@@ -67,6 +67,7 @@ def lies(street: Any, forgeries: ModuleType) -> Iterator[Case]:
         "key-of-another": (street.others.offer,),
         "key-of-another-besides": (offer, street.others.offer),
         "no-key": (),
+        "65-keys": tuple(msgspec.structs.replace(offer, id=f"{offer.id}{n or ''}") for n in range(65)),
         "key-twice": (offer, offer),
         "key-id-twice": (offer, msgspec.structs.replace(street.others.offer, id=offer.id)),
     }.items():
