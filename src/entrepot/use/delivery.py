@@ -26,6 +26,7 @@ from entrepot.use.gate import admit, settle
 from entrepot.use.model import Denied, House, Outcome, Spent, Use
 from entrepot.use.process import find_door
 from entrepot.use.streams import Stream, Streams
+from entrepot.use.upkeep import GoingOn
 from entrepot.values import EntrepotError, KindOfUse, RefusedError
 
 CHANGED: Final = Denied(("the artefact is not what was offered; its owner must look",))
@@ -128,9 +129,11 @@ class DeliveryDoor:
                 outcome = Outcome.SENT
                 return
             await send(start(206 if span.is_part else 200, told))
+            going_on = GoingOn(self._journal, self._house, use.id)
             async for piece in cargo.pieces(span.start, span.end):
                 if stream.is_cut or leaving.done():
                     return
+                await going_on.tick()
                 more = sent + len(piece) < span.end - span.start
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
                 sent += len(piece)

@@ -31,6 +31,7 @@ from entrepot.use.inbox import RECEIVED_HEADER
 from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Spent, TransferProcess, Use
 from entrepot.use.process import TRANSFER, Rail, has_door, move, read_process
 from entrepot.use.streams import Stream, Streams
+from entrepot.use.upkeep import GoingOn
 from entrepot.values import KindOfUse, ProcessId, RefusedError, UnavailableError, UtcTime
 
 _KEPT: Final = timedelta(seconds=60)
@@ -164,7 +165,8 @@ class Pusher:
         if offset:
             span = f"{offset}-{cargo.size - 1}" if offset < cargo.size else "*"
             told["content-range"] = f"bytes {span}/{cargo.size}"
-        counted = _Counted(cargo.pieces(offset, cargo.size), stream)
+        going_on = GoingOn(self.journal, self.house, use.id)
+        counted = _Counted(cargo.pieces(offset, cargo.size), stream, going_on)
         outcome = Outcome.INTERRUPTED
         try:
             cut.task = asyncio.create_task(self._poured(process.endpoint, told, counted, cut))
@@ -233,15 +235,17 @@ class _Cut:
 class _Counted:
     """Pieces on their way, and how many bytes of them have gone."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], stream: Stream) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], stream: Stream, going_on: GoingOn) -> None:
         self._pieces = pieces
         self._stream = stream
+        self._going_on = going_on
         self.sent = 0
 
     async def pieces(self) -> AsyncIterator[bytes]:
         async for piece in self._pieces:
             if self._stream.is_cut:
                 return
+            await self._going_on.tick()
             yield piece
             self.sent += len(piece)
 

@@ -157,6 +157,9 @@ _TOUCH: Final = Prepared(
         outcome=bindparam("how"),
     )
 )
+_KEEP_OPEN: Final = Prepared(
+    update(_use).where(_use.c.id == bindparam("of"), _is_live).values(touched_at=bindparam("at"))
+)
 _METER: Final = Prepared(insert(_meter))
 
 
@@ -275,6 +278,11 @@ def touch_use(tx: Transaction, use: Use, spent: Spent) -> bool:
         "how": use.outcome,
     }
     return _TOUCH.change(tx.connection, values) == 1
+
+
+def keep_open(tx: Transaction, use_id: UseId) -> None:
+    """Note that a use still goes on."""
+    _KEEP_OPEN.change(tx.connection, {"of": use_id, "at": tx.now})
 
 
 def write_meter(tx: Transaction, use: Use, uses: int, seconds: int) -> None:

@@ -1,14 +1,31 @@
 """What is done about uses that nobody goes on with: dead boots, ended processes, lapsed windows."""
 
+import time
+
 from sqlalchemy import Connection
 
 from entrepot.contracts import agreement_of, in_force
-from entrepot.journal import Transaction, present_holders
+from entrepot.journal import Journal, Transaction, present_holders
 from entrepot.use import store
 from entrepot.use.gate import settle
 from entrepot.use.model import House, Outcome, Use, UseState
 from entrepot.use.process import TRANSFER, read_process
-from entrepot.values import UtcTime
+from entrepot.values import UseId, UtcTime
+
+
+class GoingOn:
+    """Says now and then that a stream goes on: one that outlasts the resume window has not lapsed."""
+
+    def __init__(self, journal: Journal, house: House, use_id: UseId) -> None:
+        self._journal = journal
+        self._use_id = use_id
+        self._every = house.resume_window.total_seconds() / 4
+        self._said = time.monotonic()
+
+    async def tick(self) -> None:
+        if time.monotonic() - self._said >= self._every:
+            self._said = time.monotonic()
+            await self._journal.write(lambda tx: store.keep_open(tx, self._use_id))
 
 
 def interrupt_dead(tx: Transaction, house: House) -> int:

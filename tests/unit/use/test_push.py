@@ -70,6 +70,7 @@ class Taker:
         self.body = b""
         self.breaks_after: int | None = None
         self.absent = False
+        self.before: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], None] = lambda: None
 
     async def ask(self, _url: str, headers: Mapping[str, str]) -> Reply:
@@ -83,6 +84,7 @@ class Taker:
     ) -> Reply:
         assert url == "https://consumer/inbox/x"
         self.posts.append(dict(headers))
+        self.before()
         start = 0
         if "content-range" in headers:
             span = headers["content-range"].removeprefix("bytes ").partition("/")[0]
@@ -193,6 +195,21 @@ def test_nothing_leaves_before_the_use_is_durable(provider: Pushing) -> None:
     provider.push()
 
     assert seen == ["open"]
+
+
+def test_a_push_longer_than_the_resume_window_is_no_lapse(provider: Pushing) -> None:
+    """Ten gigabytes over a thin line: its use must not be closed while bytes still move."""
+    provider.world.house = replace(provider.world.house, resume_window=timedelta(0))  # said at each piece
+    waited = []
+
+    def note() -> None:
+        waited.append(provider.world.now - provider.use().touched_at)
+
+    provider.receiver.meanwhile = note
+    provider.receiver.before = lambda: provider.later(hours=2)
+    provider.push()
+
+    assert waited == [timedelta(0)]
 
 
 def test_only_what_is_missing_is_sent_again(provider: Pushing) -> None:
