@@ -32,6 +32,15 @@ class Product(_Row, frozen=True):
     text: Text
 
 
+class Due(_Row, frozen=True):
+    """Something that is owed after a use."""
+
+    agreement: str
+    duty: str
+    state: str
+    due_at: datetime
+
+
 class Left(_Row, frozen=True):
     """One limit of a contract, and what is left of it."""
 

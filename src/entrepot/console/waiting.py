@@ -1,10 +1,10 @@
-"""What waits for me: terms that only a person can agree to, refuse, or answer with others."""
+"""What waits for me: terms that only a person can agree to, refuse, or answer with others; what is owed."""
 
 import hmac
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Negotiation, Product, Talk
+from entrepot.console.model import Due, Negotiation, Product, Talk
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
 from entrepot.console.terms import changed, compare, comparisons
@@ -33,9 +33,11 @@ class _Waiting:
     async def every(self, _visit: Visit) -> Answer:
         talks = await self._owner.read(list[Negotiation], "/owner/negotiations")
         products = await self._owner.read(list[Product], "/owner/products")
+        duties = await self._owner.read(list[Due], "/owner/duties")
         return Shown(
             "waiting.html",
             {
+                "duties": duties,
                 "waits": [t for t in talks if t.waits_for_you],
                 "others": [t for t in talks if not t.waits_for_you],
                 "titles": {p.id: p.title for p in products},

@@ -1,8 +1,10 @@
-"""What a person reads before signing: of each condition what the own node does about it."""
+"""What a person reads of promises: before signing what is done about each, after a use what is owed."""
+
+from datetime import UTC, datetime
 
 import pytest
 
-from entrepot.console.model import Text
+from entrepot.console.model import Due, Text
 from entrepot.console.page import _pages
 from entrepot.console.words import Language
 from entrepot.policy import assured, parse_policy
@@ -46,3 +48,22 @@ def test_each_kind_of_use_says_what_is_enforced_and_what_is_written_down(
     page = template.render(text=text)
 
     assert [words for words in expected if words not in page] == []
+
+
+AROUND = {
+    "organisation": "A", "did": "did:web:a", "elsewhere": {}, "signed_in": False, "sections": (),
+    "form_token": "t", "zone": "UTC", "done": "", "here": "", "roles": (), "version": "1", "simulated": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [(Language.ENGLISH, ["Owed after use", "overdue"]), (Language.CHINESE, ["使用后待履行的义务", "逾期"])],
+)
+def test_what_is_owed_waits_for_a_person(language: Language, expected: list[str]) -> None:
+    """Who looks at what waits sees which data is to be deleted, by when, and that it is late."""
+    late = Due("urn:agreement", "delete within P30D", "overdue", datetime(2026, 11, 25, tzinfo=UTC))
+    values = {"duties": [late], "waits": [], "others": [], "titles": {}}
+    page = _pages(language).get_template("waiting.html").render({**AROUND, **values})
+
+    assert [words for words in (*expected, "delete within P30D", "urn:agreement") if words not in page] == []
