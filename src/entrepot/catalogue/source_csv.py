@@ -113,8 +113,9 @@ class _Form:
 def _form_of(file: BinaryIO, file_name: str, encoding: str) -> _Form:
     """Read the first row, in whichever way it gives the most columns."""
     try:
+        "a".encode(encoding)  # refuses what turns bytes into anything but text
         decoder = codecs.getincrementaldecoder(encoding)()
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise SourceError("there is no such encoding; utf-8 and gb18030 are the usual ones") from error
     raw = file.read(_HEAD)
     if not raw:

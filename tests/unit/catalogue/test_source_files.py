@@ -145,10 +145,11 @@ def test_a_csv_file_that_is_wrong_is_refused_without_a_word_of_it(
     assert "geheim" not in str(refused.value)
 
 
-def test_an_encoding_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    """A misspelt name would otherwise end as a fault of ours."""
+@pytest.mark.parametrize("encoding", ["utf-88", "hex", "rot13", "zlib", "", "a\x00b"])
+def test_an_encoding_that_there_is_not_is_refused(tmp_path: Path, encoding: str) -> None:
+    """A misspelt name, or one that is no encoding of text, would otherwise end as a fault of ours."""
     with pytest.raises(SourceError, match="no such encoding"):
-        table_of(tmp_path, b"a\n1\n", encoding="utf-88")
+        table_of(tmp_path, b"a\n1\n", encoding=encoding)
 
 
 @pytest.mark.parametrize("kind", [SourceKind.CSV, SourceKind.PARQUET, SourceKind.SQLITE])
