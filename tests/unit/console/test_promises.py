@@ -51,9 +51,14 @@ def test_each_kind_of_use_says_what_is_enforced_and_what_is_written_down(
 
 
 AROUND = {
-    "organisation": "A", "did": "did:web:a", "elsewhere": {}, "signed_in": False, "sections": (),
-    "form_token": "t", "zone": "UTC", "done": "", "here": "", "roles": (), "version": "1", "simulated": False,
-}  # fmt: skip
+    "organisation": "A",
+    "did": "did:web:a",
+    "elsewhere": {},
+    "signed_in": False,
+    "sections": (),
+    "zone": "UTC",
+    "done": "",
+}
 
 
 @pytest.mark.parametrize(
