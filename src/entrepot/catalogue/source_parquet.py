@@ -18,13 +18,16 @@ def open_parquet(path: Path) -> Iterator[Table]:
     with opened(path) as file:
         try:
             parquet = pyarrow.parquet.ParquetFile(file)
-        except (pa.ArrowException, OSError) as error:
+            table = table_of(parquet.schema_arrow, _batches(parquet, path.name))
+        except (pa.ArrowException, OSError, UnicodeError) as error:
             raise SourceError(f"{path.name} is no Parquet file, or a broken one") from error
-        yield table_of(parquet.schema_arrow, _batches(parquet, path.name))
+        yield table
 
 
 def _batches(parquet: Arrow, file_name: str) -> Batches:
     try:
-        yield from parquet.iter_batches(BATCH, use_threads=False)
+        for batch in parquet.iter_batches(BATCH, use_threads=False):
+            batch.validate(full=True)  # Arrow takes any bytes for text until somebody looks
+            yield batch
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{file_name} is broken: not all of it can be read") from error

@@ -1,5 +1,6 @@
 """Tables in files: what stands in them comes out typed and unchanged, and what is wrong is said clearly."""
 
+import contextlib
 import csv
 import io
 import os
@@ -145,6 +146,17 @@ def test_a_csv_file_that_is_wrong_is_refused_without_a_word_of_it(
     assert "geheim" not in str(refused.value)
 
 
+@settings(max_examples=150)
+@given(raw=st.binary(max_size=80) | st.text(st.sampled_from('a,b;"\n\r 01'), max_size=60).map(str.encode))
+def test_any_file_is_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    """Whatever an owner attaches, the answer is a table or a reason, never a fault."""
+    folder = tmp_path_factory.getbasetemp() / "any"
+    folder.mkdir(exist_ok=True)
+
+    with contextlib.suppress(SourceError):
+        assert table_of(folder, raw).num_rows > 0
+
+
 @pytest.mark.parametrize("encoding", ["utf-88", "hex", "rot13", "zlib", "", "a\x00b"])
 def test_an_encoding_that_there_is_not_is_refused(tmp_path: Path, encoding: str) -> None:
     """A misspelt name, or one that is no encoding of text, would otherwise end as a fault of ours."""
@@ -211,6 +223,27 @@ def test_a_parquet_column_that_no_table_may_have_is_named(tmp_path: Path, column
     """What the query engine and the open API cannot both show must not get in, and nothing is cut off."""
     with pytest.raises(SourceError, match=why):
         prepare(parquet(tmp_path, pa.table({"c": column})), "", tmp_path / "artefacts")
+
+
+@settings(max_examples=150)
+@given(changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=5))
+def test_a_bent_parquet_file_is_a_table_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
+) -> None:
+    """Text that is none, lengths that lie: found when it is attached, not by a consumer's first call."""
+    folder = tmp_path_factory.getbasetemp() / "bent"
+    folder.mkdir(exist_ok=True)
+    table = pa.table({"a": list(range(50)), "b": [f"word {i}" for i in range(50)]})
+    source = parquet(folder, table)
+    path = Path(source.where)
+    raw = bytearray(path.read_bytes())
+    for place, byte in changes:
+        raw[place % len(raw)] = byte
+    path.write_bytes(raw)
+
+    with contextlib.suppress(SourceError):
+        made = prepare(source, "", folder / "artefacts")
+        assert len(pq.read_table(made.path).to_pylist()) == made.rows
 
 
 def test_a_broken_parquet_file_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Open API: each call is one use and shows what the contract lets it; a wrong one is refused uncounted."""
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -19,13 +20,16 @@ api_world = sys.modules.setdefault("api_world", importlib.util.module_from_spec(
 _SPEC.loader.exec_module(api_world)
 
 from entrepot.ledger import RecordKind  # noqa: E402 (after the world is loaded)
+from entrepot.policy import Terms  # noqa: E402
 from entrepot.use import Denied, Door  # noqa: E402
+from entrepot.use.api_ask import parse_ask, table_under  # noqa: E402
 from entrepot.use.api_live import Answered  # noqa: E402
 from entrepot.use.process import token_digest  # noqa: E402
 from entrepot.use.store import open_door  # noqa: E402
 from entrepot.values import (  # noqa: E402
     Did,
     KindOfUse,
+    MalformedError,
     ProcessId,
     UnavailableError,
     render_digest,
@@ -383,3 +387,17 @@ def test_a_product_is_used_by_no_kind_that_it_is_not_offered_for(make: Make) -> 
     found = world.knock(OTHER, token=api_world.TOKEN, kind=KindOfUse.DELIVERY)
 
     assert found == Denied(("the product is offered for api, not for delivery",))
+
+
+PIECES = st.sampled_from(
+    ["limit", "cursor", "fields", "filter", "=", "&", "%", "%27", "rain", "date", ",", "1", "'", "+", "<"]
+)  # fmt: skip
+
+
+@given(raw=st.binary(max_size=60) | st.lists(PIECES, max_size=14).map(lambda p: "".join(p).encode()))
+def test_any_query_is_an_ask_or_malformed(weather: Any, raw: bytes) -> None:
+    """Whatever stands in an address, the answer is a page or a refusal, never a fault."""
+    with contextlib.suppress(MalformedError):
+        asked = parse_ask(raw, table_under(weather.resource, Terms()))
+        assert set(asked.ask.fields) <= set(ALL)
+        assert 1 <= asked.ask.most <= 1_000
