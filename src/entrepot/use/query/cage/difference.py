@@ -1,15 +1,17 @@
 """Differences: two answers that tell of almost the same rows tell of the few subjects in whom they differ.
 
 Compared are sets of rows, not of subjects: where one has more rows than another, leaving a few of them out
-gives these away although the subject stays. Only pairs are compared; what three answers together give away is
-not found here (`docs/reference/query.md` says so).
+gives these away although the subject stays. Pairs are compared so; what more than two answers give away
+together is found by elimination (`combining.py`), for subjects whose rows are all in a cell or not in it.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 import duckdb
 
+from .combining import TooMuchWorkError, tells_of_few
 from .model import Cells, Job
 from .text import words
 
@@ -50,6 +52,23 @@ SELECT count(*) FROM (
   FROM pairs JOIN members AS a ON a.id = one JOIN members AS b ON b.id = other AND a.subject = b.subject
   GROUP BY a.id, b.id, a.n, b.n
 ) WHERE apart BETWEEN 1 AND $k - 1"""
+# One label stands for all that tell of the same cells.
+_LABELS: Final = """
+SELECT min(label) FROM (SELECT label, list(id ORDER BY id) AS ids FROM tells GROUP BY label) GROUP BY ids"""
+# Those who are in the same cells are one class; one of them stands for all.
+_CLASSES: Final = """
+WITH told AS (SELECT id FROM tells WHERE label = $label),
+elements AS (
+  SELECT subject, mark, bit_xor(hash(id)) AS within FROM members JOIN told USING (id) GROUP BY subject, mark
+),
+classes AS (
+  SELECT row_number() OVER () - 1 AS class, count(DISTINCT subject) AS size,
+    min(struct_pack(subject := subject, mark := mark)) AS one
+  FROM elements GROUP BY within
+)
+SELECT class, any_value(size), list(id) FROM classes
+JOIN members ON members.subject = classes.one.subject AND members.mark = classes.one.mark
+JOIN told USING (id) GROUP BY class"""
 
 
 def is_close(connection: duckdb.DuckDBPyConnection, job: Job) -> bool:
@@ -60,7 +79,24 @@ def is_close(connection: duckdb.DuckDBPyConnection, job: Job) -> bool:
     connection.execute(_KEPT.format(fresh=len(fresh)))
     connection.execute(_PAIRS, {"k": job.table.k})
     found = connection.execute(_CLOSE, {"k": job.table.k}).fetchone()
-    return found is None or found[0] > 0
+    return found is None or found[0] > 0 or _combines(connection, job.table.k)
+
+
+def _combines(connection: duckdb.DuckDBPyConnection, k: int) -> bool:
+    """Whether answers about one column, or about the number of rows, can be combined to tell of few."""
+    for (label,) in connection.execute(_LABELS).fetchall():
+        sizes: dict[int, int] = {}
+        cells: dict[int, list[int]] = defaultdict(list)
+        for found, size, ids in connection.execute(_CLASSES, {"label": label}).fetchall():
+            sizes[found] = size
+            for cell in ids:
+                cells[cell].append(found)
+        try:
+            if tells_of_few([*cells.values()], [sizes[c] for c in range(len(sizes))], k):
+                return True
+        except TooMuchWorkError:
+            return True
+    return False
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, asked: Sequence[Cells]) -> None:
