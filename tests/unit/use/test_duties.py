@@ -227,6 +227,17 @@ def test_calls_of_an_open_api_share_one_deletion(tmp_path: Path) -> None:
         assert [o.use_id for o in owed(world)] == [first, later]
 
 
+def test_each_call_of_an_open_api_owes_its_own_payment(tmp_path: Path) -> None:
+    """What is paid for each use is not paid for all by one."""
+    price = Duty("compensate", Moment.AFTER, MONTH, Money(5, "CNY"))
+    with world_under(tmp_path, price, kind=KindOfUse.API) as world:
+        for _ in range(3):
+            found = world.knock(gate_world.CALLING, kind=KindOfUse.API)
+            world.settle(found.use.id, Outcome.ANSWERED, 5)
+
+        assert [o.amount for o in owed(world)] == [Money(5, "CNY")] * 3
+
+
 def test_a_payment_after_use_is_performed_by_paying_it(tmp_path: Path) -> None:
     """Each use owes its own payment; the amount decides, not the name."""
     with world_under(tmp_path, Duty("compensate", Moment.AFTER, MONTH, Money(500, "CNY"))) as world:
