@@ -280,6 +280,8 @@ def test_a_budget_is_charged_with_what_the_use_may_come_to() -> None:
         Charge(0, CounterKind.TOTAL, 5),
     )
     assert not decide(policy, facts | {"rows[0]": observed(101)}).permitted
+    claimed = decide(policy, facts | {"rowsPerUse": Fact(1, Source.CLAIMED)})
+    assert claimed.charges[0] == Charge(0, CounterKind.ROWS, 100, 100)
     assert not decide(policy, {"count[0]": observed(1)}).permitted
 
 
