@@ -35,7 +35,7 @@ def open_sqlite(path: Path, table: str) -> Iterator[Table]:
             connection.execute("PRAGMA trusted_schema=OFF")
             connection.execute("BEGIN")
             yield _table(_Reading(connection, table, path.name))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         # What SQLite says may repeat a value or a statement.
         raise SourceError(f"{path.name} cannot be read as a SQLite database") from error
 

@@ -119,6 +119,14 @@ def test_a_table_that_cannot_be_offered_is_refused_with_the_reason(
         rows_of(tmp_path, path, table)
 
 
+def test_text_that_is_none_is_refused(tmp_path: Path) -> None:
+    """SQLite keeps any bytes as text; nobody could be shown them."""
+    path = database(tmp_path, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES (CAST(x'b4ff' AS TEXT))")
+
+    with pytest.raises(SourceError, match="cannot be read"):
+        rows_of(tmp_path, path, "t")
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """SQLite finds out at the first statement only."""
     path = tmp_path / "source.db"
