@@ -1,5 +1,7 @@
 """Sources: what may be named as one, and how it becomes a resource that never changes."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -295,3 +297,32 @@ def test_different_values_are_counted_up_to_a_bound(tmp_path: Path) -> None:
 
     assert found.columns[0].distinct == MOST_DISTINCT + 1
     assert found.columns[0].greatest == MOST_DISTINCT + 499
+
+
+_WITHOUT = """
+import sys
+sys.modules["pyarrow"] = None  # as where the extra is not installed
+from pathlib import Path
+from entrepot.catalogue import ExtraError, Source, SourceKind, open_reader, prepare
+folder = Path(sys.argv[1])
+for work in (lambda: prepare(Source(SourceKind.CSV, str(folder / "t.csv")), "", folder / "a"), open_reader):
+    try:
+        work()
+    except ExtraError as error:
+        print(error, error.remedy())
+service = Source(SourceKind.HTTP, "https://api.example", paths=("/now",))
+print(prepare(service, "", folder / "a").media_type)
+"""
+
+
+def test_without_the_extra_the_node_runs_and_says_what_to_install(tmp_path: Path) -> None:
+    """A node that only delivers files needs no engine for tables; whoever wants one is told its name."""
+    make(tmp_path, "a\n1\n", "t.csv")
+
+    said = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, str(tmp_path)], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+    assert len(said) == 3
+    assert all("extra `query`" in line and "pip install 'entrepot[query]'" in line for line in said[:2])
+    assert said[2] == "application/vnd.entrepot.service+json"
