@@ -1,7 +1,7 @@
 """The cases of the OVAL engine: policies over printing, parties of a level, people of an age.
 
-Most of their actions and operands are not in our profile. None is taken for something that we know, and none is
-dropped: each policy is refused, with the names that are unknown here.
+Most of their actions and operands are not in our profile. None is taken for something that we know, and
+none is dropped: each policy is refused, with the names that are unknown here.
 """
 
 import re
