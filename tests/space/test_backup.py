@@ -108,6 +108,8 @@ def test_a_backup_under_load_becomes_a_node_that_goes_on(harbour: Space, tmp_pat
     agrees_with_ledger(harbour.operator, restored)
     assert restored.rows("SELECT 1 FROM ledger_batch WHERE records = 0")
     assert restored.rows("SELECT 1 FROM audit_event WHERE name = 'ledger:batch:lose'")
+    findings = {f["what"]: f["detail"] for f in entrepot("doctor", "--node", elsewhere)}
+    assert "not counted here" in findings["records"]
 
 
 def _is_anchored(node: Running) -> bool:

@@ -168,7 +168,9 @@ class RecordsContract:
             led.Anchored(3, Digest(b"2" * 32), Digest(b"3" * 32), 15),
         ]
 
+        assert journal.read_now(led.lost_batches) is None
         assert journal.write_now(lambda tx: led.rejoin_batches(tx, 2, forgotten)) == 2
+        assert journal.read_now(led.lost_batches) == (2, 3)
         assert journal.write_now(lambda tx: led.rejoin_batches(tx, 2, forgotten)) == 0
         batches = journal.read_now(lambda c: led.batches_in(c, *BatchState))
         assert [(b.number, b.count, str(b.state)) for b in batches] == [

@@ -115,7 +115,7 @@ from entrepot.ledger.record import (
     new_salt,
     sign_receipt,
 )
-from entrepot.ledger.rejoining import Anchored, batches_on_ledger, rejoin_batches
+from entrepot.ledger.rejoining import Anchored, batches_on_ledger, lost_batches, rejoin_batches
 from entrepot.ledger.transaction import (
     SignedTransaction,
     Transaction,
@@ -231,6 +231,7 @@ __all__ = [
     "keep_receipt",
     "kept_until",
     "leaf_hash",
+    "lost_batches",
     "make_payload",
     "new_salt",
     "node_hash",

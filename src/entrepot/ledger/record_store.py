@@ -132,6 +132,9 @@ _MOVE: Final = (
 )
 _SUBMIT: Final = _MOVE.values(transaction=bindparam("raw"))
 _COMMIT: Final = _MOVE.values(position=bindparam("at"))
+_LOST: Final = select(
+    func.min(_batch.c.number).label("first"), func.max(_batch.c.number).label("last")
+).where(_batch.c.records == 0)
 _RENUMBER: Final = (
     update(_batch)
     .where(_batch.c.number == bindparam("of"))
@@ -245,6 +248,12 @@ def add_batch(tx: Transaction, values: dict[str, Any], parts: list[dict[str, Any
 def add_lost_batch(tx: Transaction, values: dict[str, Any]) -> None:
     """Add a batch of which nothing is known but what the ledger has."""
     tx.connection.execute(_ADD_BATCH, values)
+
+
+def lost_batches(connection: Connection) -> tuple[int, int] | None:
+    """The first and the last of them."""
+    row = connection.execute(_LOST).one()
+    return None if row.first is None else (row.first, row.last)
 
 
 def renumber(tx: Transaction, number: int, to: int, previous: bytes) -> None:

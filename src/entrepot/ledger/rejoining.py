@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sqlalchemy import Connection
+
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import record_store
 from entrepot.ledger.anchoring import BatchState, batch_committed, batch_of, batch_witnessed
@@ -84,6 +86,11 @@ def rejoin_batches(tx: Transaction, refused: int, anchored: Sequence[Anchored]) 
     if lost:
         audit(tx, AuditEvent(Event.LOST, {"first": lost[0].number, "last": lost[-1].number}))
     return len(lost)
+
+
+def lost_batches(connection: Connection) -> tuple[int, int] | None:
+    """The first and the last of our batches that the ledger has and we do not; None where none was lost."""
+    return record_store.lost_batches(connection)
 
 
 def _batch_in(raw: bytes, actor: Did) -> UsageBatch | None:

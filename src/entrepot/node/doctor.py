@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx2
 
 from entrepot.identity import Vault
-from entrepot.journal import SchemaState, schema_state
+from entrepot.journal import Journal, SchemaState, schema_state
+from entrepot.ledger import lost_batches
 from entrepot.node.making import database_url, passphrase_of
 from entrepot.node.node import VAULT
 from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
@@ -38,6 +39,7 @@ def examine(folder: Path) -> list[Finding]:
     looks: dict[str, Callable[[], Finding]] = {
         "keys": lambda: _keys(settings, folder),
         "schema": lambda: _schema(settings, folder),
+        "records": lambda: _records(settings, folder),
         "ports": lambda: _ports(settings),
         "platform": lambda: _peer("platform", settings.space.platform_url + "/health"),
         "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing"),
@@ -63,6 +65,19 @@ def _schema(settings: Settings, folder: Path) -> Finding:
     current = state is SchemaState.CURRENT
     remedy = "" if current else "Run `entrepot database migrate` after a backup."
     return Finding("schema", current, str(state), remedy)
+
+
+def _records(settings: Settings, folder: Path) -> Finding:
+    """A restored node says for ever what it has forgotten: its counters may be too low."""
+    url = database_url(settings, folder)
+    if schema_state(url) is not SchemaState.CURRENT:
+        return Finding("records", False, "they cannot be read", "Bring the schema to this version first.")
+    with Journal.open(url) as journal:
+        lost = journal.read_now(lost_batches)
+    if lost is None:
+        return Finding("records", True, "every batch on the ledger is here too")
+    forgotten = f"batches {lost[0]} to {lost[1]} were made after the backup that this node was restored from"
+    return Finding("records", True, f"{forgotten}; uses of that time are not counted here")
 
 
 def _ports(settings: Settings) -> Finding:
