@@ -118,6 +118,7 @@ class ApiDoor:
             if isinstance(admitted, Denied):
                 await refuse(visit.send, admitted)
                 return
+            stream.begin()
             answered = await self._answered(visit, admitted.use, work, stream)
             if answered is not None and not stream.is_cut:
                 await _send(visit, admitted.use, answered)

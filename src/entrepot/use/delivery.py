@@ -92,6 +92,7 @@ class DeliveryDoor:
             if isinstance(admitted, Denied):
                 await refuse(visit.send, admitted)
                 return
+            stream.begin()
             if found is None or not await asyncio.to_thread(catalogue.is_unchanged, found.resource):
                 await self._settle(admitted.use, Outcome.REFUSED)
                 await refuse(visit.send, CHANGED)

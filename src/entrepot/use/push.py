@@ -124,6 +124,7 @@ class Pusher:
         # Registered before the gate is asked, as at a door.
         with self.streams.registered(process.agreement_id, process_id, cut) as stream:
             use = await self._admitted(knock, found)
+            stream.begin()
             await self._pour(process, use, cargo, offset, head, stream, cut)
 
     async def _offset(self, process: TransferProcess, head: Mapping[str, str], cargo: Cargo) -> int:

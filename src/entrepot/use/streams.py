@@ -8,17 +8,28 @@ from entrepot.values import AgreementId, ProcessId
 
 
 class Stream:
-    """One stream; `cut` is called from the event loop and may come before the first byte."""
+    """One stream; `cut` is called from the event loop and may come before the gate has answered."""
 
-    __slots__ = ("_abort", "is_cut")
+    __slots__ = ("_abort", "_has_begun", "is_cut")
 
     def __init__(self, abort: Callable[[], None]) -> None:
         self._abort = abort
+        self._has_begun = False
         self.is_cut = False
+
+    def begin(self) -> None:
+        """The gate has let it in: from now on a cut aborts it, and one that came before does so now.
+
+        A call that the gate refuses is never aborted: its caller is told why.
+        """
+        self._has_begun = True
+        if self.is_cut:
+            self._abort()
 
     def cut(self) -> None:
         self.is_cut = True
-        self._abort()
+        if self._has_begun:
+            self._abort()
 
 
 class Streams:

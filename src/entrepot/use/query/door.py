@@ -101,7 +101,9 @@ class QueryDoor:
             admitted = await self._journal.write(lambda tx: _open(tx, knock, self._house, verdict.written))
             if isinstance(admitted, Denied):
                 await refuse(visit.send, admitted)
-            elif verdict.written is None:
+                return
+            stream.begin()
+            if verdict.written is None:
                 await self._refuse_text(visit, admitted.use, verdict)
             else:
                 found = await self._answer(admitted.use, behind, verdict.written, stream)
