@@ -36,8 +36,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --editable .
 	touch $(READY)
 
-demo: $(READY) ## One use of real data, from promise to proof, among four organisations (about a minute)
-	@$(BIN)/python examples/street/demo.py $(DEMO)
+demo: $(READY) ## Three kinds of use of real data among six organisations, from promise to proof (a minute or two)
+	@$(call apt,bwrap,bubblewrap)
+	$(BIN)/python examples/street/demo.py $(DEMO)
 
 test: $(READY) lint types unit space console docs ## Everything that must hold before a change lands
 
@@ -55,6 +56,7 @@ unit: $(READY) ## Rules, stores and published standards
 
 space: $(READY) ## Whole data spaces of real processes, with faults made on purpose (a slice)
 	@$(call apt,strace,strace)
+	$(call apt,bwrap,bubblewrap)
 	$(BIN)/pytest tests/space
 
 console: $(READY) ## A person's tasks in a real browser; pictures of every page are left in build/console
