@@ -7,7 +7,7 @@ the use must come to its end by itself. A point that does not fire fails the tes
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from space import Acquiring, Running, Space, at_rest, made_bytes, settled, wait_
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600), pytest.mark.usefixtures("strace")]
 CALLS: Final = "trace=pwrite64,fdatasync,sendto,write"
+_BOOKS: Final = ("node.db", "ledger.db")
 TRIES: Final = 12
 OBSERVED: Final = 3
 _NAMES: Final = re.compile(r"/(urn:|sha256:).*| HTTP/1.1.*|(?<=HTTP/1.1 ...).*", re.ASCII)
@@ -42,11 +43,17 @@ class Bench:
             self._check()
         return seen(trace)
 
-    def kill(self, node: Running, call: str, number: int, *, thread: int | None = None) -> bool:
-        """Run one use in which the node dies at this call; False where the use ended without it."""
+    def kill(
+        self, node: Running, call: str, number: int, *, thread: int | None = None, file: str = ""
+    ) -> bool:
+        """Run one use in which the node dies at this call; False where the use ended without it.
+
+        `strace` counts the calls of each thread for itself, and with a file only those on that file.
+        """
         inject = f"inject={call}:signal=KILL:when={number}"
         target = node.pid if thread is None else thread
-        with followed(target, "-o", "/dev/null", "-e", inject, threads=thread is None):
+        only = ("-P", file) if file else ()
+        with followed(target, *only, "-o", "/dev/null", "-e", inject, threads=thread is None):
             acquiring = self.space.begin(self.product, self.agreement)
             fired = wait_for(f"{call} {number}", lambda: _what_came(self.space, node, acquiring))
         if fired == "killed":
@@ -62,11 +69,13 @@ class Bench:
         self._check()
         return fired == "killed"
 
-    def kill_surely(self, node: Running, call: str, number: int, *, first_thread: bool = False) -> None:
+    def kill_surely(
+        self, node: Running, call: str, number: int, *, first_thread: bool = False, file: str = ""
+    ) -> None:
         """Kill at this point; groups of commits vary a little, so a use may have to be run again."""
-        name = f"{node.folder.name}: {call} {number}"
+        name = f"{node.folder.name}: {call} {number} {Path(file).name}".rstrip()
         for _ in range(TRIES):
-            if self.kill(node, call, number, thread=node.pid if first_thread else None):
+            if self.kill(node, call, number, thread=node.pid if first_thread else None, file=file):
                 print(f"fired: {name}", flush=True)
                 return
         raise AssertionError(f"did not fire: {name}")
@@ -92,7 +101,7 @@ def bench(space: Space) -> Bench:
     return Bench(space, product, agreement, content, [first])
 
 
-@pytest.fixture(params=["provider", "consumer"])
+@pytest.fixture(params=["provider", "consumer", "operator"])
 def node(request: pytest.FixtureRequest, space: Space) -> Running:
     found: Running = getattr(space, request.param)
     return found
@@ -100,12 +109,15 @@ def node(request: pytest.FixtureRequest, space: Space) -> Running:
 
 def test_a_use_survives_a_death_at_any_commit(bench: Bench, node: Running, tmp_path: Path) -> None:
     """Killed before the first write to the log, or at any fdatasync: the use ends well, and counts once."""
-    commits = min(_commits(calls) for calls in _observed(bench, node, tmp_path))
+    seen_so_far = [_commits(calls) for calls in _observed(bench, node, tmp_path)]
+    commits = {file: min(seen[file] for seen in seen_so_far) for file in seen_so_far[0]}
+    assert any(commits.values())
 
     bench.kill_surely(node, "pwrite64", 1)
-    for number in range(1, commits + 1):
-        bench.kill_surely(node, "fdatasync", number)
-    print(f"{node.folder.name}: {commits + 1} points of commits fired")
+    for file, most in commits.items():
+        for number in range(1, most + 1):
+            bench.kill_surely(node, "fdatasync", number, file=file)
+    print(f"{node.folder.name}: {sum(commits.values()) + 1} points of commits fired")
 
 
 def test_a_use_survives_a_death_at_a_send(
@@ -126,8 +138,9 @@ def _observed(bench: Bench, node: Running, tmp_path: Path) -> Iterator[list[Syst
     return (bench.observe(node, tmp_path / f"trace{n}") for n in range(OBSERVED))
 
 
-def _commits(calls: Sequence[SystemCall]) -> int:
-    return sum(c.name == "fdatasync" and "node.db" in c.file for c in calls)
+def _commits(calls: Sequence[SystemCall]) -> Counter[str]:
+    """How often each file of a node's books was made durable."""
+    return Counter(c.file for c in calls if c.name == "fdatasync" and Path(c.file).name.startswith(_BOOKS))
 
 
 def _sends(node: Running, calls: Sequence[SystemCall]) -> list[SystemCall]:
