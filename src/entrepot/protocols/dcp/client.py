@@ -149,7 +149,10 @@ class Acquaintance:
         return f"Bearer {token}"
 
     async def authenticate(self, authorization: str) -> Did:
-        """Turn a header into the member in force that sent it, or raise `TrustError`."""
+        """Turn a header into the member in force that sent it, or raise `TrustError`.
+
+        Raises `UnavailableError` for a known member where only the news of its status is too old.
+        """
         caller = await self.identify(authorization)
         if caller.did == self._trust.platform:
             return caller.did  # who says who is a member needs no credential of its own making
@@ -160,6 +163,8 @@ class Acquaintance:
             membership = await self._membership(caller, JUST_NOW)
             found = await self._standing(membership)
         refusals = found.refusals(self._trust.status_max_age)
+        if found.is_stale(self._trust.status_max_age):
+            raise UnavailableError(*refusals)  # newer news may come in a moment: no final answer
         if refusals:
             raise TrustError("; ".join(refusals))
         return caller.did
