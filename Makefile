@@ -52,6 +52,7 @@ types: $(READY) ## Strict types
 
 unit: $(READY) ## Rules, stores and published standards
 	@$(call apt,pg_ctlcluster,postgresql)
+	$(call apt,mvn,maven)
 	$(BIN)/pytest tests/unit tests/stores tests/conformance -n 2
 
 space: $(READY) ## Whole data spaces of real processes, with faults made on purpose (a slice)
@@ -73,7 +74,7 @@ faults: $(READY) ## Kill at every point of a running use (long), and print how m
 schedules: $(READY) ## 10,000 schedules of lost, repeated, late and crossing messages
 	@$(BIN)/python tests/space/schedules.py --schedules 10000
 
-tck: $(READY) ## What the official Dataspace Protocol suite says (needs Java and Maven)
+tck: $(READY) ## What the field's official suites say, one line a suite and role (needs Java and Maven)
 	@$(call apt,mvn,maven)
 	$(BIN)/python tests/conformance/tck/run.py
 

@@ -214,7 +214,7 @@ def seed(tx: Transaction) -> None:
         contracts.hold_insecure_unsigned(tx, agreement, Party.CONSUMER if consumer else Party.PROVIDER, SUITE)
 
 
-async def serve(port: int, folder: Path) -> None:
+async def serve(port: int, suite_port: int, folder: Path) -> None:
     journal = Journal.open(f"sqlite:///{folder / 'connector.db'}")
     journal.create_schema()
     base = f"http://127.0.0.1:{port}{dsp.PATH}"
@@ -229,7 +229,7 @@ async def serve(port: int, folder: Path) -> None:
         follow_up=follow_up,
     )
     services = dsp.Services(journal, desk, rail, published, lambda *_: (), catalog, dataset, any_callback)
-    outgoing = HttpClient(allow_private=["http://127.0.0.1:18083"], seconds=10)
+    outgoing = HttpClient(allow_private=[f"http://127.0.0.1:{suite_port}"], seconds=10)
 
     async def authorization(_peer: Did) -> str:
         return TOKEN
@@ -285,9 +285,10 @@ async def _send(journal: Journal, correspondence: dsp.Correspondence) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=18282)
+    parser.add_argument("--suite-port", type=int, default=18083)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.folder))
+    asyncio.run(serve(options.port, options.suite_port, options.folder))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""The suite of the Decentralized Claims Protocol: one role a party that our connector can be.
+
+The suite plays the others. Its parties are `did:web:127.0.0.1%3A<port>:<name>`, and so are ours; documents
+are fetched over plain HTTP.
+"""
+
+from collections.abc import Mapping
+
+from role import Ports, Role
+
+_TESTS = "org.eclipse.dataspacetck.dcp.verification"
+
+
+def did(port: int, name: str) -> str:
+    return f"did:web:127.0.0.1%3A{port}:{name}"
+
+
+def suite(ports: Ports) -> Mapping[str, str]:
+    """What every role has to say of the suite itself."""
+    return {
+        "dataspacetck.launcher": "org.eclipse.dataspacetck.dcp.system.DcpSystemLauncher",
+        "dataspacetck.host": "127.0.0.1",
+        "dataspacetck.port": str(ports.suite),
+        "dataspacetck.callback.address": f"http://127.0.0.1:{ports.suite}",
+    }
+
+
+def verifier(ports: Ports) -> Mapping[str, str]:
+    return {
+        **suite(ports),
+        "dataspacetck.did.verifier": did(ports.connector, "verifier"),
+        "dataspacetck.vpp.trigger.endpoint": f"http://127.0.0.1:{ports.connector}/verifier/trigger",
+    }
+
+
+VERIFIER = Role(
+    name="DCP verifier",
+    tests=20,
+    pom="dcp.xml",
+    packages=(f"{_TESTS}.presentation.verifier",),
+    connector="dcp_verifier.py",
+    arguments=("--profile", "rc6"),
+    properties=verifier,
+)
