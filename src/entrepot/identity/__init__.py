@@ -1,5 +1,15 @@
 """Who is this, and how do we know? Keys, DIDs, credentials, status lists, tokens."""
 
+from entrepot.identity.credential import (
+    Credential,
+    CredentialForm,
+    Schema,
+    StatusEntry,
+    claimed_issuer,
+    issue_credential,
+    read_credential,
+    verify_credential,
+)
 from entrepot.identity.did import DidDocument, did_url, did_web, read_did_document, write_did_document
 from entrepot.identity.jwt import Token, parse_token, sign_token
 from entrepot.identity.keys import (
@@ -11,9 +21,10 @@ from entrepot.identity.keys import (
     to_base64url,
     verify_signature,
 )
-from entrepot.identity.membership import Membership, issue_membership, verify_membership
+from entrepot.identity.membership import Membership, issue_membership, membership_in, verify_membership
 from entrepot.identity.presentation import (
     Caller,
+    Presentation,
     claimed_did,
     issue_id_token,
     issue_presentation,
@@ -40,21 +51,28 @@ __all__ = [
     "ENTRIES",
     "SUITES",
     "Caller",
+    "Credential",
+    "CredentialForm",
     "DidDocument",
     "KeyJob",
     "Membership",
+    "Presentation",
     "PublicKey",
     "Receiver",
+    "Schema",
     "Signer",
     "Standing",
     "StandingState",
+    "StatusEntry",
     "StatusList",
     "Token",
     "Vault",
     "claimed_did",
+    "claimed_issuer",
     "did_url",
     "did_web",
     "from_base64url",
+    "issue_credential",
     "issue_id_token",
     "issue_membership",
     "issue_presentation",
@@ -63,8 +81,10 @@ __all__ = [
     "known_credential",
     "known_dids",
     "known_member",
+    "membership_in",
     "newest_status_list",
     "parse_token",
+    "read_credential",
     "read_did_document",
     "remember_membership",
     "remember_status_list",
@@ -72,6 +92,7 @@ __all__ = [
     "standing",
     "to_base64url",
     "use_once",
+    "verify_credential",
     "verify_id_token",
     "verify_membership",
     "verify_presentation",

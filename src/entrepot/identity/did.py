@@ -27,9 +27,16 @@ class DidDocument:
     relations: Mapping[str, frozenset[KeyId]]
     services: Mapping[str, str]
 
-    def key(self, key_id: KeyId, relation: str) -> PublicKey | None:
-        """The key, where the document lets it be used for `relation`."""
-        return self.keys.get(key_id) if key_id in self.relations.get(relation, frozenset()) else None
+    def key(self, key_id: KeyId | None, relation: str) -> PublicKey | None:
+        """The key, where the document lets it be used for `relation`.
+
+        Who names no key means the only one that there is (DCP 1.0, 4.3.3).
+        """
+        if key_id is None and len(self.keys) == 1:
+            (key_id,) = self.keys
+        if key_id is None or key_id not in self.relations.get(relation, frozenset()):
+            return None
+        return self.keys.get(key_id)
 
     def receiving_key(self) -> PublicKey | None:
         """The key to encrypt to: the first of those published for agreement that we can use."""

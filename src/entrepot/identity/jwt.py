@@ -27,13 +27,16 @@ class Token:
     signature: bytes = field(repr=False)
 
     @property
-    def key_id(self) -> KeyId:
-        return KeyId(_text(self.header, "kid"))
+    def key_id(self) -> KeyId | None:
+        """The key that the token says it is signed with, if it says so."""
+        return KeyId(_text(self.header, "kid")) if "kid" in self.header else None
 
 
-def sign_token(signer: Signer, claims: dict[str, Json], kind: str = "JWT") -> str:
-    """Write and sign a token."""
+def sign_token(signer: Signer, claims: dict[str, Json], kind: str = "JWT", content: str = "") -> str:
+    """Write and sign a token of a kind, and where that is said, of a content (RFC 7515, `typ` and `cty`)."""
     header: dict[str, Json] = {"alg": signer.public.algorithm, "kid": signer.key_id, "typ": kind}
+    if content:
+        header["cty"] = content
     signed = f"{to_base64url(canonical.encode(header))}.{to_base64url(canonical.encode(claims))}"
     return f"{signed}.{to_base64url(signer.sign(signed.encode()))}"
 
@@ -81,6 +84,13 @@ def time_claim(token: Token, name: str) -> UtcTime | None:
 
 def text_claim(token: Token, name: str) -> str:
     return _text(token.claims, name)
+
+
+def audience_of(token: Token) -> str:
+    """The one reader that a token is meant for; one that several may read could be passed on by each."""
+    named = token.claims.get("aud")
+    only = named[0] if isinstance(named, list) and len(named) == 1 else named
+    return _text({"aud": only}, "aud")
 
 
 def did_claim(token: Token, name: str) -> Did:

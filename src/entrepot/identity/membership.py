@@ -1,4 +1,4 @@
-"""Membership credentials: W3C verifiable credentials as signed tokens (VC Data Model 2.0, JOSE).
+"""Membership credentials: what a platform says of its members (VC Data Model 2.0, enveloped by JOSE).
 
 The platform hands one out at admission. It says who the member is, in which roles, and which evidence
 key is bound to it on the ledger; whether it still holds is said by the status list.
@@ -7,18 +7,17 @@ key is bound to it on the ledger; whether it still holds is said by the status l
 from dataclasses import dataclass
 from typing import Final
 
-from entrepot.identity.jwt import (
-    check_times,
-    check_token_signature,
-    did_claim,
-    parse_token,
-    sign_token,
-    time_claim,
+from entrepot.identity.credential import (
+    Credential,
+    CredentialForm,
+    StatusEntry,
+    issue_credential,
+    read_credential,
+    verify_credential,
 )
+from entrepot.identity.jwt import parse_token
 from entrepot.identity.keys import PublicKey, Signer
-from entrepot.identity.status import MAX_URL
-from entrepot.values import Did, KeyId, MalformedError, TrustError, UtcTime
-from entrepot.values.canonical import Json
+from entrepot.values import Did, KeyId, MalformedError, UtcTime
 
 TYPE: Final = "MembershipCredential"
 
@@ -42,104 +41,69 @@ class Membership:
 
 
 def issue_membership(signer: Signer, membership: Membership) -> str:
-    """Sign a membership credential."""
-    return sign_token(
+    """Sign a membership credential; it holds in whole seconds."""
+    return issue_credential(
         signer,
-        {
-            "iss": membership.issuer,
-            "sub": membership.did,
-            "iat": int(membership.valid_from.timestamp()),
-            "nbf": int(membership.valid_from.timestamp()),
-            "exp": int(membership.valid_until.timestamp()),
-            "vc": {
-                "@context": ["https://www.w3.org/ns/credentials/v2"],
-                "type": ["VerifiableCredential", TYPE],
-                "issuer": membership.issuer,
-                "credentialSubject": {
-                    "id": membership.did,
-                    "connectorCode": membership.connector_code,
-                    "subjectCode": membership.subject_code,
-                    "region": membership.region,
-                    "roles": [*membership.roles],
-                    "evidenceKey": {"id": membership.evidence_key_id, **membership.evidence_key.jwk()},
-                },
-                "credentialStatus": {
-                    "type": "BitstringStatusListEntry",
-                    "statusPurpose": "revocation",
-                    "statusListCredential": membership.status_url,
-                    "statusListIndex": str(membership.status_index),
-                },
+        Credential(
+            form=CredentialForm.VC20,
+            issuer=membership.issuer,
+            subject=membership.did,
+            types=(TYPE,),
+            claims={
+                "connectorCode": membership.connector_code,
+                "subjectCode": membership.subject_code,
+                "region": membership.region,
+                "roles": [*membership.roles],
+                "evidenceKey": {"id": membership.evidence_key_id, **membership.evidence_key.jwk()},
             },
-        },
-        "vc+jwt",
+            valid_from=membership.valid_from,
+            valid_until=membership.valid_until,
+            status=(StatusEntry(membership.status_url, membership.status_index),),
+        ),
     )
 
 
 def verify_membership(raw: str, holder: Did, issuer: Did, public: PublicKey, now: UtcTime) -> Membership:
     """Turn a credential into a membership, or raise. **Whether it was revoked, the status list says.**"""
-    token = parse_token(raw)  # (1) well-formed and bounded
-    check_token_signature(token, public)  # (2) signed by the platform's key
-    if did_claim(token, "iss") != issuer:  # (3) by the issuer that this space trusts
-        raise TrustError("the credential is another issuer's")
-    if did_claim(token, "sub") != holder:  # (4) for the one who shows it
-        raise TrustError("the credential is another holder's")
-    check_times(token, now)  # (5) inside its time
-    return _membership(
-        token.claims.get("vc"), holder, issuer, time_claim(token, "nbf"), time_claim(token, "exp")
-    )
+    return membership_in(verify_credential(raw, holder, issuer, public, now))
 
 
 def read_membership(raw: str) -> Membership:
     """Read a credential of our own store. **It was verified before it was kept, and is not verified now.**"""
-    token = parse_token(raw)
-    holder, issuer = did_claim(token, "sub"), did_claim(token, "iss")
-    return _membership(
-        token.claims.get("vc"), holder, issuer, time_claim(token, "nbf"), time_claim(token, "exp")
-    )
+    return membership_in(read_credential(parse_token(raw)))
 
 
-def _membership(
-    credential: Json, holder: Did, issuer: Did, valid_from: UtcTime | None, valid_until: UtcTime | None
-) -> Membership:
-    if not isinstance(credential, dict) or valid_from is None or valid_until is None:
-        raise MalformedError("the credential says nothing, or has no times")
-    kinds, subject, status = (credential.get(k) for k in ("type", "credentialSubject", "credentialStatus"))
-    if not isinstance(kinds, list) or TYPE not in kinds:
+def membership_in(credential: Credential) -> Membership:
+    """What a verified credential says of a member; one that leaves something out is no membership."""
+    if TYPE not in credential.types:
         raise MalformedError(f"expected a {TYPE}")
-    if not isinstance(subject, dict) or not isinstance(status, dict) or subject.get("id") != holder:
-        raise MalformedError("the credential has no subject or no status")
-    roles, key = subject.get("roles"), subject.get("evidenceKey")
-    index, url = status.get("statusListIndex"), status.get("statusListCredential")
+    if credential.valid_from is None or credential.valid_until is None:
+        raise MalformedError("the credential has no times")
+    entry = next((e for e in credential.status if e.purpose == "revocation"), None)
+    roles, key = credential.claims.get("roles"), credential.claims.get("evidenceKey")
     if not (
-        isinstance(roles, list)
+        entry is not None
+        and isinstance(roles, list)
         and all(isinstance(r, str) for r in roles)
         and isinstance(key, dict)
         and isinstance(key.get("id"), str)
-        and isinstance(index, str)
-        and index.isascii()
-        and index.isdigit()
-        and len(index) <= 9
-        and isinstance(url, str)
-        and len(url) <= MAX_URL
-        and status.get("type") == "BitstringStatusListEntry"
-        and status.get("statusPurpose") == "revocation"
     ):
         raise MalformedError("the credential lacks roles, evidence key or status entry")
-    texts = [subject.get(k) for k in ("connectorCode", "subjectCode", "region")]
+    texts = [credential.claims.get(k) for k in ("connectorCode", "subjectCode", "region")]
     if not all(isinstance(t, str) and len(t) <= 100 for t in texts):
         raise MalformedError("the credential lacks its codes")
     connector, code, region = (str(t) for t in texts)
     return Membership(
-        did=holder,
-        issuer=issuer,
+        did=credential.subject,
+        issuer=credential.issuer,
         connector_code=connector,
         subject_code=code,
         region=region,
         roles=tuple(str(r) for r in roles),
         evidence_key_id=KeyId(str(key["id"])),
         evidence_key=PublicKey.from_jwk(key),
-        status_url=url,
-        status_index=int(index),
-        valid_from=valid_from,
-        valid_until=valid_until,
+        status_url=entry.url,
+        status_index=entry.index,
+        valid_from=credential.valid_from,
+        valid_until=credential.valid_until,
     )

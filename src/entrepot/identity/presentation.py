@@ -1,12 +1,15 @@
 """Who is calling: self-issued tokens and presentations, shaped as DCP 1.0 shapes them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from entrepot.identity.credential import CredentialForm
 from entrepot.identity.did import DidDocument
 from entrepot.identity.jwt import (
     Token,
+    audience_of,
     check_times,
     check_token_signature,
     did_claim,
@@ -18,10 +21,15 @@ from entrepot.identity.jwt import (
 from entrepot.identity.keys import Signer
 from entrepot.journal import Transaction, first_seen
 from entrepot.values import Did, MalformedError, TrustError, UtcTime
+from entrepot.values.canonical import Json
 
 LIFETIME: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(hours=1)
 _SCOPE: Final = "id-token"
+_ENVELOPE: Final = "data:application/vc+jwt,"
+_MOST: Final = 16
+_OF_OTHERS: Final = ("vp", "vc", "verifiableCredential", "credentialSubject")
+"""Claims of tokens that the same key signs for other purposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +73,18 @@ def verify_id_token(token: Token, document: DidDocument, audience: Did, now: Utc
     issuer = did_claim(token, "iss")  # (1) issuer and subject are the same
     if did_claim(token, "sub") != issuer or document.id != issuer:
         raise TrustError("the token's issuer is not its subject")
-    if "vp" in token.claims or "vc" in token.claims:  # signed by the same key, for another purpose
+    if any(name in token.claims for name in _OF_OTHERS):
         raise TrustError("a presentation or credential is no identity token")
     key = document.key(token.key_id, "capabilityInvocation")  # (2) signed by a key that may invoke
     if key is None:
         raise TrustError("the token is signed by a key that the DID document does not list for it")
     check_token_signature(token, key)
-    if text_claim(token, "aud") != audience:  # (3) meant for us
+    if audience_of(token) != audience:  # (3) meant for us
         raise TrustError("the token is meant for somebody else")
     check_times(token, now)  # (4) inside its time
     expires = time_claim(token, "exp")
+    if time_claim(token, "iat") is None:
+        raise TrustError("the token does not say when it was issued")
     if expires is None or expires > now + LONGEST:
         raise TrustError(f"the token lives longer than {LONGEST}")
     jti = text_claim(token, "jti")  # (5) with an id of its own
@@ -90,31 +100,43 @@ def use_once(tx: Transaction, caller: Caller) -> None:
         raise TrustError("the token was used before")
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What a holder showed to one reader: credentials of one form."""
+
+    form: CredentialForm
+    credentials: tuple[str, ...] = field(repr=False)
+
+
 def issue_presentation(
-    signer: Signer, holder: Did, audience: Did, credentials: tuple[str, ...], now: UtcTime, jti: str
+    signer: Signer,
+    holder: Did,
+    audience: Did,
+    credentials: tuple[str, ...],
+    now: UtcTime,
+    jti: str,
+    form: CredentialForm = CredentialForm.VC20,
 ) -> str:
-    """Show credentials to one reader (VP as a signed token)."""
-    return sign_token(
-        signer,
-        {
-            "iss": holder,
-            "sub": holder,
-            "aud": audience,
-            "jti": jti,
-            "iat": int(now.timestamp()),
-            "exp": int((now + LIFETIME).timestamp()),
-            "vp": {
-                "@context": ["https://www.w3.org/ns/credentials/v2"],
-                "type": ["VerifiablePresentation"],
-                "holder": holder,
-                "verifiableCredential": [*credentials],
-            },
-        },
-        "vp+jwt",
-    )
+    """Show credentials of one form to one reader (DCP 1.0, Profiles: homogeneity)."""
+    claims: dict[str, Json] = {
+        "iss": holder,
+        "sub": holder,
+        "aud": audience,
+        "jti": jti,
+        "iat": int(now.timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+    }
+    body: dict[str, Json] = {"@context": [form.context], "type": ["VerifiablePresentation"], "holder": holder}
+    if form is CredentialForm.VC11:
+        return sign_token(signer, claims | {"vp": body | {"verifiableCredential": [*credentials]}})
+    enveloped: list[Json] = [
+        {"@context": [form.context], "id": _ENVELOPE + raw, "type": "EnvelopedVerifiableCredential"}
+        for raw in credentials
+    ]
+    return sign_token(signer, claims | body | {"verifiableCredential": enveloped}, "vp+jwt", "vp")
 
 
-def verify_presentation(raw: str, document: DidDocument, audience: Did, now: UtcTime) -> tuple[str, ...]:
+def verify_presentation(raw: str, document: DidDocument, audience: Did, now: UtcTime) -> Presentation:
     """Give the credentials that the holder showed us, or raise. **Verify each of them for this holder.**"""
     token = parse_token(raw)  # (1) well-formed and bounded
     key = document.key(token.key_id, "authentication")  # (2) signed by the holder
@@ -123,11 +145,36 @@ def verify_presentation(raw: str, document: DidDocument, audience: Did, now: Utc
     check_token_signature(token, key)
     if did_claim(token, "iss") != document.id:  # (3) by the holder itself
         raise TrustError("the presentation is another holder's")
-    if text_claim(token, "aud") != audience:  # (4) meant for us
+    if audience_of(token) != audience:  # (4) meant for us
         raise TrustError("the presentation is meant for somebody else")
     check_times(token, now)  # (5) inside its time
-    shown = token.claims.get("vp")
-    credentials = shown.get("verifiableCredential") if isinstance(shown, dict) else None
-    if not isinstance(credentials, list) or len(credentials) > 16:
-        raise MalformedError("the presentation shows no list of credentials")
-    return tuple(c for c in credentials if isinstance(c, str))
+    if "vp" in token.claims:
+        return Presentation(CredentialForm.VC11, tuple(_shown(token.claims["vp"], _embedded)))
+    return Presentation(CredentialForm.VC20, tuple(_shown({**token.claims}, _enveloped)))
+
+
+def _shown(body: Json, read: Callable[[Json], str]) -> list[str]:
+    """The credentials of a presentation, or of several under one signature."""
+    found: list[str] = []
+    for part in body if isinstance(body, list) and body else [body]:
+        credentials = part.get("verifiableCredential") if isinstance(part, dict) else None
+        if not isinstance(credentials, list):
+            raise MalformedError("the presentation shows no list of credentials")
+        found += [read(credential) for credential in credentials]
+        if len(found) > _MOST:
+            raise MalformedError(f"the presentation shows more than {_MOST} credentials")
+    return found
+
+
+def _embedded(credential: Json) -> str:
+    if not isinstance(credential, str):
+        raise MalformedError("the presentation shows a credential that is no signed token")
+    return credential
+
+
+def _enveloped(credential: Json) -> str:
+    """A credential in its envelope (VC Data Model 2.0, 4.13)."""
+    where = credential.get("id") if isinstance(credential, dict) else None
+    if not isinstance(where, str) or not where.startswith(_ENVELOPE):
+        raise MalformedError(f"the presentation shows a credential that is no {_ENVELOPE}...")
+    return where.removeprefix(_ENVELOPE)

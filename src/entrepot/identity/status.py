@@ -1,31 +1,32 @@
-"""Status lists: one bit a member, signed with its time, so that any node may relay it.
+"""Status lists: one bit a credential, signed with its time, so that any node may relay it.
 
-W3C Bitstring Status List 1.0, as a signed token.
+W3C Bitstring Status List 1.0, and for what others issue its forerunner StatusList2021.
 """
 
-import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from gzip import compress
 from typing import Final
 
-from entrepot.identity.jwt import (
-    LEEWAY,
-    check_token_signature,
-    did_claim,
-    parse_token,
-    sign_token,
-    text_claim,
-    time_claim,
+from entrepot.identity.credential import (
+    BASE,
+    MAX_URL,
+    CredentialForm,
+    Statement,
+    check_validity,
+    read_statement,
 )
+from entrepot.identity.jwt import check_token_signature, parse_token, sign_token
 from entrepot.identity.keys import PublicKey, Signer, from_base64url, to_base64url
-from entrepot.values import Did, MalformedError, TrustError, UtcTime
+from entrepot.values import Did, MalformedError, TrustError, UtcTime, render_time
+from entrepot.values.canonical import Json
 
 ENTRIES: Final = 131_072
-"""The least that the standard allows, so that one entry hides among many."""
-_BYTES: Final = ENTRIES // 8
-MAX_URL: Final = 1000
+"""The least that the standards allow, so that one entry hides among many."""
+_LEAST: Final = ENTRIES // 8
+_MOST: Final = 1 << 20
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,64 +46,82 @@ class StatusList:
 
     def revoked_too(self, other: "StatusList") -> bytes:
         """The entries that are set here or there."""
-        return (int.from_bytes(self.bits) | int.from_bytes(other.bits)).to_bytes(len(self.bits))
+        size = max(len(self.bits), len(other.bits))
+        here, there = (int.from_bytes(bits.ljust(size, b"\0")) for bits in (self.bits, other.bits))
+        return (here | there).to_bytes(size)
 
 
 def issue_status_list(signer: Signer, issuer: Did, url: str, revoked: Iterable[int], now: UtcTime) -> str:
     """Sign the list as it stands at `now`."""
-    bits = bytearray(_BYTES)
+    bits = bytearray(_LEAST)
     for index in revoked:
         bits[index // 8] |= 1 << (7 - index % 8)
     return sign_token(
         signer,
         {
-            "iss": issuer,
-            "sub": url,
-            "iat": int(now.timestamp()),
-            "signedAtMicros": int(now.timestamp() * 1_000_000),
-            "vc": {
-                "@context": ["https://www.w3.org/ns/credentials/v2"],
-                "type": ["VerifiableCredential", "BitstringStatusListCredential"],
-                "credentialSubject": {
-                    "type": "BitstringStatusList",
-                    "statusPurpose": "revocation",
-                    "encodedList": "u" + to_base64url(gzip.compress(bytes(bits), mtime=0)),
-                },
+            "@context": [CredentialForm.VC20.context],
+            "id": url,
+            "type": [BASE, "BitstringStatusListCredential"],
+            "issuer": issuer,
+            "validFrom": render_time(now),
+            "credentialSubject": {
+                "id": f"{url}#list",
+                "type": "BitstringStatusList",
+                "statusPurpose": "revocation",
+                "encodedList": "u" + to_base64url(compress(bytes(bits), mtime=0)),
             },
+            "iss": issuer,
+            "iat": int(now.timestamp()),
         },
         "vc+jwt",
+        "vc",
     )
 
 
-def verify_status_list(raw: str, issuer: Did, public: PublicKey, now: UtcTime) -> StatusList:
+def verify_status_list(
+    raw: str, issuer: Did, public: PublicKey, now: UtcTime, purpose: str = "revocation"
+) -> StatusList:
     """Turn a signed list into what it says, or raise. **Its age is for the caller to judge.**"""
     token = parse_token(raw)  # (1) well-formed and bounded
     check_token_signature(token, public)  # (2) signed by the issuer's key
-    if did_claim(token, "iss") != issuer:  # (3) by the issuer that we asked for
+    said = read_statement(token)
+    if said.issuer != issuer:  # (3) by the issuer that we asked for
         raise TrustError("the status list is another issuer's")
-    signed_at = time_claim(token, "iat")  # (4) at a time that has come
-    if signed_at is None or signed_at > now + LEEWAY + timedelta(seconds=1):
-        raise TrustError("the status list has no time, or one that has not come")
-    micros = token.claims.get("signedAtMicros")
-    if isinstance(micros, int) and micros // 1_000_000 == int(signed_at.timestamp()):
-        signed_at += timedelta(microseconds=micros % 1_000_000)
-    credential = token.claims.get("vc")
-    subject = credential.get("credentialSubject") if isinstance(credential, dict) else None
-    if not isinstance(subject, dict) or subject.get("statusPurpose") != "revocation":  # (5) about revocation
-        raise MalformedError("statusPurpose: expected a list of revocations")
-    encoded, url = subject.get("encodedList"), text_claim(token, "sub")
-    if not isinstance(encoded, str) or not encoded.startswith("u") or len(url) > MAX_URL:
-        raise MalformedError("encodedList: expected multibase base64url, and an address in sub")
-    return StatusList(issuer, url, signed_at, _inflate(from_base64url(encoded[1:])))
+    if said.valid_from is None:  # (4) at a time that has come
+        raise TrustError("the status list has no time")
+    check_validity(said, now)
+    url, subject = said.body.get("id"), said.body.get("credentialSubject")
+    if not isinstance(url, str) or not 0 < len(url) <= MAX_URL or not isinstance(subject, dict):
+        raise MalformedError("expected a status list with an id and a subject")
+    _check_purpose(subject, purpose)  # (5) about what we ask
+    return StatusList(issuer, url, said.valid_from, _inflate(_packed(said, subject)))
+
+
+def _check_purpose(subject: Mapping[str, Json], purpose: str) -> None:
+    named = subject.get("statusPurpose")
+    if purpose not in (named if isinstance(named, list) else [named]):
+        raise MalformedError(f"statusPurpose: expected a list for {purpose}")
+
+
+def _packed(said: Statement, subject: Mapping[str, Json]) -> bytes:
+    """The list as it was compressed: multibase in the one standard, bare in its forerunner."""
+    encoded = subject.get("encodedList")
+    if not isinstance(encoded, str):
+        raise MalformedError("encodedList: expected text")
+    if "BitstringStatusListCredential" in said.types and encoded.startswith("u"):
+        return from_base64url(encoded[1:])
+    if "StatusList2021Credential" in said.types:
+        return from_base64url(encoded.rstrip("=").translate(_URL_SAFE))
+    raise MalformedError("encodedList: expected a BitstringStatusListCredential in multibase base64url")
 
 
 def _inflate(packed: bytes) -> bytes:
     """Decompress at most as much as a list may hold: a small token must not become a large one here."""
     inflater = zlib.decompressobj(wbits=31)
     try:
-        bits = inflater.decompress(packed, _BYTES + 1)
+        bits = inflater.decompress(packed, _MOST + 1)
     except zlib.error as error:
         raise MalformedError("encodedList is not gzip") from error
-    if len(bits) != _BYTES or not inflater.eof or inflater.unused_data:
-        raise MalformedError(f"encodedList: expected {_BYTES} bytes")
+    if not _LEAST <= len(bits) <= _MOST or not inflater.eof or inflater.unused_data:
+        raise MalformedError(f"encodedList: expected {_LEAST} to {_MOST} bytes")
     return bits

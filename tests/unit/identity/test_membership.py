@@ -22,7 +22,13 @@ from entrepot_identity_world import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot.identity import Membership, issue_membership, parse_token, verify_membership
+from entrepot.identity import (
+    CredentialForm,
+    Membership,
+    issue_membership,
+    parse_token,
+    verify_membership,
+)
 from entrepot.values import EntrepotError, MalformedError, TrustError, UtcTime
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -85,27 +91,33 @@ def test_an_unsigned_credential_is_refused() -> None:
 
 
 CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
-    ("no vc", lambda c: c.pop("vc")),
-    ("no start", lambda c: c.pop("nbf")),
-    ("no end", lambda c: c.pop("exp")),
-    ("another type", lambda c: c["vc"].update(type=["VerifiableCredential"])),
-    ("subject of another", lambda c: c["vc"]["credentialSubject"].update(id=EVE.did)),
-    ("no subject", lambda c: c["vc"].pop("credentialSubject")),
-    ("no status", lambda c: c["vc"].pop("credentialStatus")),
-    ("status that only suspends", lambda c: c["vc"]["credentialStatus"].update(statusPurpose="suspension")),
-    ("status of another kind", lambda c: c["vc"]["credentialStatus"].update(type="StatusList2021Entry")),
-    ("index as number", lambda c: c["vc"]["credentialStatus"].update(statusListIndex=7)),
-    ("negative index", lambda c: c["vc"]["credentialStatus"].update(statusListIndex="-1")),
-    ("index in other digits", lambda c: c["vc"]["credentialStatus"].update(statusListIndex="٧")),
-    ("index that is no number", lambda c: c["vc"]["credentialStatus"].update(statusListIndex="²")),
-    ("large index", lambda c: c["vc"]["credentialStatus"].update(statusListIndex="9" * 5000)),
-    ("long address", lambda c: c["vc"]["credentialStatus"].update(statusListCredential="h" * 1001)),
-    ("roles as text", lambda c: c["vc"]["credentialSubject"].update(roles="provider")),
-    ("roles as numbers", lambda c: c["vc"]["credentialSubject"].update(roles=[1])),
-    ("no region", lambda c: c["vc"]["credentialSubject"].pop("region")),
-    ("long code", lambda c: c["vc"]["credentialSubject"].update(connectorCode="1" * 101)),
-    ("no evidence key", lambda c: c["vc"]["credentialSubject"].pop("evidenceKey")),
-    ("private evidence key", lambda c: c["vc"]["credentialSubject"]["evidenceKey"].update(d="AAAA")),
+    ("the other form inside", lambda c: c.update(vc={**c})),
+    ("no context", lambda c: c.pop("@context")),
+    ("the context of the older model", lambda c: c.update({"@context": [CredentialForm.VC11.context]})),
+    ("no base type", lambda c: c.update(type=["MembershipCredential"])),
+    ("two issuers", lambda c: c.update(iss=EVE.did)),
+    ("two subjects in one", lambda c: c.update(sub=EVE.did)),
+    ("no start", lambda c: (c.pop("validFrom"), c.pop("iat"))),
+    ("no end", lambda c: (c.pop("validUntil"), c.pop("exp"))),
+    ("a start that is no time", lambda c: c.update(validFrom="yesterday")),
+    ("another type", lambda c: c.update(type=["VerifiableCredential"])),
+    ("subject of another", lambda c: c["credentialSubject"].update(id=EVE.did)),
+    ("no subject", lambda c: c.pop("credentialSubject")),
+    ("no status", lambda c: c.pop("credentialStatus")),
+    ("status that only suspends", lambda c: c["credentialStatus"][0].update(statusPurpose="suspension")),
+    ("status of another kind", lambda c: c["credentialStatus"][0].update(type="RevocationList2020Status")),
+    ("index as number", lambda c: c["credentialStatus"][0].update(statusListIndex=7)),
+    ("negative index", lambda c: c["credentialStatus"][0].update(statusListIndex="-1")),
+    ("index in other digits", lambda c: c["credentialStatus"][0].update(statusListIndex="٧")),
+    ("index that is no number", lambda c: c["credentialStatus"][0].update(statusListIndex="²")),
+    ("large index", lambda c: c["credentialStatus"][0].update(statusListIndex="9" * 5000)),
+    ("long address", lambda c: c["credentialStatus"][0].update(statusListCredential="h" * 1001)),
+    ("roles as text", lambda c: c["credentialSubject"].update(roles="provider")),
+    ("roles as numbers", lambda c: c["credentialSubject"].update(roles=[1])),
+    ("no region", lambda c: c["credentialSubject"].pop("region")),
+    ("long code", lambda c: c["credentialSubject"].update(connectorCode="1" * 101)),
+    ("no evidence key", lambda c: c["credentialSubject"].pop("evidenceKey")),
+    ("private evidence key", lambda c: c["credentialSubject"]["evidenceKey"].update(d="AAAA")),
 ]
 
 
@@ -120,16 +132,16 @@ def test_a_credential_that_lacks_something_is_refused(change: Callable[[dict[str
 
 
 @given(
-    place=st.sampled_from(["vc", "credentialSubject", "credentialStatus", "evidenceKey"]),
+    place=st.sampled_from(["credential", "credentialSubject", "credentialStatus", "evidenceKey"]),
     value=JSON,
     data=st.data(),
 )
 def test_any_value_anywhere_is_read_or_refused(place: str, value: Any, data: st.DataObject) -> None:
     """No shape of JSON in a credential raises anything but a refusal."""
     claims = _claims()
-    subject = claims["vc"]["credentialSubject"]
-    inside = {"vc": claims["vc"], "credentialSubject": subject, "evidenceKey": subject["evidenceKey"]}
-    target = inside.get(place, claims["vc"]["credentialStatus"])
+    subject = claims["credentialSubject"]
+    inside = {"credential": claims, "credentialSubject": subject, "evidenceKey": subject["evidenceKey"]}
+    target = inside.get(place, claims["credentialStatus"][0])
     target[data.draw(st.sampled_from(sorted(target)))] = value
 
     try:

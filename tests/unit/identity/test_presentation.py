@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 
 from entrepot.identity import (
     Caller,
+    CredentialForm,
+    Presentation,
     claimed_did,
     issue_id_token,
     issue_presentation,
@@ -87,6 +89,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("lives too long", {"exp": seconds(START) + 3601}),
     ("not valid yet", {"nbf": seconds(START) + 60}),
     ("issued in the future", {"iat": seconds(START) + 60}),
+    ("issued at no time", {"iat": None}),
     ("no id", {"jti": None}),
     ("empty id", {"jti": ""}),
     ("long id", {"jti": "x" * 201}),
@@ -138,9 +141,10 @@ def test_a_token_of_another_document_is_refused() -> None:
         verify_id_token(token, EVE.document, BOB.did, START)
 
 
-def test_a_presentation_shown_to_us_is_no_identity_token() -> None:
+@pytest.mark.parametrize("form", CredentialForm)
+def test_a_presentation_shown_to_us_is_no_identity_token(form: CredentialForm) -> None:
     """Same key, same reader, same claims: without this rule a presentation would open our doors."""
-    raw = issue_presentation(ALICE.identity, ALICE.did, BOB.did, (credential_of(ALICE),), START, "one")
+    raw = issue_presentation(ALICE.identity, ALICE.did, BOB.did, (credential_of(ALICE),), START, "one", form)
 
     with pytest.raises(TrustError, match="no identity token"):
         verify(raw)
@@ -195,11 +199,12 @@ def test_a_token_is_remembered_for_as_long_as_it_would_pass(tmp_path: Path) -> N
         assert now[0] > caller.expires_at
 
 
-def test_a_presentation_shows_its_credentials_to_its_reader() -> None:
+@pytest.mark.parametrize("form", CredentialForm)
+def test_a_presentation_shows_its_credentials_to_its_reader(form: CredentialForm) -> None:
     shown = (credential_of(ALICE), "another")
-    raw = issue_presentation(ALICE.identity, ALICE.did, BOB.did, shown, START, "one")
+    raw = issue_presentation(ALICE.identity, ALICE.did, BOB.did, shown, START, "one", form)
 
-    assert verify_presentation(raw, ALICE.document, BOB.did, START) == shown
+    assert verify_presentation(raw, ALICE.document, BOB.did, START) == Presentation(form, shown)
 
 
 def _vp(**changes: Any) -> dict[str, Any]:
@@ -247,7 +252,7 @@ def test_only_the_holder_presents() -> None:
 def test_any_presentation_is_read_or_refused(value: Any) -> None:
     raw = write_token(ALICE.identity, {**_vp(), "vp": value})
     try:
-        shown = verify_presentation(raw, ALICE.document, BOB.did, START)
+        shown = verify_presentation(raw, ALICE.document, BOB.did, START).credentials
     except EntrepotError:
         return
     assert all(isinstance(c, str) for c in shown)

@@ -38,7 +38,7 @@ def issue(revoked: set[int], now: UtcTime = START) -> str:
 def with_list(encoded: object, **claims: Any) -> str:
     """The platform's own signature over any list."""
     changed: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parse_token(issue(set())).claims))
-    changed["vc"]["credentialSubject"]["encodedList"] = encoded
+    changed["credentialSubject"]["encodedList"] = encoded
     return write_token(PLATFORM.identity, {**changed, **claims})
 
 
@@ -56,7 +56,7 @@ def test_a_list_says_who_is_revoked_and_nobody_else(revoked: set[int], asked: se
 
 def test_bits_are_counted_from_the_left() -> None:
     """Bitstring Status List 1.0: index 0 is the leftmost bit; from the right, neighbours would be revoked."""
-    encoded = parse_token(issue({0, 9})).claims["vc"]["credentialSubject"]["encodedList"]  # type: ignore[index, call-overload]  # as issued
+    encoded = parse_token(issue({0, 9})).claims["credentialSubject"]["encodedList"]  # type: ignore[index, call-overload]  # as issued
 
     assert gzip.decompress(base64.urlsafe_b64decode(str(encoded)[1:] + "==="))[:2] == b"\x80\x40"
 
@@ -78,20 +78,21 @@ def test_the_signed_time_is_kept_to_the_microsecond(micros: int) -> None:
 def test_a_list_signed_in_the_future_is_refused() -> None:
     """A list dated ahead would stay fresh for longer than it is, and push aside every later one."""
     verify(issue(set(), START + 5 * SECOND))
-    with pytest.raises(TrustError, match="not come"):
+    with pytest.raises(TrustError, match="not valid yet"):
         verify(issue(set(), START + 7 * SECOND))
 
 
-@pytest.mark.parametrize("micros", [True, "1", -1, 2**60, (seconds(START) + 100) * 1_000_000])
-def test_a_second_time_does_not_move_the_first(micros: object) -> None:
-    """The part below the second adds to `iat` and cannot contradict it."""
-    assert verify(with_list(packed(NO_BITS), signedAtMicros=micros)).signed_at == START
+def test_the_later_of_two_times_counts() -> None:
+    """A list cannot look newer than its signature by one time and pass as old by the other."""
+    assert verify(with_list(packed(NO_BITS), iat=seconds(START) + 2)).signed_at == START + 2 * SECOND
+    with pytest.raises(TrustError, match="not valid yet"):
+        verify(with_list(packed(NO_BITS), iat=seconds(START) + 60))
 
 
-@pytest.mark.parametrize("iat", [None, "now", True, 300_000_000_000, -1])
-def test_a_list_without_a_time_is_refused(iat: object) -> None:
+@pytest.mark.parametrize("time", [None, "now", 7, "2026-11-25T08:00:00"])
+def test_a_list_without_a_time_is_refused(time: object) -> None:
     with pytest.raises((TrustError, MalformedError)):
-        verify(with_list(packed(NO_BITS), iat=iat))
+        verify(with_list(packed(NO_BITS), validFrom=time, iat=None))
 
 
 def test_a_list_of_another_signer_or_issuer_is_refused() -> None:
@@ -118,13 +119,13 @@ def test_an_unsigned_list_is_refused() -> None:
 
 
 def test_a_list_that_inflates_beyond_its_size_is_refused() -> None:
-    """A token of 55 kB that unpacks to 30 MB: refused after one list's worth of work."""
+    """A token of 55 kB that unpacks to 30 MB: refused after the work that the largest list is worth."""
     bomb = packed(bytes(30 << 20))
     raw = with_list(bomb)
     assert len(raw) < 64 << 10
 
     before = time.process_time()
-    with pytest.raises(MalformedError, match="16384 bytes"):
+    with pytest.raises(MalformedError, match="16384 to 1048576 bytes"):
         verify(raw)
     assert time.process_time() - before < 0.1
     with pytest.raises(TooLargeError):
@@ -142,7 +143,7 @@ def test_a_list_that_inflates_beyond_its_size_is_refused() -> None:
         packed(NO_BITS)[1:],
         packed(NO_BITS)[:-4],
         packed(NO_BITS[:-1]),
-        packed(NO_BITS + b"\0"),
+        packed(bytes((1 << 20) + 1)),
         "u" + to_base64url(gzip.compress(NO_BITS, mtime=0) + b"more"),
         "u" + to_base64url(gzip.compress(NO_BITS[:100], mtime=0) + gzip.compress(NO_BITS[100:], mtime=0)),
         "u" + to_base64url(NO_BITS[:64]),
@@ -156,9 +157,9 @@ def test_lists_of_another_form_are_refused(encoded: object) -> None:
 def test_a_list_for_another_purpose_is_refused() -> None:
     """A list of suspensions, or of messages, says nothing about revocation."""
     claims: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parse_token(issue(set())).claims))
-    claims["vc"]["credentialSubject"]["statusPurpose"] = "suspension"
+    claims["credentialSubject"]["statusPurpose"] = "suspension"
 
-    with pytest.raises(MalformedError, match="revocations"):
+    with pytest.raises(MalformedError, match="for revocation"):
         verify(write_token(PLATFORM.identity, claims))
 
 

@@ -266,7 +266,7 @@ class Acquaintance:
         shown = [
             credential
             for raw in parse_presentations(reply.body)
-            for credential in verify_presentation(raw, document, self._trust.me, now)
+            for credential in verify_presentation(raw, document, self._trust.me, now).credentials
         ]
         credential, membership = self._first_membership(shown, holder, issuer)
         await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
