@@ -218,8 +218,7 @@ def _common(credential: Credential) -> dict[str, Json]:
         body["credentialStatus"] = [_status_entry(credential.form, entry) for entry in credential.status]
     if credential.schemas:
         body["credentialSchema"] = [
-            {"id": s.url, "type": _OF_SUBJECT if s.of_subject else "JsonSchema"}
-            for s in credential.schemas
+            {"id": s.url, "type": _OF_SUBJECT if s.of_subject else "JsonSchema"} for s in credential.schemas
         ]
     return body
 
