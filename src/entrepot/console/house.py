@@ -17,7 +17,7 @@ from entrepot.console.words import DONE, REMEDIES, Language
 from entrepot.journal import AuditEvent, audit, first_seen, was_seen
 from entrepot.node.node import Node
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.values import EntrepotError, NotFoundError, RefusedError, TrustError
+from entrepot.values import EntrepotError, MalformedError, NotFoundError, RefusedError, TrustError
 
 _log: Final = structlog.get_logger()
 _SIGNED_OUT: Final = "console signed out"
@@ -144,7 +144,10 @@ class House:
         if "content-type" not in call.headers and not call.body:
             return {}
         text = call.body.decode("utf-8", "replace")
-        fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=500))
+        try:
+            fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=500))
+        except ValueError as error:
+            raise MalformedError("a form of at most 500 fields was expected") from error
         if not self.sessions.is_form_token(cookie, fields.pop(FORM, "")):
             raise TrustError("the form does not come from a page of this session")
         if call.headers.get("sec-fetch-site", "same-origin") != "same-origin":

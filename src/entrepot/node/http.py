@@ -13,7 +13,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -25,6 +25,7 @@ from entrepot.values import (
     Did,
     EntrepotError,
     MalformedError,
+    NotFoundError,
     RefusedError,
     TooLargeError,
     TrustError,
@@ -40,10 +41,33 @@ _log: Final = structlog.get_logger()
 _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
 _MOST_OF_A_REPLY: Final = 64 << 10
+_MOST_FIELDS: Final = 50
+_MOST_DIGITS: Final = 18
+_NOTHING: Final = "there is nothing here for you"
 _SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
+_CHALLENGE: Final = {401: ((b"www-authenticate", b"Bearer"),)}
+"""RFC 9110, 15.5.2: who is asked for a proof is told of which kind."""
+
+
+class MethodError(EntrepotError):
+    """A method that is not served at this address."""
+
+    status = 405
+
+    def remedy(self) -> str:
+        return "The header `allow` lists the methods that are served."
+
+
+class MediaTypeError(EntrepotError):
+    """A body of a kind that is not read here."""
+
+    status = 415
+
+    def remedy(self) -> str:
+        return "Send the media type that the description of the route names."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +94,13 @@ class Application:
 
     def __init__(self, routes: Sequence[Route | RawRoute], gatekeeper: Gatekeeper) -> None:
         self._gatekeeper = gatekeeper
-        self._fixed: dict[tuple[str, str], Route | RawRoute] = {}
-        self._patterns: list[tuple[str, re.Pattern[str], Route | RawRoute]] = []
+        self._fixed: dict[str, dict[str, Route | RawRoute]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Route | RawRoute]] = []
         for route in routes:
             if "{" in route.path:
-                self._patterns.append((route.method, _pattern(route.path), route))
+                self._patterns.append((_pattern(route.path), route))
             else:
-                self._fixed[route.method, route.path] = route
+                self._fixed.setdefault(route.path, {})[route.method] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -86,8 +110,8 @@ class Application:
             return
         request_id = secrets.token_hex(8)
         found = self._find(scope["method"], scope["path"])
-        if isinstance(found, Response):
-            await _respond(send, found, request_id)
+        if isinstance(found, frozenset):
+            await _respond(send, _no_route(scope["method"], found, request_id), request_id)
             return
         route, path = found
         if isinstance(route, RawRoute):
@@ -103,19 +127,20 @@ class Application:
             response = problem(EntrepotError("something went wrong here"), request_id, to_owner=False)
         await _respond(send, response, request_id)
 
-    def _find(self, method: str, path: str) -> tuple[Route | RawRoute, Mapping[str, str]] | Response:
+    def _find(self, method: str, path: str) -> tuple[Route | RawRoute, Mapping[str, str]] | frozenset[str]:
+        """The route with what its path names; else the methods that are served there."""
         method = "GET" if method == "HEAD" else method
-        fixed = self._fixed.get((method, path))
-        if fixed is not None:
-            return fixed, {}
-        allowed = set()
-        for wanted, pattern, route in self._patterns:
+        fixed = self._fixed.get(path, {})
+        if method in fixed:
+            return fixed[method], {}
+        served = set(fixed)
+        for pattern, route in self._patterns:
             match = pattern.fullmatch(path)
             if match is not None:
-                if wanted == method:
+                if route.method == method:
                     return route, match.groupdict()
-                allowed.add(wanted)
-        return Response(405 if allowed else 404)
+                served.add(route.method)
+        return frozenset(served)
 
     async def _answer(
         self, route: Route, path: Mapping[str, str], scope: Scope, receive: Receive, request_id: str
@@ -129,11 +154,15 @@ class Application:
             except TrustError as error:
                 # An unauthorised party learns nothing, not even that something is there.
                 _log.info("untrusted", route=route.path, error=unquoted(str(error)))
-                return Response(404 if "/dsp/" in route.path else 401)
+                if "/dsp/" in route.path:
+                    raise NotFoundError(_NOTHING) from error
+                raise TrustError("no token of a member in force, made out to this node and unused") from error
         elif route.proof is Proof.OWNER and not self._gatekeeper.is_owner(authorization):
             raise TrustError("the owner's token is missing or wrong")
-        body = await _body(receive, route.max_bytes)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=50))
+        query = _query(scope["query_string"])
+        if any("\x00" in text for text in (*path.values(), *query, *query.values())):
+            raise MalformedError("an address without zero bytes was expected")  # no database keeps one
+        body = await _body(receive, route.max_bytes, headers)
         return await route.handle(Call(path, body, headers, query, caller, request_id))
 
 
@@ -157,19 +186,35 @@ def problem(error: EntrepotError, request_id: str, *, to_owner: bool) -> Respons
     return Response(error.status, body, "application/problem+json")
 
 
+def _no_route(method: str, served: frozenset[str], request_id: str) -> Response:
+    """Nothing is there, or not by this method; OPTIONS is told what is (RFC 9110, 9.3.7 and 15.5.6)."""
+    if not served:
+        return problem(NotFoundError(_NOTHING), request_id, to_owner=False)
+    allow = {"allow": ", ".join(sorted({*served, "OPTIONS"} | ({"HEAD"} if "GET" in served else set())))}
+    if method == "OPTIONS":
+        return Response(204, headers=allow)
+    return replace(problem(MethodError("not by this method"), request_id, to_owner=False), headers=allow)
+
+
 async def _respond(send: Send, response: Response, request_id: str) -> None:
     headers = [
         (b"content-type", response.media_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
         (b"x-request-id", request_id.encode()),
         *_SECURITY,
+        *_CHALLENGE.get(response.status, ()),
         *((k.encode(), v.encode()) for k, v in response.headers.items()),
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
 
-async def _body(receive: Receive, most: int) -> bytes:
+async def _body(receive: Receive, most: int, headers: Mapping[str, str]) -> bytes:
+    """Read a body; one that says itself that it is too large is not read at all."""
+    too_large = TooLargeError(f"a body of more than {most} bytes")
+    said = headers.get("content-length", "0")
+    if said.isdecimal() and (len(said) > _MOST_DIGITS or int(said) > most):
+        raise too_large
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -179,10 +224,17 @@ async def _body(receive: Receive, most: int) -> bytes:
         chunk = event.get("body", b"")
         size += len(chunk)
         if size > most:
-            raise TooLargeError(f"a body of more than {most} bytes")
+            raise too_large
         chunks.append(chunk)
         if not event.get("more_body"):
             return b"".join(chunks)
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(raw.decode("latin-1"), max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise MalformedError(f"a query of at most {_MOST_FIELDS} names was expected") from error
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

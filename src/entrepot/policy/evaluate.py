@@ -29,12 +29,14 @@ from entrepot.policy.model import (
     Junction,
     Moment,
     Operator,
+    Period,
     Policy,
+    Rate,
     Rule,
     Source,
 )
 from entrepot.policy.vocabulary import ACTIONS, NOT_USE, OPERANDS
-from entrepot.values import KindOfUse
+from entrepot.values import KindOfUse, UtcTime
 
 _SAT: Final = Verdict.SATISFIED
 _UNSAT: Final = Verdict.UNSATISFIED
@@ -101,6 +103,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         if self.outcome is Outcome.CONDITIONAL:
             return tuple(f"do first: {duty_name(d)}" for d in self.due)
         return self.plan.refusals(self.found, self.verdicts)
+
+    def again(self, now: UtcTime) -> int | None:
+        """In how many seconds to ask again, where a denial is one of rates and of nothing else."""
+        periods = self.plan.rates_against(self.verdicts) if self.outcome is Outcome.DENY else ()
+        at = int(now.timestamp())
+        return max((p.seconds - at % p.seconds for p in periods), default=None)
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -174,6 +182,20 @@ class Plan:
         return any(holds(verdicts) is _SAT for _, holds in self._prohibitions) or all(
             holds(verdicts) is _UNSAT for _, holds in self._permissions
         )
+
+    def rates_against(self, verdicts: Verdicts) -> tuple[Period, ...]:
+        """The periods that are used up of the first permission that would hold in new ones."""
+        spent = {
+            place: (name, atom.value.period)
+            for place, (name, atom) in enumerate(self.asked)
+            if isinstance(atom.value, Rate) and verdicts[place] is _UNSAT
+        }
+        anew = tuple(_SAT if place in spent else verdict for place, verdict in enumerate(verdicts))
+        if all(holds(anew) is _UNSAT for _, holds in self._prohibitions):
+            for index, holds in self._permissions:
+                if holds(anew) is _SAT:
+                    return tuple(period for name, period in spent.values() if name.endswith(f"[{index}]"))
+        return ()
 
     def refusals(self, found: _Found, verdicts: Verdicts) -> tuple[str, ...]:
         """Why these verdicts give a denial. What the caller claimed is not repeated: it may be personal."""

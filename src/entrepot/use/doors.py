@@ -24,6 +24,7 @@ USE_HEADER: Final = "entrepot-use"
 PURPOSE_HEADER: Final = "entrepot-purpose"
 UNKNOWN: Final = Denied(("no door opens to this token",), known=False)
 _MOST_KNOWN: Final = 10_000
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOTHING_SEEN: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
@@ -101,14 +102,21 @@ async def answer(send: Send, status: int, headers: Mapping[str, str], body: byte
 
 
 async def refuse(send: Send, denied: Denied) -> None:
-    """Refuse a call with every reason. Whom no door knows gets 404 and none."""
-    remedy = "Ask `entrepot policy explain` what would be allowed."
-    await complain(send, 403 if denied.known else 404, denied.reasons if denied.known else (), remedy)
+    """Refuse a call with every reason. Whom no door knows gets 404 and none; a rate says how long."""
+    if not denied.known:
+        await complain(send, 404, (), "")
+    elif denied.again is None:
+        await complain(send, 403, denied.reasons, "Ask `entrepot policy explain` what would be allowed.")
+    else:
+        later = {"retry-after": str(denied.again)}
+        await complain(send, 429, denied.reasons, "Call again when the next period begins.", later)
 
 
-async def complain(send: Send, status: int, reasons: tuple[str, ...], remedy: str) -> None:
+async def complain(
+    send: Send, status: int, reasons: tuple[str, ...], remedy: str, more: Mapping[str, str] = _NO_HEADERS
+) -> None:
     """Answer with a problem document (RFC 9457)."""
-    titles = {400: "Malformed", 403: "Refused", 404: "Not found", 413: "Too large"}
+    titles = {400: "Malformed", 403: "Refused", 404: "Not found", 413: "Too large", 429: "Too often"}
     document: dict[str, canonical.Json] = {
         "type": "about:blank",
         "title": titles.get(status, "Not possible now"),
@@ -119,4 +127,4 @@ async def complain(send: Send, status: int, reasons: tuple[str, ...], remedy: st
         document["reasons"] = [*reasons]
     body = canonical.encode(document)
     head = {"content-type": "application/problem+json", "content-length": str(len(body))}
-    await answer(send, status, head, body)
+    await answer(send, status, {**head, **more}, body)

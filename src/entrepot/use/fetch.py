@@ -187,14 +187,15 @@ async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int
 
 
 def _refusal(status: int, body: bytes) -> EntrepotError:
-    if status >= 500 or status in {408, 429}:
-        return UnavailableError(f"the door answered {status}")
+    """What a door's no means here. A rate of the contract names itself; any other 429 is a busy server."""
     try:
         document = msgspec.json.decode(body)
-        reasons = document.get("reasons") if isinstance(document, dict) else None
-    except msgspec.DecodeError:
-        reasons = None
-    listed = [str(r) for r in reasons] if isinstance(reasons, list) else []
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = None
+    reasons = document.get("reasons") if isinstance(document, dict) else None
+    listed = [str(r)[:500] for r in reasons[:16]] if isinstance(reasons, list) else []
+    if status >= 500 or status == 408 or (status == 429 and not listed):
+        return UnavailableError(f"the door answered {status}")
     return RefusedError(*(listed or [f"the door answered {status}"]))
 
 

@@ -28,7 +28,7 @@ def admit(tx: Transaction, knock: Knock, house: House) -> Admitted | Denied:
     if live is not None:
         return Admitted(steps.resume(tx, house, live), contract)
     if not steps.reserve(tx, contract, found.decision):
-        return steps.deny(tx, house, door, ("the last use was taken by another call",))
+        return steps.deny(tx, house, door, Denied(("the last use was taken by another call",)))
     return Admitted(steps.open_use(tx, house, door, contract, found), contract)
 
 

@@ -180,6 +180,8 @@ class Denied:
 
     reasons: tuple[str, ...]
     known: bool = True
+    again: int | None = None
+    """In how many seconds the next period begins, where nothing but a rate stands against it."""
 
 
 @dataclass(frozen=True, slots=True)

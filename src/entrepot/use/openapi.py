@@ -25,6 +25,7 @@ _REFUSALS: Final = {
     "400": "Malformed: nothing was used; the reasons say what was expected.",
     "403": "Refused under the contract; the reasons say by what.",
     "404": "No door opens to this token.",
+    "429": "More often than the contract allows; the header `retry-after` says in how many seconds again.",
     "503": "Not possible now.",
 }
 

@@ -87,11 +87,11 @@ def find_live_use(tx: Transaction, door: Door, knock: Knock) -> Use | None:
 
 def decide(
     tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, *, resumed: bool
-) -> Cleared | tuple[str, ...]:
+) -> Cleared | Denied:
     """Judge a use now: contract, member, law, anchoring, and last the policy. All reasons are given."""
     goods = goods_of(tx.connection, contract)
     if goods is None:
-        return ("the product of this contract is not here",)
+        return Denied(("the product of this contract is not here",))
     reasons = list(in_force(contract, tx.now))
     if FORMATS.get(door.format) is not knock.kind:
         reasons.append(f"this door is for {door.format}")
@@ -115,8 +115,9 @@ def decide(
     plan = plan_of(contract.agreement.policy)
     facts = facts_of(tx.connection, contract, plan, membership, knock, tx.now, reserved=resumed)
     decision = plan.decide(facts)
+    again = None if reasons else decision.again(tx.now)
     reasons += decision.reasons()
-    return tuple(reasons) or Cleared(decision, goods, age)
+    return Denied(tuple(reasons), again=again) if reasons else Cleared(decision, goods, age)
 
 
 def reserve(tx: Transaction, contract: Contract, decision: Decision) -> bool:
@@ -159,7 +160,7 @@ def resume(tx: Transaction, house: House, use: Use) -> Use:
     return use
 
 
-def deny(tx: Transaction, house: House, door: Door, reasons: tuple[str, ...]) -> Denied:
+def deny(tx: Transaction, house: House, door: Door, denied: Denied) -> Denied:
     """Say no, and audit it at most once a minute for one process."""
     del house
     minute = f"{door.process_id} {tx.now:%Y-%m-%dT%H:%M}"
@@ -167,10 +168,10 @@ def deny(tx: Transaction, house: House, door: Door, reasons: tuple[str, ...]) ->
         facts: dict[str, Json] = {
             "process": door.process_id,
             "agreement": door.agreement_id,
-            "reasons": [*reasons],
+            "reasons": [*denied.reasons],
         }
         audit(tx, AuditEvent(Event.DENIED, facts))
-    return Denied(reasons)
+    return denied
 
 
 def find_use(tx: Transaction, use_id: UseId) -> Use | None:

@@ -213,14 +213,17 @@ def test_uses_end_where_the_contract_says_so(make: Make) -> None:
 
 
 def test_a_rate_of_the_contract_is_kept(make: Make) -> None:
-    """Two calls a minute are two, and the next minute brings two more."""
+    """Two calls a minute are two, and the next minute brings two more; a caller is told when that is."""
     world = make((ENTREPOT + "rate", "lteq", "2/minute"))
+    world.now = world.now.replace(second=15)
 
-    statuses = [world.get("items").status for _ in range(3)]
+    answers = [world.get("items") for _ in range(3)]
     world.now = world.now.replace(minute=1)
     world.learn_status()
 
-    assert [*statuses, world.get("items").status] == [200, 200, 403, 200]
+    assert [*(a.status for a in answers), world.get("items").status] == [200, 200, 429, 200]
+    assert answers[2].headers["retry-after"] == "45"
+    assert "rate" in answers[2].json["reasons"][0]
 
 
 def test_only_the_fields_of_the_contract_are_shown_and_only_they_can_be_asked_about(make: Make) -> None:

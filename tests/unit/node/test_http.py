@@ -1,0 +1,105 @@
+"""What the edge says before any handler is asked, whatever the route."""
+
+import asyncio
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location("house", Path(__file__).with_name("house.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+the_house = sys.modules.setdefault("house", importlib.util.module_from_spec(_SPEC))
+_SPEC.loader.exec_module(the_house)
+
+from entrepot.node.http import Application, Gatekeeper  # noqa: E402 (after the house is loaded)
+from entrepot.protocols import Call, Proof, Reply, Response, Route  # noqa: E402
+from entrepot.values import Did, TrustError  # noqa: E402
+
+MOST = 100
+
+
+async def nobody(_authorization: str) -> Did:
+    raise TrustError("nobody is known here")
+
+
+async def echo(call: Call) -> Response:
+    return Response(200, call.body)
+
+
+APPLICATION = Application(
+    [
+        Route("GET", "/fixed", Proof.NONE, echo),
+        Route("POST", "/fixed", Proof.NONE, echo, max_bytes=MOST),
+        Route("GET", "/named/{id}", Proof.NONE, echo),
+        Route("POST", "/members", Proof.MEMBERSHIP, echo),
+        Route("POST", "/dsp/members", Proof.MEMBERSHIP, echo),
+    ],
+    Gatekeeper(nobody),
+)
+
+
+def call(
+    method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, query: str = ""
+) -> Reply:
+    reply: Reply = asyncio.run(the_house.call(APPLICATION, method, path, body, headers, query))
+    return reply
+
+
+def problem(reply: Reply) -> Any:
+    assert reply.headers["content-type"] == "application/problem+json"
+    return json.loads(reply.body)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/fixed", "GET, HEAD, OPTIONS, POST"), ("/named/x", "GET, HEAD, OPTIONS")]
+)
+def test_another_method_is_told_which_there_are(path: str, allowed: str) -> None:
+    """RFC 9110, 15.5.6 wants the list; without it a client cannot tell a wrong method from a wrong path."""
+    reply, asked = call("DELETE", path), call("OPTIONS", path)
+
+    assert (reply.status, reply.headers["allow"], problem(reply)["status"]) == (405, allowed, 405)
+    assert (asked.status, asked.headers["allow"], asked.body) == (204, allowed, b"")
+
+
+def test_head_is_answered_as_get_is() -> None:
+    """A monitor that only looks must not be told that a page is not there."""
+    assert call("HEAD", "/fixed").status == call("HEAD", "/named/x").status == 200
+
+
+def test_where_nothing_is_every_method_says_so() -> None:
+    """Also OPTIONS: there is nothing that could be allowed."""
+    assert {call(method, "/nowhere").status for method in ("GET", "POST", "OPTIONS", "BREW")} == {404}
+
+
+def test_a_large_body_is_refused_before_and_while_it_is_read() -> None:
+    """By what it says of itself, so that nobody waits for it; and by what comes, whatever it said."""
+    said = call("POST", "/fixed", b"short", {"content-length": str(10**30)})
+    came = call("POST", "/fixed", b"x" * (MOST + 1), {"content-length": "1"})
+
+    assert (said.status, came.status) == (413, 413)
+    assert call("POST", "/fixed", b"x" * MOST, {"content-length": str(MOST)}).status == 200
+
+
+@pytest.mark.parametrize("query", ["a=1&" * 60, "a=%00", "%00=a"])
+def test_a_query_that_cannot_be_meant_is_malformed(query: str) -> None:
+    """Too many names, or a zero byte that no database keeps: never a fault of ours."""
+    assert problem(call("GET", "/fixed", query=query))["title"] == "MalformedError"
+
+
+def test_a_path_with_a_zero_byte_is_malformed() -> None:
+    """PostgreSQL keeps no such text, so the question would end as a fault."""
+    assert call("GET", "/named/%00").status == 400
+
+
+def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
+    """The Dataspace Protocol wants 404; elsewhere RFC 9110 wants to be told which proof is asked for."""
+    asked, hidden = call("POST", "/members"), call("POST", "/dsp/members")
+
+    assert (asked.status, asked.headers["www-authenticate"]) == (401, "Bearer")
+    assert hidden.status == 404
+    assert {**problem(hidden), "requestId": ""} == {**problem(call("GET", "/nowhere")), "requestId": ""}
