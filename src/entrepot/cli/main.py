@@ -11,7 +11,18 @@ from typing import Final
 
 from cyclopts import App
 
-from entrepot.cli import duties, keeping, members, products, promises, proof, sources, supervision, using
+from entrepot.cli import (
+    duties,
+    keeping,
+    members,
+    negotiations,
+    products,
+    promises,
+    proof,
+    sources,
+    supervision,
+    using,
+)
 from entrepot.cli.options import HERE, Json, Node
 from entrepot.cli.output import Exit, complain, show
 from entrepot.values import EntrepotError, MalformedError
@@ -28,7 +39,7 @@ for group in (
     products.product,
     sources.source,
     promises.contract,
-    promises.negotiation,
+    negotiations.negotiation,
     promises.policy,
     duties.duty,
     proof.evidence,

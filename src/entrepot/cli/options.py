@@ -18,6 +18,21 @@ def client(node: Path) -> Any:  # noqa: ANN401 (imported late, so that help stay
     return OwnerClient(node)
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """A file that holds one JSON object."""
+    import msgspec
+
+    from entrepot.values import MalformedError
+
+    try:
+        said = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise MalformedError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise MalformedError(f"{path}: expected an object")
+    return said
+
+
 def quoted(name: str) -> str:
     """A name as one segment of a path: a DID holds percent signs of its own."""
     return quote(name, safe="")

@@ -1,11 +1,11 @@
 """Products: what I offer, what it was before, and what the space offers."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cyclopts import App
 
-from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.options import HERE, Json, Node, client, quoted, read_object
 from entrepot.cli.output import Exit, show, table
 from entrepot.values import MalformedError
 
@@ -28,7 +28,7 @@ def offer(file: Path, description: Path, *, table: str = "", node: Node = HERE, 
         table: Which table of a SQLite file.
     """
     owner = client(node)
-    said = _read_description(description)
+    said = read_object(description)
     media_type = said.pop("mediaType", "application/octet-stream")
     if {"api", "query"} & {*said.get("kinds", [])}:
         source = {"kind": _source_kind(file), "where": str(file.resolve()), "table": table}
@@ -40,18 +40,6 @@ def offer(file: Path, description: Path, *, table: str = "", node: Node = HERE, 
     lines += [f"Over the same data, {t}" for t in found["tensions"]]
     show(found, as_json=json, text="\n".join(lines))
     return Exit.DONE
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    import msgspec
-
-    try:
-        said = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise MalformedError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise MalformedError(f"{path}: expected an object")
-    return said
 
 
 def _source_kind(file: Path) -> str:

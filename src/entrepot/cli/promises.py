@@ -1,4 +1,4 @@
-"""Negotiations, contracts, and what their policies would allow."""
+"""Contracts, and what their policies would allow."""
 
 from typing import Any, Final
 
@@ -8,7 +8,6 @@ from entrepot.cli.options import HERE, Json, Node, client, quoted
 from entrepot.cli.output import Exit, show, table
 
 contract: Final = App(name="contract", help="What was promised.")
-negotiation: Final = App(name="negotiation", help="What is being negotiated, and what waits for me.")
 policy: Final = App(name="policy", help="What would be allowed.")
 
 
@@ -46,40 +45,6 @@ def stop(agreement: str, *, reason: str = "agreement", node: Node = HERE, json: 
     """
     found = client(node).post(f"/owner/contracts/{quoted(agreement)}/end", {"reason": reason})
     show(found, as_json=json, text=f"{agreement}: ended ({found['ended']})")
-    return Exit.DONE
-
-
-@negotiation.command(name="list")
-def list_negotiations(*, node: Node = HERE, json: Json = False) -> int:
-    """List negotiations, and which of them wait for me.
-
-    Example: entrepot negotiation list --node clinic
-    """
-    rows = client(node).get("/owner/negotiations")
-    columns = ("id", "as", "with", "product", "state", "waitsForYou", "problem")
-    show(rows, as_json=json, text=table(rows, columns, "Nothing is being negotiated."))
-    return Exit.DONE
-
-
-@negotiation.command
-def approve(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> int:
-    """Agree to the offer on the table.
-
-    Example: entrepot negotiation approve urn:uuid:... --node clinic
-    """
-    found = client(node).post(f"/owner/negotiations/{quoted(negotiation_id)}/approve")
-    show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
-    return Exit.DONE
-
-
-@negotiation.command
-def reject(negotiation_id: str, *, node: Node = HERE, json: Json = False) -> int:
-    """Say no to the offer on the table.
-
-    Example: entrepot negotiation reject urn:uuid:... --node clinic
-    """
-    found = client(node).post(f"/owner/negotiations/{quoted(negotiation_id)}/reject")
-    show(found, as_json=json, text=f"{negotiation_id}: {found['state']}")
     return Exit.DONE
 
 

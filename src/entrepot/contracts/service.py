@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
-from entrepot.contracts.desk import DSP, SIGNING, Desk, Next, Published, Step, waits_for_a_person
+from entrepot.contracts.desk import DSP, SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
 from entrepot.contracts.digital import Signature, contract_payload, seal_envelope
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
@@ -105,7 +105,9 @@ def _receive_first(
         raise ProtocolError("a first message names the sender's process id")
     if store.find_by_peer(tx.connection, sender, party, peer_pid) is not None:
         raise ProtocolError("this process id is in use by another negotiation of yours")
-    listing = published(tx.connection, offer)
+    # What comes unasked is nothing that we would sign without asking a person, whatever its terms are.
+    unasked = Listing(offer, None, needs_person=True)
+    listing = published(tx.connection, offer) if party is Party.PROVIDER else unasked
     if listing is None:
         raise NotFoundError("there is no such offer for you")
     assigner, assignee = (desk.me, sender) if party is Party.PROVIDER else (sender, desk.me)
@@ -138,6 +140,17 @@ def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiati
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's approval")
     return _proceed(tx, desk, replace(before, approved=True), before=before.exchange)
+
+
+def product_known(tx: Transaction, negotiation_id: ProcessId, digest: Digest) -> None:
+    """As consumer of an offer that came unasked: the product that it is about was looked up.
+
+    **The caller has checked that it is the provider's.**
+    """
+    before = _existing(tx.connection, negotiation_id)
+    if before.signing.product_digest is None:
+        signing = replace(before.signing, product_digest=digest)
+        _save(tx, replace(before, signing=signing, exchange=_touched(before.exchange)), before.exchange)
 
 
 def counter(tx: Transaction, desk: Desk, negotiation_id: ProcessId, policy: Policy) -> Negotiation:
@@ -396,7 +409,11 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
             if content.target != kept.target:
                 raise ProtocolError(f"this negotiation is about {kept.target}, not about {content.target}")
             content = replace(content, assigner=kept.assigner, assignee=kept.assignee)
-            negotiation = replace(negotiation, offer=content, asked=content, approved=False)
+            # A consumer's own terms need nobody's word again, though the first offer came unasked.
+            needs_person = negotiation.needs_person and before.party is Party.PROVIDER
+            negotiation = replace(
+                negotiation, offer=content, asked=content, approved=False, needs_person=needs_person
+            )
             store.keep_terms(tx, before.id, before.party, content)
         case _:
             pass

@@ -116,12 +116,17 @@ class Acquirer:
             raise TrustError("the provider offers other terms than those registered with the platform")
         return product, address
 
-    async def product_at(self, did: Did, product_id: ProductId) -> tuple[catalogue.Product, str]:
-        """A product as this party's catalogue shows it, and the base address of the party's endpoints."""
+    async def base_of(self, did: Did) -> str:
+        """The base address of a party's endpoints, as its DID document names it."""
         document = await self._node.acquaintance.document(did)
         address = document.services.get(_DATA_SERVICE) or document.services.get("CatalogService")
         if address is None:
-            raise NotFoundError(f"{did} names no catalogue")
+            raise NotFoundError(f"{did} names no endpoints of the Dataspace Protocol")
+        return address
+
+    async def product_at(self, did: Did, product_id: ProductId) -> tuple[catalogue.Product, str]:
+        """A product as this party's catalogue shows it, and the base address of the party's endpoints."""
+        address = await self.base_of(did)
         headers = {"authorization": await self._node.acquaintance.authorization(did)}
         reply = await self._node.outgoing("GET", f"{address}/catalog/datasets/{product_id}", headers=headers)
         if reply.status == 404:

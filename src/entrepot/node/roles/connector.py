@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from entrepot import catalogue, contracts, regulation, space, use
-from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, Offer
+from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, Negotiation, Offer
 from entrepot.identity import KeyJob, PublicKey, known_member, standing
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
@@ -21,6 +21,7 @@ from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.node.roles.use_owner import use_routes
+from entrepot.policy import Policy
 from entrepot.protocols import Proof, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
@@ -30,6 +31,7 @@ from entrepot.values import (
     AgreementId,
     Did,
     NotFoundError,
+    OfferId,
     ProcessId,
     ProductId,
     ProtocolError,
@@ -159,6 +161,25 @@ class Connector:
         )
         await self._list(product)
         return product
+
+    async def offer_contract(
+        self, consumer: Did, product_id: ProductId, policy: Policy | None
+    ) -> Negotiation:
+        """Offer a consumer, unasked, a contract over a product of ours; on its own terms without `policy`."""
+        product = await self.node.journal.read(lambda c: catalogue.product(c, product_id))
+        if product is None or product.provider != self.node.me:
+            raise NotFoundError("there is no such product on offer here")
+        if consumer == self.node.me:
+            raise RefusedError("nobody makes a contract with itself")
+        terms = product.policy if policy is None else policy
+        if reasons := await asyncio.to_thread(catalogue.unkept, terms, product.kinds):
+            raise RefusedError(*reasons)
+        offer = Offer(OfferId(new_uuid()), product.id, terms, self.node.me, consumer)
+        address = await self.acquirer.base_of(consumer)
+        digest = catalogue.product_digest(product)
+        return await self.node.journal.write(
+            lambda tx: contracts.offer_contract(tx, self.desk, consumer, address, offer, digest)
+        )
 
     async def roll_back(self, product_id: ProductId, version: int) -> catalogue.Product:
         """Publish an older version's content as a new one; its file must still be the same."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from entrepot import catalogue, contracts
-from entrepot.contracts import Move, Negotiation, Next, Offer, Reason
+from entrepot.contracts import Move, Negotiation, Next, Offer, Party, Reason
 from entrepot.node.api import answer, read_body
 from entrepot.policy import (
     Policy,
@@ -20,7 +20,7 @@ from entrepot.policy import (
     sentences,
 )
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.values import NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
+from entrepot.values import Did, NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,6 +35,15 @@ class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: Any
 
 
+class OfferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A contract to be offered to a consumer that has not asked for it."""
+
+    consumer: str
+    product: str
+    policy: Any = None
+    """The terms; those of the catalogue where none are given."""
+
+
 class CounterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Other terms than those on the table."""
 
@@ -46,6 +55,7 @@ def negotiation_routes(connector: Connector) -> list[Route]:
     table = {
         ("GET", "/owner/negotiations"): api.every,
         ("POST", "/owner/negotiations"): api.ask,
+        ("POST", "/owner/offers"): api.offer,
         ("GET", "/owner/negotiations/{id}"): api.one,
         ("POST", "/owner/negotiations/{id}/approve"): api.approve,
         ("POST", "/owner/negotiations/{id}/reject"): api.reject,
@@ -59,6 +69,7 @@ class _Api:
 
     def __init__(self, connector: Connector) -> None:
         self._acquirer = connector.acquirer
+        self._connector = connector
         self._desk = connector.desk
         self._journal = connector.node.journal
 
@@ -76,6 +87,13 @@ class _Api:
         begun = await self._journal.write(
             lambda tx: contracts.request_contract(tx, self._desk, product.provider, address, offer, digest)
         )
+        return answer({"id": begun.exchange.id, "state": str(begun.exchange.state)})
+
+    async def offer(self, call: Call) -> Response:
+        """Offer a consumer a contract over a product of ours on our terms; a person there decides."""
+        body = read_body(call, OfferBody)
+        policy = None if body.policy is None else await _sound(body.policy)
+        begun = await self._connector.offer_contract(Did(body.consumer), ProductId(body.product), policy)
         return answer({"id": begun.exchange.id, "state": str(begun.exchange.state)})
 
     async def one(self, call: Call) -> Response:
@@ -106,6 +124,7 @@ class _Api:
 
     async def approve(self, call: Call) -> Response:
         pid = ProcessId(call.path["id"])
+        await self._look_up(pid)
         after = await self._journal.write(lambda tx: contracts.approve(tx, self._desk, pid))
         return answer({"id": pid, "state": str(after.exchange.state)})
 
@@ -119,8 +138,26 @@ class _Api:
         """Answer the offer on the table with other terms."""
         policy = await _sound(read_body(call, CounterBody).policy)
         pid = ProcessId(call.path["id"])
+        await self._look_up(pid)
         after = await self._journal.write(lambda tx: contracts.counter(tx, self._desk, pid, policy))
         return answer({"id": pid, "state": str(after.exchange.state)})
+
+    async def _look_up(self, pid: ProcessId) -> None:
+        """Find out what an offer that came unasked is about: only what is registered is signed for."""
+        found = await self._journal.read(lambda c: contracts.read_negotiation(c, pid))
+        if (
+            found is None
+            or found.exchange.party is Party.PROVIDER
+            or found.signing.product_digest is not None
+        ):
+            return
+        product, _ = await self._acquirer.registered(found.offer.target)
+        if product.provider != found.counterparty:
+            raise RefusedError(
+                f"{found.offer.target} is a product of {product.provider}, who offers nothing here"
+            )
+        digest = catalogue.product_digest(product)
+        await self._journal.write(lambda tx: contracts.product_known(tx, pid, digest))
 
 
 async def _sound(document: Any) -> Policy:  # noqa: ANN401 (JSON)
