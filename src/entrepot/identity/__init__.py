@@ -33,6 +33,7 @@ from entrepot.identity.presentation import (
     verify_presentation,
 )
 from entrepot.identity.receiving import Receiver, key_for
+from entrepot.identity.schema import MAX_SCHEMA, Validator, check_claims, read_schema
 from entrepot.identity.standing import (
     Standing,
     StandingState,
@@ -49,6 +50,7 @@ from entrepot.identity.vault import Vault
 
 __all__ = [
     "ENTRIES",
+    "MAX_SCHEMA",
     "SUITES",
     "Caller",
     "Credential",
@@ -66,7 +68,9 @@ __all__ = [
     "StatusEntry",
     "StatusList",
     "Token",
+    "Validator",
     "Vault",
+    "check_claims",
     "claimed_did",
     "claimed_issuer",
     "did_url",
@@ -86,6 +90,7 @@ __all__ = [
     "parse_token",
     "read_credential",
     "read_did_document",
+    "read_schema",
     "remember_membership",
     "remember_status_list",
     "sign_token",

@@ -16,18 +16,27 @@ from entrepot.identity import SUITES, KeyJob, Signer, read_did_document, write_d
 from entrepot.journal import Journal
 from entrepot.node.http import Application, Gatekeeper, HttpClient
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.protocols.dcp import Acquaintance, Trust
+from entrepot.protocols.dcp import INSECURE_RC6, STRICT, Acquaintance, Trust
 from entrepot.values import Did, KeyId
 
+PROFILES = {"strict": STRICT, "rc6": INSECURE_RC6}
 
-async def serve(port: int, suite_port: int, folder: Path) -> None:
+
+async def serve(port: int, suite_port: int, profile: str, folder: Path) -> None:
     me = Did(did(port, "verifier"))
     signer = Signer(KeyId(f"{me}#identity"), "es256", SUITES["es256"].generate())
     services = {"CredentialService": f"http://127.0.0.1:{port}/dcp"}
     document = write_did_document(me, {KeyJob.IDENTITY: signer}, services)
     journal = Journal.open(f"sqlite:///{folder / 'connector.db'}")
     journal.create_schema()
-    trust = Trust(me, Did(did(suite_port, "issuer")), timedelta(seconds=60), lambda _did: True)
+    trust = Trust(
+        me=me,
+        platform=me,  # a node of no space: only the suite's issuer vouches for anybody
+        status_max_age=timedelta(0),  # the same holder shows something else in each test
+        allows_http=lambda _did: True,
+        issuers=frozenset({Did(did(suite_port, "issuer"))}),
+        profile=PROFILES[profile],
+    )
     acquaintance = Acquaintance(
         journal,
         HttpClient(allow_private=[f"http://127.0.0.1:{suite_port}"], seconds=10),
@@ -41,14 +50,12 @@ async def serve(port: int, suite_port: int, folder: Path) -> None:
     async def did_document(_call: Call) -> Response:
         return Response(200, document, "application/did+json")
 
-    async def trigger(call: Call) -> Response:
-        caller = await acquaintance.identify(call.headers.get("authorization", ""))
-        await acquaintance.ask_for_membership(caller.did, caller.access_token)
+    async def trigger(_call: Call) -> Response:
         return Response(200, b"{}")
 
     routes = [
         Route("GET", "/verifier/did.json", Proof.NONE, did_document),
-        Route("POST", "/verifier/trigger", Proof.NONE, trigger),
+        Route("POST", "/verifier/trigger", Proof.MEMBERSHIP, trigger),
     ]
     application = Application(routes, Gatekeeper(acquaintance.authenticate))
     config = uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)
@@ -59,10 +66,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=18300)
     parser.add_argument("--suite-port", type=int, default=18093)
-    parser.add_argument("--profile", choices=("strict", "rc6"), default="strict")
+    parser.add_argument("--profile", choices=PROFILES, default="strict")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.suite_port, options.folder))
+    asyncio.run(serve(options.port, options.suite_port, options.profile, options.folder))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from entrepot.node.node import VAULT, Node, Part, open_node
 from entrepot.node.parts import parts_of
 from entrepot.node.settings import OWNER_TOKEN, Listen, Party, Role
 from entrepot.protocols import Reply
+from entrepot.protocols.dcp import Acquaintance, Trust
 from entrepot.space import MemberRole
 from entrepot.values import Did, UnavailableError, is_social_credit_code, system_clock
 
@@ -141,11 +142,15 @@ class House:
         vault = Vault.open(folder / VAULT, PASSPHRASE)
         journal = Journal.open(making.database_url(settings, folder))
         node = open_node(settings, folder, vault, journal, system_clock)
-        node.acquaintance._outgoing = self.wire
-        node.acquaintance._trust = dataclasses.replace(
-            node.acquaintance._trust, allows_http=lambda _did: True
+        trust = Trust(
+            node.me, settings.space.platform, timedelta(seconds=settings.status.max_age), lambda _did: True
         )
-        node = dataclasses.replace(node, outgoing=self.wire)  # type: ignore[arg-type]  # the wire stands in
+        signer = vault.signer(KeyJob.IDENTITY)
+        node = dataclasses.replace(
+            node,
+            outgoing=self.wire,  # type: ignore[arg-type]  # the wire stands in
+            acquaintance=Acquaintance(journal, self.wire, trust, signer, system_clock, node.access_token),
+        )
         parts = parts_of(node)
         token = (folder / OWNER_TOKEN).read_text()
         keeper = Gatekeeper(node.acquaintance.authenticate, lambda a: a == f"Bearer {token}")

@@ -1,20 +1,17 @@
-"""Finding out who calls (DCP 1.0): DID documents, presentations, status lists.
+"""Finding out who calls (DCP 1.0): members of our space, and whom issuers that we trust vouch for.
 
 What was found is kept for a while: a DID document and a verified membership for some minutes each, so a
-control message from a known member costs one signature check. A signature that does not hold makes the
-document be fetched anew, because keys may have changed; strangers cannot make us ask more often than
-every few seconds. What is asked for by several calls at once is asked for once.
+control message from a known member costs one signature check. What is asked for by several calls at once
+is asked for once.
 """
 
-import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Generic, TypeVar
 
 from entrepot.identity import (
     Caller,
+    Credential,
     DidDocument,
     Membership,
     Signer,
@@ -22,99 +19,37 @@ from entrepot.identity import (
     StandingState,
     Token,
     claimed_did,
-    did_url,
+    claimed_issuer,
     issue_id_token,
     known_member,
-    read_did_document,
+    membership_in,
     remember_membership,
     remember_status_list,
     standing,
     use_once,
     verify_id_token,
     verify_membership,
-    verify_presentation,
     verify_status_list,
 )
 from entrepot.journal import Journal, new_uuid
-from entrepot.protocols.dcp.codec import SCOPE, parse_presentations, render_query
-from entrepot.protocols.route import Outgoing, Reply
-from entrepot.values import Clock, Did, EntrepotError, TrustError, UnavailableError, UtcTime
-
-T = TypeVar("T")
-
-KEPT: Final = timedelta(minutes=5)
-"""How long what was found is relied on without asking again."""
-KEPT_UNREACHABLE: Final = timedelta(hours=24)
-"""How long a party's keys are relied on while its document cannot be had."""
-JUST_NOW: Final = timedelta(seconds=5)
-"""What was asked for so lately is not asked for again, whatever a caller shows."""
-MOST: Final = 10_000
-STRANGERS_A_MINUTE: Final = 120
-"""So many documents of parties that this node has never met are fetched in a minute."""
-CREDENTIAL_SERVICE: Final = "CredentialService"
-DSP_SERVICE: Final = "DataService"
+from entrepot.protocols.dcp.documents import JUST_NOW, KEPT, Documents
+from entrepot.protocols.dcp.references import References
+from entrepot.protocols.dcp.scopes import MEMBERSHIP
+from entrepot.protocols.dcp.shelf import Shelf
+from entrepot.protocols.dcp.trust import Trust
+from entrepot.protocols.dcp.verifier import Answer, Verifier
+from entrepot.protocols.route import Outgoing
+from entrepot.values import Clock, Did, EntrepotError, MalformedError, TrustError, UnavailableError, UtcTime
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom this node believes: itself, its platform, and how old news may be."""
+class Guest:
+    """Somebody who is no member here, and what issuers that we trust say of it."""
 
-    me: Did
-    platform: Did
-    status_max_age: timedelta
-    allows_http: Callable[[Did], bool]
-    """Whether the document of this DID may be fetched without TLS (loopback in settings)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept(Generic[T]):
-    value: T
-    found: UtcTime
-    asked: UtcTime
-    """When it was last asked for, answered or not."""
-
-
-class _Shelf(Generic[T]):
-    """What was found of each party, the latest `MOST` of them, and what is being asked for now."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._kept: OrderedDict[Did, _Kept[T]] = OrderedDict()
-        self._asking: dict[Did, asyncio.Task[T]] = {}
-
-    def find(self, did: Did, most: timedelta) -> T | None:
-        """What is kept of `did`, if it was asked for less than `most` ago."""
-        kept = self._kept.get(did)
-        return kept.value if kept is not None and self._clock() - kept.asked < most else None
-
-    def known(self, did: Did, most: timedelta) -> T | None:
-        """What is kept of `did`, if it was found less than `most` ago."""
-        kept = self._kept.get(did)
-        return kept.value if kept is not None and self._clock() - kept.found < most else None
-
-    def keep(self, did: Did, value: T, *, asked: UtcTime | None = None) -> T:
-        now = self._clock()
-        self._kept[did] = _Kept(value, now, asked or now)
-        self._kept.move_to_end(did)
-        while len(self._kept) > MOST:
-            self._kept.popitem(last=False)
-        return value
-
-    def postpone(self, did: Did) -> None:
-        """Ask no sooner than for something found now: the answer could not be had."""
-        kept = self._kept.get(did)
-        if kept is not None:
-            self._kept[did] = _Kept(kept.value, kept.found, self._clock())
-
-    async def ask(self, did: Did, question: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Ask, or wait for the answer to the same question of another call; keep the answer."""
-        asking = self._asking.get(did)
-        if asking is None:
-            asking = asyncio.create_task(question())
-            self._asking[did] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(did))
-        # A call that is given up must not take the answer from the others.
-        return self.keep(did, await asyncio.shield(asking))
+    did: Did
+    credentials: tuple[Credential, ...]
+    valid_until: UtcTime
+    """When the first of these ends, or is asked for again."""
 
 
 class Acquaintance:
@@ -130,15 +65,14 @@ class Acquaintance:
         access_token: Callable[[Did], str],
     ) -> None:
         self._journal = journal
-        self._outgoing = outgoing
         self._trust = trust
         self._signer = signer
         self._clock = clock
         self._access_token = access_token
-        self._own: DidDocument | None = None
-        self._documents: _Shelf[DidDocument] = _Shelf(clock)
-        self._members: _Shelf[Membership] = _Shelf(clock)
-        self._strangers: deque[UtcTime] = deque()
+        self._documents = Documents(journal, outgoing, trust, clock)
+        references = References(outgoing, trust, clock, self._documents)
+        self._verifier = Verifier(outgoing, trust, signer, clock, self._documents, references)
+        self._found: Shelf[Did, Membership | Guest] = Shelf(clock)
 
     async def authorization(self, peer: Did) -> str:
         """The `Authorization` header for a call to `peer`: a fresh token, with our access token in it."""
@@ -156,12 +90,12 @@ class Acquaintance:
         caller = await self.identify(authorization)
         if caller.did == self._trust.platform:
             return caller.did  # who says who is a member needs no credential of its own making
-        membership = await self.membership(caller)
-        found = await self._standing(membership)
+        party = await self._party(caller, KEPT)
+        found = await self._standing(party)
         if found.state in {StandingState.REVOKED, StandingState.OUT_OF_TIME}:
             # It may have been admitted again: then it has another credential to show.
-            membership = await self._membership(caller, JUST_NOW)
-            found = await self._standing(membership)
+            party = await self._party(caller, JUST_NOW)
+            found = await self._standing(party)
         refusals = found.refusals(self._trust.status_max_age)
         if found.is_stale(self._trust.status_max_age):
             raise UnavailableError(*refusals)  # newer news may come in a moment: no final answer
@@ -182,40 +116,38 @@ class Acquaintance:
 
     async def membership(self, caller: Caller) -> Membership:
         """The caller's membership: known already, or shown by its credential service now."""
-        return await self._membership(caller, KEPT)
+        party = await self._party(caller, KEPT)
+        if isinstance(party, Guest):
+            raise TrustError(f"{caller.did} is no member of this space")
+        return party
 
-    async def ask_for_membership(self, holder: Did, access_token: str) -> Membership:
-        """Ask the holder's credential service, verify what it shows, and keep it.
-
-        Raises `UnavailableError` where the holder cannot be reached, and `TrustError` for all else.
-        """
-        try:
-            return await self._members.ask(holder, lambda: self._query(holder, access_token))
-        except (TrustError, UnavailableError):
-            raise
-        except EntrepotError as error:
-            raise TrustError(f"{holder} shows no membership: {error}") from error
+    async def credentials(self, caller: Caller, scopes: tuple[str, ...]) -> tuple[Credential, ...]:
+        """What the caller shows now of what is asked for; each scope is answered by something that holds."""
+        answer = await self._verifier.ask(caller.did, caller.access_token, scopes)
+        return await self._verifier.confirm(answer, scopes)
 
     async def document(self, did: Did) -> DidDocument:
         """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
-        if self._own is not None and did == self._own.id:
-            return self._own
-        return await self._document(did, KEPT)
+        return await self._documents.find(did)
 
     def introduce(self, document: DidDocument) -> None:
         """Make a document known that need not be fetched: our own."""
-        self._own = document
+        self._documents.introduce(document)
 
     async def take_in_own_credential(self, credential: str) -> None:
         """Verify and keep the credential that the platform made out to us."""
         issuer = await self.document(self._trust.platform)
-        _, membership = self._first_membership([credential], self._trust.me, issuer)
-        await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
+        token, _ = claimed_issuer(credential)
+        key = issuer.key(token.key_id, "assertionMethod")
+        if key is None:
+            raise TrustError("the credential is signed by a key that is not the platform's")
+        membership = verify_membership(credential, self._trust.me, issuer.id, key, self._clock())
+        await self._remember(credential, membership)
 
     async def take_in_status_list(self, raw: str) -> bool:
         """Verify a status list, from whoever relays it, and keep it if it is newer than ours."""
         issuer = await self.document(self._trust.platform)
-        token, did = claimed_did(raw)
+        token, did = claimed_issuer(raw)
         key = issuer.key(token.key_id, "assertionMethod")
         if did != self._trust.platform or key is None:
             raise TrustError("the status list is not the platform's")
@@ -227,107 +159,73 @@ class Acquaintance:
         try:
             return verify_id_token(token, document, self._trust.me, self._clock())
         except TrustError:
-            anew = await self._document(did, JUST_NOW)
+            anew = await self._documents.find(did, JUST_NOW)
             if anew is document:
                 raise
             return verify_id_token(token, anew, self._trust.me, self._clock())
 
-    async def _membership(self, caller: Caller, most: timedelta) -> Membership:
+    async def _party(self, caller: Caller, most: timedelta) -> Membership | Guest:
         now = self._clock()
-        kept = self._members.find(caller.did, most)
+        kept = self._found.find(caller.did, most)
         if kept is not None and now < kept.valid_until:
             return kept
-        known = self._members.known(caller.did, timedelta.max)
+        known = self._found.known(caller.did, timedelta.max)
         if known is None:
             known = await self._journal.read(lambda c: known_member(c, caller.did))
             if known is not None and known.issuer == self._trust.platform and now < known.valid_until:
-                return self._members.keep(caller.did, known, asked=now - JUST_NOW)
+                return self._found.keep(caller.did, known, asked=now - JUST_NOW)
         try:
-            return await self.ask_for_membership(caller.did, caller.access_token)
+            return await self._ask(caller.did, caller.access_token)
         except UnavailableError as error:
-            if known is None or now >= known.valid_until:
+            if isinstance(known, Guest) or known is None or now >= known.valid_until:
                 raise TrustError(str(error)) from error
-            self._members.postpone(caller.did)
+            self._found.postpone(caller.did)
             return known  # a signed credential in its time; whether it still holds, the status list says
 
-    async def _query(self, holder: Did, access_token: str) -> Membership:
-        document = await self.document(holder)
-        service = document.services.get(CREDENTIAL_SERVICE)
-        if service is None:
-            raise TrustError(f"{holder} names no {CREDENTIAL_SERVICE}")
-        now = self._clock()
-        token = issue_id_token(self._signer, self._trust.me, holder, now, new_uuid(), access_token)
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        url = service.rstrip("/") + "/presentations/query"
-        reply = _reached(await self._outgoing("POST", url, render_query((SCOPE,)), headers))
-        if reply.status != 200:
-            raise TrustError(f"{holder} shows no membership ({reply.status})")
-        issuer = await self.document(self._trust.platform)
-        shown = [
-            credential
-            for raw in parse_presentations(reply.body)
-            for credential in verify_presentation(raw, document, self._trust.me, now).credentials
-        ]
-        credential, membership = self._first_membership(shown, holder, issuer)
+    async def _ask(self, holder: Did, access_token: str) -> Membership | Guest:
+        """Ask the holder's credential service, verify what it shows, and keep it.
+
+        Raises `UnavailableError` where somebody cannot be reached, and `TrustError` for all else.
+        """
+        try:
+            return await self._found.ask(holder, lambda: self._query(holder, access_token))
+        except (TrustError, UnavailableError):
+            raise
+        except EntrepotError as error:
+            raise TrustError(f"{holder} shows no membership: {error}") from error
+
+    async def _query(self, holder: Did, access_token: str) -> Membership | Guest:
+        scopes = tuple(dict.fromkeys((MEMBERSHIP, *self._trust.scopes)))
+        answer = await self._verifier.ask(holder, access_token, scopes)
+        refused = [*answer.refused]
+        ours = [s for s in answer.shown if s.credential.issuer == self._trust.platform]
+        for shown in ours:  # a holder may show others beside it
+            try:
+                return await self._remember(shown.raw, membership_in(shown.credential))
+            except MalformedError as error:
+                refused.append(str(error))
+        vouched = tuple(s for s in answer.shown if s.credential.issuer in self._trust.issuers)
+        return await self._guest(holder, Answer(vouched, tuple(refused)))
+
+    async def _remember(self, credential: str, membership: Membership) -> Membership:
         await self._journal.write(lambda tx: remember_membership(tx, credential, membership))
         return membership
 
-    def _first_membership(self, shown: list[str], holder: Did, issuer: DidDocument) -> tuple[str, Membership]:
-        """The first credential that is a membership of this space; a holder may show others beside it."""
-        reasons = []
-        for credential in shown:
-            try:
-                token, _ = claimed_did(credential)
-                key = issuer.key(token.key_id, "assertionMethod")
-                if key is None:
-                    raise TrustError("the credential is signed by a key that is not the platform's")
-                return credential, verify_membership(credential, holder, issuer.id, key, self._clock())
-            except EntrepotError as error:
-                reasons.append(str(error))
-        raise TrustError(f"{holder} shows no membership: {'; '.join(reasons) or 'nothing'}")
-
-    async def _document(self, did: Did, most: timedelta) -> DidDocument:
-        kept = self._documents.find(did, most)
-        if kept is not None:
-            return kept
-        try:
-            return await self._documents.ask(did, lambda: self._fetch(did))
-        except UnavailableError:
-            known = self._documents.known(did, KEPT_UNREACHABLE)
-            if known is None:
-                raise
-            self._documents.postpone(did)
-            return known
-
-    async def _fetch(self, did: Did) -> DidDocument:
-        if did != self._trust.platform and self._documents.known(did, timedelta.max) is None:
-            await self._let_in(did)
-        scheme = "http" if self._trust.allows_http(did) else "https"
-        reply = _reached(await self._outgoing("GET", did_url(did, scheme=scheme), max_bytes=64 << 10))
-        if reply.status != 200:
-            raise TrustError(f"the document of {did} cannot be had ({reply.status})")
-        return read_did_document(reply.body, did)
-
-    async def _let_in(self, did: Did) -> None:
-        """A document of somebody unknown is fetched for so many a minute and no more.
-
-        Whoever makes up names would else make us call the hosts that they stand for.
-        """
-        if await self._journal.read(lambda c: known_member(c, did)) is not None:
-            return
+    async def _guest(self, holder: Did, answer: Answer) -> Guest:
+        """Somebody whom issuers that we trust vouch for; never a member that was shut out."""
         now = self._clock()
-        while self._strangers and now - self._strangers[0] > timedelta(minutes=1):
-            self._strangers.popleft()
-        if len(self._strangers) >= STRANGERS_A_MINUTE:
-            raise UnavailableError("too many strangers call at the moment")
-        self._strangers.append(now)
+        known = await self._journal.read(lambda c: known_member(c, holder))
+        if known is not None and (await self._standing(known)).state is StandingState.REVOKED:
+            raise TrustError("the member was revoked")
+        try:
+            held = await self._verifier.confirm(answer, self._trust.scopes)
+        except TrustError as error:
+            raise TrustError(f"{holder} shows no membership: {error}") from error
+        ends = [c.valid_until for c in held if c.valid_until is not None]
+        # Nobody brings us news of a guest: it is asked again when news of a member would be old.
+        return Guest(holder, held, min(now + self._trust.status_max_age, *ends))
 
-    async def _standing(self, membership: Membership) -> Standing:
-        return await self._journal.read(lambda c: standing(c, membership, self._clock()))
-
-
-def _reached(reply: Reply) -> Reply:
-    """Tell a node that is down behind its door from one that says no."""
-    if reply.status >= 500:
-        raise UnavailableError(f"the party cannot answer now ({reply.status})")
-    return reply
+    async def _standing(self, party: Membership | Guest) -> Standing:
+        if isinstance(party, Guest):
+            return Standing(StandingState.GOOD, timedelta(0))
+        return await self._journal.read(lambda c: standing(c, party, self._clock()))

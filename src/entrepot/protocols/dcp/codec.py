@@ -8,8 +8,6 @@ from entrepot.values import MalformedError, canonical
 from entrepot.values.canonical import Json
 
 CONTEXT: Final = "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld"
-TYPE_SCOPE: Final = "org.eclipse.dspace.dcp.vc.type:"
-SCOPE: Final = TYPE_SCOPE + "MembershipCredential:read"
 MAX_SCOPES: Final = 16
 
 

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from entrepot.identity import Caller, Signer, issue_presentation
+from entrepot.identity import Caller, Signer, issue_presentation, parse_token, read_credential
 from entrepot.journal import new_uuid
-from entrepot.protocols.dcp.codec import SCOPE, TYPE_SCOPE, parse_query, render_presentations
+from entrepot.protocols.dcp.codec import parse_query, render_presentations
+from entrepot.protocols.dcp.scopes import covered
 from entrepot.protocols.route import Call, Proof, Response, Route
 from entrepot.values import Clock, Did, TrustError
 
@@ -42,8 +43,11 @@ def routes(services: Services) -> list[Route]:
             raise TrustError("no access token of ours")
         scopes = parse_query(call.body)
         credential = await services.credential()
-        wanted = any(s in {SCOPE, SCOPE.removesuffix(":read"), TYPE_SCOPE + "*"} for s in scopes)
-        shown = (credential,) if credential is not None and wanted else ()
+        shown = (
+            ()
+            if credential is None or not covered(scopes, read_credential(parse_token(credential)))
+            else (credential,)
+        )
         presentation = issue_presentation(
             services.signer, services.me, caller.did, shown, services.clock(), new_uuid()
         )

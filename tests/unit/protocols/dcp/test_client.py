@@ -33,8 +33,8 @@ from entrepot.identity import (
     read_did_document,
 )
 from entrepot.protocols import Reply
-from entrepot.protocols.dcp.client import JUST_NOW, KEPT, KEPT_UNREACHABLE, STRANGERS_A_MINUTE
 from entrepot.protocols.dcp.codec import render_presentations
+from entrepot.protocols.dcp.documents import JUST_NOW, KEPT, KEPT_UNREACHABLE, STRANGERS_A_MINUTE
 from entrepot.values import Did, EntrepotError, TrustError, UnavailableError
 
 DOCUMENT = "https://alice.example/.well-known/did.json"
@@ -556,24 +556,6 @@ def test_a_call_that_is_given_up_takes_nothing_from_the_others(street: Street) -
         first.cancel()
         assert await second == ALICE.did
         assert first.cancelled()
-
-    asyncio.run(story())
-
-
-def test_a_membership_of_ours_is_asked_for_when_needed(street: Street) -> None:
-    """What the platform and a provider do: ask a party that has not called."""
-
-    async def story() -> None:
-        bob = street.bob.acquaintance
-        found = await bob.ask_for_membership(ALICE.did, street.alice.access_token(BOB.did))
-        assert (found.did, found.status_index) == (ALICE.did, 7)
-        with pytest.raises(TrustError):
-            await bob.ask_for_membership(EVE.did, street.eve.access_token(BOB.did))
-        with pytest.raises(TrustError):
-            await bob.ask_for_membership(ALICE.did, "guess")
-        street.web.down.add("alice.example")
-        with pytest.raises(UnavailableError):
-            await bob.ask_for_membership(ALICE.did, street.alice.access_token(BOB.did))
 
     asyncio.run(story())
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entrepot.protocols.dcp import MEMBERSHIP
 from entrepot.protocols.dcp.codec import (
     MAX_SCOPES,
-    SCOPE,
     parse_presentations,
     parse_query,
     render_presentations,
@@ -32,7 +32,7 @@ def test_messages_are_read_as_they_were_written(texts: tuple[str, ...]) -> None:
 
 def test_a_query_looks_as_the_standard_writes_it() -> None:
     """DCP 1.0, 5.4.1: context, type and scopes; another implementation reads no more than that."""
-    message = msgspec.json.decode(render_query((SCOPE,)))
+    message = msgspec.json.decode(render_query((MEMBERSHIP,)))
 
     assert message["@context"] == ["https://w3id.org/dspace-dcp/v1.0/dcp.jsonld"]
     assert message["type"] == "PresentationQueryMessage"

@@ -9,7 +9,8 @@ from entrepot_identity_world import ALICE, BOB, EVE, START, id_claims, seconds, 
 
 from entrepot.identity import issue_id_token, read_did_document, verify_presentation
 from entrepot.protocols import Proof, Response
-from entrepot.protocols.dcp.codec import SCOPE, TYPE_SCOPE, parse_presentations, render_query
+from entrepot.protocols.dcp import MEMBERSHIP
+from entrepot.protocols.dcp.codec import parse_presentations, render_query
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def alice(web: Web) -> Node:
 def ask(alice: Node, token: str, *scopes: str, body: bytes | None = None) -> Response:
     """Ask Alice's credential service as whoever wrote `token`."""
     headers = {"authorization": f"Bearer {token}"}
-    query = render_query(scopes or (SCOPE,)) if body is None else body
+    query = render_query(scopes or (MEMBERSHIP,)) if body is None else body
     return asyncio.run(alice.serve("POST", "/dcp/presentations/query", query, headers))
 
 
@@ -60,10 +61,10 @@ def test_whom_we_called_sees_our_membership(alice: Node) -> None:
 
 def test_a_scope_that_gives_nothing_is_left_out(alice: Node) -> None:
     """DCP 1.0, 5.4.1.2: scopes that the caller is not entitled to are left out, with 200."""
-    other = TYPE_SCOPE + "PassportCredential:read"
+    other = MEMBERSHIP.replace("Membership", "Passport")
 
     assert shown(ask(alice, by_bob(alice, "one"), other)) == ()
-    assert shown(ask(alice, by_bob(alice, "two"), other, SCOPE)) == (alice.credential,)
+    assert shown(ask(alice, by_bob(alice, "two"), other, MEMBERSHIP)) == (alice.credential,)
 
 
 def test_before_admission_there_is_nothing_to_show(alice: Node) -> None:
