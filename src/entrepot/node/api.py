@@ -1,17 +1,35 @@
-"""Bodies of the owner's API: typed in, JSON out."""
+"""The owner's API: typed in, JSON out, and each route with the shape of both."""
 
-from typing import Any, TypeVar
+import re
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from entrepot.protocols import Call, Response
+from entrepot.protocols import Asked, Call, Content, Handler, Proof, Response, Route, Shape
 from entrepot.values import MalformedError
 
 S = TypeVar("S", bound=msgspec.Struct)
+_ZERO: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def owner_route(
+    method: str,
+    path: str,
+    handle: Handler,
+    gives: Any,  # noqa: ANN401 (types that msgspec reads, or a `Content`)
+    takes: Any = None,  # noqa: ANN401 (as `gives`)
+    asks: tuple[Asked, ...] = (),
+) -> Route:
+    """A route of the owner's API, with what it gives where all is well, and what it takes."""
+    given = gives if isinstance(gives, tuple) else (gives,)
+    shape = Shape({200: tuple(map(_content, given))}, None if takes is None else _content(takes), asks)
+    return Route(method, path, Proof.OWNER, handle, shape=shape)
 
 
 def read_body(call: Call, kind: type[S]) -> S:
     """Read a body strictly; the message names the place of a fault, never its content."""
+    if _ZERO.search(call.body):  # PostgreSQL keeps no such text, so no database of ours does
+        raise MalformedError(f"{kind.__name__}: text without zero characters was expected")
     try:
         return msgspec.json.decode(call.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -20,3 +38,7 @@ def read_body(call: Call, kind: type[S]) -> S:
 
 def answer(value: Any) -> Response:  # noqa: ANN401 (whatever JSON can hold)
     return Response(200, msgspec.json.encode(value))
+
+
+def _content(holds: Any) -> Content:  # noqa: ANN401 (a type, or a content already)
+    return holds if isinstance(holds, Content) else Content(holds)

@@ -1,14 +1,14 @@
 """The owner's search: in the catalogue of the space, wherever it lies."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from entrepot import catalogue
 from entrepot.catalogue import Found, Product, Search
 from entrepot.journal import Journal
-from entrepot.node.api import answer
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route
 from entrepot.node.node import Loop
-from entrepot.protocols import Call, Proof, Response, Route, tds
+from entrepot.protocols import Call, Response, Route, tds
 from entrepot.values import render_digest, render_time
 
 
@@ -27,7 +27,7 @@ def owner_search(find: Callable[[Search], Awaitable[Found]]) -> Route:
             }
         )
 
-    return Route("GET", "/owner/search", Proof.OWNER, handle)
+    return owner_route("GET", "/owner/search", handle, rows.FoundRow, asks=tds.SEARCH)
 
 
 def found_here(journal: Journal) -> Callable[[Search], Awaitable[Found]]:
@@ -48,7 +48,7 @@ def shelf_loop(journal: Journal) -> Loop:
     return Loop("shelf", 3_600.0, run)
 
 
-def _shown(p: Product) -> dict[str, Any]:
+def _shown(p: Product) -> rows.FoundProduct:
     return {
         "id": p.id,
         "version": p.version,

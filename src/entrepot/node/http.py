@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import structlog
 
-from entrepot.protocols import Call, Proof, Reply, Response, Route, unquoted
+from entrepot.protocols import JSON, UNDESCRIBED, Call, Proof, Reply, Response, Route, Shape, unquoted
 from entrepot.values import (
     Did,
     EntrepotError,
@@ -78,6 +78,7 @@ class RawRoute:
     path: str
     proof: Proof
     handle: Raw
+    shape: Shape = UNDESCRIBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ class Application:
         if any("\x00" in text for text in (*path.values(), *query, *query.values())):
             raise MalformedError("an address without zero bytes was expected")  # no database keeps one
         body = await _body(receive, route.max_bytes, headers)
+        if body and not _is_taken(headers.get("content-type", ""), route.shape):
+            raise MediaTypeError(f"a body of the media type {JSON} was expected")
         return await route.handle(Call(path, body, headers, query, caller, request_id))
 
 
@@ -228,6 +231,14 @@ async def _body(receive: Receive, most: int, headers: Mapping[str, str]) -> byte
         chunks.append(chunk)
         if not event.get("more_body"):
             return b"".join(chunks)
+
+
+def _is_taken(media_type: str, shape: Shape) -> bool:
+    """Whether a body is read where JSON is: a sender that names no type may well send it."""
+    if shape.takes is None or shape.takes.media_type != JSON:
+        return True
+    named = media_type.partition(";")[0].strip().lower()
+    return named in {"", JSON} or (named.startswith("application/") and named.endswith("+json"))
 
 
 def _query(raw: bytes) -> dict[str, str]:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from entrepot import identity, ledger, use
 from entrepot.journal import backlog
+from entrepot.node.api import owner_route
 from entrepot.node.node import Node
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Content, Response, Route
 from entrepot.values import UtcTime
 
 _NEVER: Final = -1.0
@@ -24,7 +25,8 @@ def metrics_route(node: Node) -> Route:
     async def show(_call: Call) -> Response:
         return Response(200, await node.journal.read(lambda c: figures(c, node)), CONTENT_TYPE_LATEST)
 
-    return Route("GET", "/owner/metrics", Proof.OWNER, show)
+    figures_text = Content({"type": "string"}, CONTENT_TYPE_LATEST)
+    return owner_route("GET", "/owner/metrics", show, figures_text)
 
 
 def figures(connection: Connection, node: Node) -> bytes:

@@ -11,6 +11,7 @@ from entrepot.identity import KeyJob
 from entrepot.node.making import INVITATION, read_invitation
 from entrepot.node.metrics import metrics_route
 from entrepot.node.node import Loop, Node, Part
+from entrepot.node.openapi import description_part
 from entrepot.node.roles.connector import Connector, connector_part
 from entrepot.node.roles.ledger import ledger_part
 from entrepot.node.roles.observer import observer_part
@@ -44,7 +45,8 @@ def parts_of(node: Node) -> list[Part]:
         tds.SERVICE: url + tds.PATH,
         **{kind: address for part in parts for kind, address in part.services.items()},
     }
-    return [*parts, _common_part(node, client, services)]
+    parts.append(_common_part(node, client, services))
+    return [*parts, description_part(parts, f"Entrepot: {', '.join(sorted(roles))}")]
 
 
 def tds_client(node: Node) -> tds.Client:

@@ -1,5 +1,37 @@
 """How do strangers talk to us? One package a standard; each translates, and decides nothing."""
 
-from entrepot.protocols.route import Call, Handler, Outgoing, Proof, Reply, Response, Route, unquoted
+from entrepot.protocols.route import (
+    BINARY,
+    JSON,
+    TEXT,
+    UNDESCRIBED,
+    Asked,
+    Call,
+    Content,
+    Handler,
+    Outgoing,
+    Proof,
+    Reply,
+    Response,
+    Route,
+    Shape,
+    unquoted,
+)
 
-__all__ = ["Call", "Handler", "Outgoing", "Proof", "Reply", "Response", "Route", "unquoted"]
+__all__ = [
+    "BINARY",
+    "JSON",
+    "TEXT",
+    "UNDESCRIBED",
+    "Asked",
+    "Call",
+    "Content",
+    "Handler",
+    "Outgoing",
+    "Proof",
+    "Reply",
+    "Response",
+    "Route",
+    "Shape",
+    "unquoted",
+]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from entrepot.values import Did
 
@@ -61,6 +61,46 @@ class Response:
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body as it is described: what it holds, and its media type."""
+
+    holds: Any
+    """A type that msgspec reads, or a JSON schema."""
+    media_type: str = JSON
+    optional: bool = False
+
+
+BINARY: Final = Content({}, "application/octet-stream")
+TEXT: Final = Content({"type": "string"}, "text/plain; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One name of a query, with the JSON schema of its value."""
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a route takes and gives. The description of a node is made of these and of nothing else."""
+
+    gives: Mapping[int, tuple[Content, ...]] = field(default_factory=dict)
+    """What it answers where all is well, by status; none where that answer has no body."""
+    takes: Content | None = None
+    asks: tuple[Asked, ...] = ()
+    fails: Mapping[int, tuple[Content, ...]] = field(default_factory=dict)
+    """How it says no where that is not, or not always, a problem document with one of the usual statuses."""
+
+
+UNDESCRIBED: Final = Shape()
+"""Of a page for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +112,7 @@ class Route:
     proof: Proof
     handle: Handler
     max_bytes: int = 1 << 20
+    shape: Shape = UNDESCRIBED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 _SPEC = importlib.util.spec_from_file_location("house", Path(__file__).with_name("house.py"))
@@ -16,8 +17,9 @@ assert _SPEC.loader is not None
 the_house = sys.modules.setdefault("house", importlib.util.module_from_spec(_SPEC))
 _SPEC.loader.exec_module(the_house)
 
-from entrepot.node.http import Application, Gatekeeper  # noqa: E402 (after the house is loaded)
-from entrepot.protocols import Call, Proof, Reply, Response, Route  # noqa: E402
+from entrepot.node.api import read_body  # noqa: E402 (after the house is loaded)
+from entrepot.node.http import Application, Gatekeeper  # noqa: E402
+from entrepot.protocols import Call, Content, Proof, Reply, Response, Route, Shape  # noqa: E402
 from entrepot.values import Did, TrustError  # noqa: E402
 
 MOST = 100
@@ -31,11 +33,22 @@ async def echo(call: Call) -> Response:
     return Response(200, call.body)
 
 
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+    anything: Any = None
+
+
+async def read(call: Call) -> Response:
+    read_body(call, Body)
+    return Response(200)
+
+
 APPLICATION = Application(
     [
         Route("GET", "/fixed", Proof.NONE, echo),
         Route("POST", "/fixed", Proof.NONE, echo, max_bytes=MOST),
         Route("GET", "/named/{id}", Proof.NONE, echo),
+        Route("POST", "/json", Proof.NONE, read, shape=Shape({200: ()}, Content(Body))),
         Route("POST", "/members", Proof.MEMBERSHIP, echo),
         Route("POST", "/dsp/members", Proof.MEMBERSHIP, echo),
     ],
@@ -103,3 +116,45 @@ def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
     assert (asked.status, asked.headers["www-authenticate"]) == (401, "Bearer")
     assert hidden.status == 404
     assert {**problem(hidden), "requestId": ""} == {**problem(call("GET", "/nowhere")), "requestId": ""}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("application/ld+json", 200),
+        ("", 200),
+        ("text/xml", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_json_is_read_where_json_is_said(media_type: str, status: int) -> None:
+    """A page of another site can post a form without asking; it can post no JSON."""
+    assert call("POST", "/json", b'{"text":"a"}', {"content-type": media_type}).status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"text":"a","anything":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"text":"a","anything":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}",
+        b'{"text":"\\ud800"}',
+        b'{"text":"\xff"}',
+        b'{"text":"\\u0000"}',
+        b'{"text":NaN}',
+        b'{"text":"a","anything":1e999}',
+        b'{"text":"a","other":1}',
+    ],
+    ids=["open", "lists", "objects", "surrogate", "no utf-8", "zero", "nan", "infinite", "unknown"],
+)
+def test_json_that_cannot_be_meant_is_malformed(body: bytes) -> None:
+    """Nesting bombs, text that no database keeps, numbers that are none: 400, and the node lives on."""
+    assert problem(call("POST", "/json", body))["status"] == 400
+
+
+def test_a_zero_that_is_only_written_about_is_text() -> None:
+    """The check looks for the character, not for its spelling."""
+    assert call("POST", "/json", rb'{"text":"\\u0000"}').status == 200

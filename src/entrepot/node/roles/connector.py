@@ -22,7 +22,7 @@ from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.node.roles.use_owner import use_routes
 from entrepot.policy import Policy
-from entrepot.protocols import Proof, dsp, tds
+from entrepot.protocols import Content, Proof, Shape, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
 from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
@@ -41,6 +41,10 @@ from entrepot.values import (
 
 INBOX_PATH = "/inbox/{process}"
 DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
+_ANY = Content({}, "*/*")
+_DELIVERED = Shape({200: (_ANY,), 206: (_ANY,)}, fails={416: ()})
+_ANSWERED = Shape({200: (_ANY,)}, Content({"type": "object"}, optional=True))
+_PUSHED = Shape({200: (), 201: (), 202: ()}, _ANY, fails={409: (), 423: ()})
 
 
 class Connector:
@@ -359,8 +363,10 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *dsp.routes(services),
             *tds.party_routes(party),
             tds.openings_route(openings),
-            *(RawRoute(m, INBOX_PATH, Proof.INBOX_TOKEN, inbox) for m in ("GET", "POST")),
-            *(RawRoute(m, p, Proof.DOOR_TOKEN, doors) for m in ("GET", "POST") for p in DOOR_PATHS),
+            RawRoute("GET", INBOX_PATH, Proof.INBOX_TOKEN, inbox, Shape({200: ()})),
+            RawRoute("POST", INBOX_PATH, Proof.INBOX_TOKEN, inbox, _PUSHED),
+            *(RawRoute("GET", p, Proof.DOOR_TOKEN, doors, _DELIVERED) for p in DOOR_PATHS),
+            *(RawRoute("POST", p, Proof.DOOR_TOKEN, doors, _ANSWERED) for p in DOOR_PATHS),
         ],
         owner=[
             *owner_routes(connector),

@@ -12,13 +12,14 @@ from entrepot import catalogue, contracts, oversight, use
 from entrepot.catalogue import ColumnRole, Protection
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
-from entrepot.node.api import answer, read_body
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.roles.duties_owner import duty_routes
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
 from entrepot.node.roles.use_owner import acquisition_row
 from entrepot.policy import assured, explain, parse_policy, sentences
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Content, Response, Route
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
     AgreementId,
@@ -105,18 +106,19 @@ class ExplainBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def owner_routes(connector: Connector) -> list[Route]:
     """Every route of the owner's API for this role."""
     api = _Api(connector)
-    table = {
-        ("POST", "/owner/resources"): api.attach,
-        ("POST", "/owner/products"): api.offer,
-        ("GET", "/owner/products"): api.products,
-        ("POST", "/owner/products/{id:path}/withdraw"): api.withdraw,
-        ("POST", "/owner/uses"): api.begin_use,
-        ("GET", "/owner/contracts"): api.contracts,
-        ("POST", "/owner/contracts/{id:path}/end"): api.end,
-        ("POST", "/owner/policy/explain"): api.explain,
-        ("GET", "/owner/openings"): api.openings,
-    }
-    routes = [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    routes = [
+        owner_route("POST", "/owner/resources", api.attach, rows.AttachedRow, AttachBody),
+        owner_route("POST", "/owner/products", api.offer, rows.OfferedRow, ProductBody),
+        owner_route("GET", "/owner/products", api.products, list[rows.ProductRow]),
+        owner_route("POST", "/owner/products/{id:path}/withdraw", api.withdraw, rows.WithdrawnRow),
+        owner_route("POST", "/owner/uses", api.begin_use, rows.AcquisitionRow, UseBody),
+        owner_route("GET", "/owner/contracts", api.contracts, list[rows.ContractRow]),
+        owner_route(
+            "POST", "/owner/contracts/{id:path}/end", api.end, rows.EndedRow, Content(EndBody, optional=True)
+        ),
+        owner_route("POST", "/owner/policy/explain", api.explain, rows.ExplainedRow, ExplainBody),
+        owner_route("GET", "/owner/openings", api.openings, list[rows.RequestRow]),
+    ]
     return [*routes, *negotiation_routes(connector), *duty_routes(connector)]
 
 
@@ -185,7 +187,7 @@ class _Api:
     async def contracts(self, _call: Call) -> Response:
         now = self._node.clock()
 
-        def query(connection: Connection) -> list[dict[str, Any]]:
+        def query(connection: Connection) -> list[rows.ContractRow]:
             return [_contract(connection, c, now) for c in contracts.contracts_held(connection)]
 
         return answer(await self._journal.read(query))
@@ -205,7 +207,7 @@ class _Api:
         """Say whether a use would be allowed, and why, without spending it."""
         body = read_body(call, ExplainBody)
 
-        def query(connection: Connection) -> dict[str, Any]:
+        def query(connection: Connection) -> rows.ExplainedRow:
             contract = contracts.agreement_of(connection, AgreementId(body.agreement))
             if contract is None:
                 raise NotFoundError("there is no such agreement here")
@@ -241,7 +243,7 @@ class _Api:
         return answer(await self._journal.read(query))
 
 
-def _contract(connection: Connection, c: Contract, now: UtcTime) -> dict[str, Any]:
+def _contract(connection: Connection, c: Contract, now: UtcTime) -> rows.ContractRow:
     return {
         "agreement": c.agreement.id,
         "contract": c.contract_id,
@@ -268,7 +270,7 @@ def _contract(connection: Connection, c: Contract, now: UtcTime) -> dict[str, An
     }
 
 
-def _product(p: catalogue.Product) -> dict[str, Any]:
+def _product(p: catalogue.Product) -> rows.ProductRow:
     return {
         "id": p.id,
         "version": p.version,

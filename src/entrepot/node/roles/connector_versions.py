@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from entrepot import catalogue
-from entrepot.node.api import answer, read_body
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
+from entrepot.protocols import Call, Response, Route
 from entrepot.values import NotFoundError, ProductId, render_digest, render_time
 
 if TYPE_CHECKING:
@@ -29,19 +30,19 @@ def version_routes(connector: Connector) -> list[Route]:
         found = await connector.node.journal.read(lambda c: catalogue.versions(c, product_id))
         if not found:
             raise NotFoundError("there is no such product here")
-        return answer([_shown(v.product) | {"onOffer": v.is_on_offer} for v in found])
+        return answer([{**_shown(v.product), "onOffer": v.is_on_offer} for v in found])
 
     async def roll_back(call: Call) -> Response:
         version = read_body(call, RollBackBody).version
         return answer(_shown(await connector.roll_back(ProductId(call.path["id"]), version)))
 
     return [
-        Route("GET", "/owner/products/{id:path}/versions", Proof.OWNER, history),
-        Route("POST", "/owner/products/{id:path}/rollback", Proof.OWNER, roll_back),
+        owner_route("GET", "/owner/products/{id:path}/versions", history, list[rows.VersionRow]),
+        owner_route("POST", "/owner/products/{id:path}/rollback", roll_back, rows.VersionRow, RollBackBody),
     ]
 
 
-def _shown(p: catalogue.Product) -> dict[str, Any]:
+def _shown(p: catalogue.Product) -> rows.VersionRow:
     return {
         "id": p.id,
         "version": p.version,

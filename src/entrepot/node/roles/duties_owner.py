@@ -6,16 +6,17 @@ says: its notice is signed, kept, and sent to the provider.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from entrepot import contracts, space, use
 from entrepot.contracts import Contract, Party
 from entrepot.identity import KeyJob
-from entrepot.node.api import answer, read_body
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.policy import Moment, duty_name, owed, parse_money, render_money
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Response, Route
 from entrepot.use import Owed
 from entrepot.use.duties import state_of
 from entrepot.values import AgreementId, NotFoundError, RefusedError, UseId, render_time
@@ -44,13 +45,12 @@ class PaidBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def duty_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
-    table = {
-        ("GET", "/owner/duties"): api.waiting,
-        ("GET", "/owner/contracts/{id:path}/duties"): api.of_contract,
-        ("POST", "/owner/contracts/{id:path}/duties"): api.perform,
-        ("POST", "/owner/contracts/{id:path}/payments"): api.pay,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("GET", "/owner/duties", api.waiting, list[rows.DutyRow]),
+        owner_route("GET", "/owner/contracts/{id:path}/duties", api.of_contract, list[rows.DutyRow]),
+        owner_route("POST", "/owner/contracts/{id:path}/duties", api.perform, rows.DutyRow, DoneBody),
+        owner_route("POST", "/owner/contracts/{id:path}/payments", api.pay, rows.DutyRow, PaidBody),
+    ]
 
 
 class _Api:
@@ -70,12 +70,14 @@ class _Api:
     async def of_contract(self, call: Call) -> Response:
         now = self._node.clock()
 
-        def query(connection: Connection) -> list[dict[str, Any]]:
+        def query(connection: Connection) -> list[rows.DutyRow]:
             contract = _contract(connection, call.path["id"])
             found = use.duties.duties_of(connection, contract.agreement.id)
             done = {o.name for o in found}
-            first = [d for d in _owed_first(contract) if d not in done]
-            return [*({"duty": d, "state": "first"} for d in first), *(_row(o, now) for o in found)]
+            first: list[rows.DutyRow] = [
+                {"duty": d, "state": "first"} for d in _owed_first(contract) if d not in done
+            ]
+            return [*first, *(_row(o, now) for o in found)]
 
         return answer(await self._journal.read(query))
 
@@ -130,7 +132,7 @@ def _earliest(connection: Connection, contract: Contract, name: str) -> UseId | 
     return mine[0].use_id if mine else None
 
 
-def _row(found: Owed, now: UtcTime) -> dict[str, Any]:
+def _row(found: Owed, now: UtcTime) -> rows.DutyRow:
     return {
         "agreement": found.agreement_id,
         "duty": found.name,

@@ -9,7 +9,8 @@ import msgspec
 
 from entrepot import catalogue, contracts
 from entrepot.contracts import Move, Negotiation, Next, Offer, Party, Reason
-from entrepot.node.api import answer, read_body
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.policy import (
     Policy,
     assured,
@@ -19,7 +20,7 @@ from entrepot.policy import (
     render_policy,
     sentences,
 )
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Response, Route
 from entrepot.values import Did, NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
 
 if TYPE_CHECKING:
@@ -52,16 +53,15 @@ class CounterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def negotiation_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
-    table = {
-        ("GET", "/owner/negotiations"): api.every,
-        ("POST", "/owner/negotiations"): api.ask,
-        ("POST", "/owner/offers"): api.offer,
-        ("GET", "/owner/negotiations/{id}"): api.one,
-        ("POST", "/owner/negotiations/{id}/approve"): api.approve,
-        ("POST", "/owner/negotiations/{id}/reject"): api.reject,
-        ("POST", "/owner/negotiations/{id}/counter"): api.counter,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("GET", "/owner/negotiations", api.every, list[rows.NegotiationRow]),
+        owner_route("POST", "/owner/negotiations", api.ask, rows.MovedRow, AskBody),
+        owner_route("POST", "/owner/offers", api.offer, rows.MovedRow, OfferBody),
+        owner_route("GET", "/owner/negotiations/{id}", api.one, rows.WholeNegotiationRow),
+        owner_route("POST", "/owner/negotiations/{id}/approve", api.approve, rows.MovedRow),
+        owner_route("POST", "/owner/negotiations/{id}/reject", api.reject, rows.MovedRow),
+        owner_route("POST", "/owner/negotiations/{id}/counter", api.counter, rows.MovedRow, CounterBody),
+    ]
 
 
 class _Api:
@@ -100,12 +100,13 @@ class _Api:
         """One negotiation with its terms: ours, those on the table, and every version before."""
         pid = ProcessId(call.path["id"])
 
-        def query(connection: Connection) -> dict[str, Any]:
+        def query(connection: Connection) -> rows.WholeNegotiationRow:
             found = contracts.read_negotiation(connection, pid)
             if found is None:
                 raise NotFoundError("there is no such negotiation here")
             versions = contracts.versions_of(connection, pid)
-            return _row(found) | {
+            return {
+                **_row(found),
                 "ours": terms(found.asked.policy),
                 "table": terms(found.offer.policy),
                 "versions": [
@@ -168,7 +169,7 @@ async def _sound(document: Any) -> Policy:  # noqa: ANN401 (JSON)
     return policy
 
 
-def terms(policy: Policy) -> dict[str, Any]:
+def terms(policy: Policy) -> rows.Terms:
     """A policy in its wire form, as sentences, and what this environment does about each of them."""
     return {
         "policy": render_policy(policy),
@@ -181,7 +182,7 @@ def terms(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _row(n: Negotiation) -> dict[str, Any]:
+def _row(n: Negotiation) -> rows.NegotiationRow:
     return {
         "id": n.exchange.id,
         "as": str(n.exchange.party),

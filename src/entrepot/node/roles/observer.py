@@ -6,14 +6,14 @@ applies it again, compares state roots, and on request reads the ledger's stored
 
 import asyncio
 
-import msgspec
-
 from entrepot import space
 from entrepot.identity import KeyJob
 from entrepot.ledger import Follower, Genesis, Witness
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route
 from entrepot.node.node import COPY_PATH, WITNESS_PATH, Loop, Node, Part
 from entrepot.node.roles.observer_owner import supervision_routes
-from entrepot.protocols import Call, Proof, Response, Route, tds
+from entrepot.protocols import Call, Response, tds
 from entrepot.protocols.tlog import Copy, audit, follow, reading_routes, witness_routes
 from entrepot.values import UnavailableError, canonical, render_digest
 
@@ -35,7 +35,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
     watch = _Watch(node)
 
     async def look(_call: Call) -> Response:
-        return Response(200, msgspec.json.encode(watch.state()))
+        return answer(watch.state())
 
     async def check(_call: Call) -> Response:
         follower = watch.follower
@@ -43,7 +43,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
             raise UnavailableError("the ledger has not been reached yet")
         await follow(follower, node.ledger)
         found = await audit(follower, node.ledger)
-        differences = [
+        differences: list[rows.DifferenceRow] = [
             {
                 "entry": d.number,
                 "held": render_digest(d.held),
@@ -51,7 +51,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
             }
             for d in found.differences
         ]
-        return Response(200, msgspec.json.encode({"entries": found.size, "differences": differences}))
+        return answer({"entries": found.size, "differences": differences})
 
     return Part(
         public=[
@@ -59,8 +59,8 @@ def observer_part(node: Node, client: tds.Client) -> Part:
             *reading_routes(watch.copy, WITNESS_PATH + COPY_PATH),
         ],
         owner=[
-            Route("GET", "/owner/observer", Proof.OWNER, look),
-            Route("POST", "/owner/observer/audit", Proof.OWNER, check),
+            owner_route("GET", "/owner/observer", look, rows.ObserverRow),
+            owner_route("POST", "/owner/observer/audit", check, rows.AuditRow),
             *supervision_routes(node, client),
         ],
         loops=[Loop("follow", 0.5, watch.follow)],
@@ -90,7 +90,7 @@ class _Watch:
             self._problem = f"{type(error).__name__}: {error}"
             raise
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> rows.ObserverRow:
         follower = self.follower
         return {
             "size": 0 if follower is None else follower.size,

@@ -11,9 +11,10 @@ from msgspec import Meta
 from entrepot import oversight, space
 from entrepot.identity import KeyJob
 from entrepot.journal import new_uuid
-from entrepot.node.api import answer, read_body
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.oversight import OpeningsRequest, Side
-from entrepot.protocols import Call, Proof, Response, Route, tds
+from entrepot.protocols import Call, Content, Response, Route, tds
 from entrepot.values import ContractId, Did, render_time
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from entrepot.node.node import Node
 
 Why = Annotated[str, Meta(min_length=1, max_length=256)]
+_OPENINGS = (Content(rows.UsesUnder), Content({}, "application/x-tar"))
 
 
 class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,14 +41,13 @@ class OpeningsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def supervision_routes(node: Node, client: tds.Client) -> list[Route]:
     """Every route of the owner's API for this role."""
     api = _Api(node, client)
-    table = {
-        ("GET", "/owner/register"): api.register,
-        ("POST", "/owner/register/{id}/stop"): api.stop,
-        ("GET", "/owner/orders/{id}"): api.order,
-        ("POST", "/owner/openings"): api.openings,
-        ("GET", "/owner/openings"): api.requests,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("GET", "/owner/register", api.register, tuple[tds.RegisterEntry, ...]),
+        owner_route("POST", "/owner/register/{id}/stop", api.stop, rows.OrderedRow, StopBody),
+        owner_route("GET", "/owner/orders/{id}", api.order, list[rows.AcknowledgedRow]),
+        owner_route("POST", "/owner/openings", api.openings, _OPENINGS, OpeningsBody),
+        owner_route("GET", "/owner/openings", api.requests, list[rows.RequestRow]),
+    ]
 
 
 class _Api:
@@ -95,7 +96,7 @@ class _Api:
         return answer([request_row(r) for r in found])
 
 
-def request_row(r: oversight.WrittenRequest) -> dict[str, str]:
+def request_row(r: oversight.WrittenRequest) -> rows.RequestRow:
     """A request for openings as its owner is shown it."""
     return {
         "supervisor": r.supervisor,

@@ -9,11 +9,12 @@ from entrepot import catalogue, space
 from entrepot.identity import KeyJob
 from entrepot.journal import Transaction
 from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
-from entrepot.node.api import answer, read_body
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.finding import found_here, owner_search, shelf_loop
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
-from entrepot.protocols import Call, Proof, Response, Route, dsp, tds
+from entrepot.protocols import Call, Content, Response, Route, dsp, tds
 from entrepot.space import MemberRole
 from entrepot.values import Did, Grade, ProductId, render_digest, render_time
 
@@ -27,6 +28,9 @@ class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words of the operator for its own book; the member is not told them."""
 
     why: str = ""
+
+
+_WHY = Content(WhyBody, optional=True)
 
 
 class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,17 +152,22 @@ class _Catalogue:
 
 def _owner_routes(node: Node, rules: space.Rules) -> list[Route]:
     api = _Api(node, rules)
-    table = {
-        ("POST", "/owner/invitations"): api.invite,
-        ("GET", "/owner/members"): api.members,
-        ("POST", "/owner/members/{did:path}/admit"): api.admit,
-        ("POST", "/owner/members/{did:path}/decline"): api.decline,
-        ("POST", "/owner/members/{did:path}/suspend"): api.suspend,
-        ("POST", "/owner/members/{did:path}/resume"): api.resume,
-        ("POST", "/owner/members/{did:path}/revoke"): api.revoke,
-        ("GET", "/owner/contracts"): api.contracts,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("POST", "/owner/invitations", api.invite, InvitationFile, InviteBody),
+        owner_route("GET", "/owner/members", api.members, list[rows.MemberRow]),
+        owner_route("POST", "/owner/members/{did:path}/admit", api.admit, rows.MemberStateRow),
+        owner_route("POST", "/owner/members/{did:path}/decline", api.decline, rows.MemberStateRow, _WHY),
+        owner_route("POST", "/owner/members/{did:path}/suspend", api.suspend, rows.MemberStateRow, _WHY),
+        owner_route("POST", "/owner/members/{did:path}/resume", api.resume, rows.MemberStateRow),
+        owner_route(
+            "POST",
+            "/owner/members/{did:path}/revoke",
+            api.revoke,
+            rows.MemberStateRow,
+            Content(RevokeBody, optional=True),
+        ),
+        owner_route("GET", "/owner/contracts", api.contracts, list[rows.FiledRow]),
+    ]
 
 
 class _Api:
@@ -184,22 +193,21 @@ class _Api:
 
     async def members(self, _call: Call) -> Response:
         found = await self._journal.read(space.members)
-        return answer(
-            [
-                {
-                    "did": m.did,
-                    "name": m.name,
-                    "subjectCode": m.subject_code,
-                    "region": m.region,
-                    "admittedAt": None if m.admitted_at is None else render_time(m.admitted_at),
-                    "state": str(m.state),
-                    "roles": [str(r) for r in m.roles],
-                    "connectorCode": m.connector_code,
-                    "problem": m.problem,
-                }
-                for m in found
-            ]
-        )
+        listed: list[rows.MemberRow] = [
+            {
+                "did": m.did,
+                "name": m.name,
+                "subjectCode": m.subject_code,
+                "region": m.region,
+                "admittedAt": None if m.admitted_at is None else render_time(m.admitted_at),
+                "state": str(m.state),
+                "roles": [str(r) for r in m.roles],
+                "connectorCode": m.connector_code,
+                "problem": m.problem,
+            }
+            for m in found
+        ]
+        return answer(listed)
 
     async def admit(self, call: Call) -> Response:
         did = Did(call.path["did"])
@@ -233,19 +241,18 @@ class _Api:
 
     async def contracts(self, _call: Call) -> Response:
         found = await self._journal.read(space.contracts)
-        return answer(
-            [
-                {
-                    "contract": c.contract_id,
-                    "provider": c.holder,
-                    "consumer": c.counterparty,
-                    "state": str(c.state),
-                    "envelope": None if c.envelope_digest is None else render_digest(c.envelope_digest),
-                    "endReason": c.end_reason,
-                }
-                for c in found
-            ]
-        )
+        listed: list[rows.FiledRow] = [
+            {
+                "contract": c.contract_id,
+                "provider": c.holder,
+                "consumer": c.counterparty,
+                "state": str(c.state),
+                "envelope": None if c.envelope_digest is None else render_digest(c.envelope_digest),
+                "endReason": c.end_reason,
+            }
+            for c in found
+        ]
+        return answer(listed)
 
     async def _member(self, did: Did) -> Response:
         found = await self._journal.read(lambda c: space.member(c, did))

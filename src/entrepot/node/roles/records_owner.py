@@ -3,9 +3,10 @@
 from typing import Final
 
 from entrepot import oversight
-from entrepot.node.api import answer
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route
 from entrepot.node.node import Loop, Node
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.protocols import Call, Response, Route
 from entrepot.values import UseId
 
 _HOUR: Final = 3600.0
@@ -21,8 +22,8 @@ def record_routes(node: Node) -> list[Route]:
         return answer({"use": use, "erased": await node.journal.write(lambda tx: oversight.erase(tx, use))})
 
     return [
-        Route("POST", "/owner/records/{id}/export", Proof.OWNER, export),
-        Route("POST", "/owner/records/{id}/erase", Proof.OWNER, erase),
+        owner_route("POST", "/owner/records/{id}/export", export, rows.ExportedUse),
+        owner_route("POST", "/owner/records/{id}/erase", erase, rows.ErasedRow),
     ]
 
 

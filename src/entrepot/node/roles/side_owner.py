@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from entrepot import oversight
 from entrepot.contracts import Contract, contract_by_id
 from entrepot.identity import KeyJob
 from entrepot.journal import new_uuid
-from entrepot.node.api import answer
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route
 from entrepot.oversight import OpeningsRequest, Sides
-from entrepot.protocols import Call, Proof, Response, Route, tds
-from entrepot.values import ContractId, NotFoundError, UseId, canonical, render_time
+from entrepot.protocols import Call, Response, Route, tds
+from entrepot.values import ContractId, NotFoundError, UseId, render_time
 
 if TYPE_CHECKING:
     from entrepot.ledger import Record
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 def side_routes(node: Node, client: tds.Client) -> list[Route]:
     """What is known here of both sides of a use; POST asks the provider for its own first."""
     api, path = _Api(node, client), "/owner/uses/{id}/sides"
-    return [Route("GET", path, Proof.OWNER, api.known), Route("POST", path, Proof.OWNER, api.asked)]
+    return [
+        owner_route("GET", path, api.known, rows.SidesRow),
+        owner_route("POST", path, api.asked, rows.SidesRow),
+    ]
 
 
 class _Api:
@@ -69,7 +73,7 @@ async def ask_provider(node: Node, client: tds.Client, contract: Contract, use_i
     return await client.openings(contract.counterparty, raw)
 
 
-def _row(sides: Sides) -> dict[str, Any]:
+def _row(sides: Sides) -> rows.SidesRow:
     return {
         "use": sides.use,
         "verdict": None if sides.verdict is None else str(sides.verdict),
@@ -82,7 +86,7 @@ def _row(sides: Sides) -> dict[str, Any]:
     }
 
 
-def _record(record: Record) -> canonical.Json:
+def _record(record: Record) -> rows.SideRecordRow:
     return {
         "kind": str(record.kind),
         "at": record.at,

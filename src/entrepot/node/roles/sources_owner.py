@@ -6,15 +6,16 @@ Reading a source may take minutes, so it runs in a thread; its artefact lies in 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from entrepot import catalogue
 from entrepot.catalogue import Resource, Source, SourceKind
-from entrepot.node.api import answer, read_body
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
+from entrepot.protocols import Asked, Call, Response, Route
 from entrepot.use import Answered, ApiDoor, House, Streams
 from entrepot.values import NotFoundError, render_digest
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from entrepot.node.node import Node
 
 ARTEFACTS: Final = "artefacts"
+_SENSITIVE: Final = (Asked("sensitive", {"type": "string"}),)
+"""Columns, with commas between them, of which no value is shown."""
 
 
 class SourceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,12 +56,11 @@ class SecretBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def source_routes(node: Node) -> list[Route]:
     api = _Api(node)
-    table = {
-        ("POST", "/owner/secrets"): api.keep,
-        ("POST", "/owner/sources"): api.attach,
-        ("GET", "/owner/resources/{id}"): api.look,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("POST", "/owner/secrets", api.keep, rows.SecretRow, SecretBody),
+        owner_route("POST", "/owner/sources", api.attach, rows.ResourceRow, SourceBody),
+        owner_route("GET", "/owner/resources/{id}", api.look, rows.ResourceRow, asks=_SENSITIVE),
+    ]
 
 
 def api_door(node: Node, house: House, streams: Streams) -> ApiDoor:
@@ -114,10 +116,10 @@ async def _secret_of(node: Node, source: Source) -> str:
     return node.vault.unseal(sealed).decode()
 
 
-async def _row(resource: Resource, sensitive: tuple[str, ...]) -> dict[str, Any]:
+async def _row(resource: Resource, sensitive: tuple[str, ...]) -> rows.ResourceRow:
     """A resource, with what stands in its table."""
     source = resource.source
-    row: dict[str, Any] = {
+    row: rows.ResourceRow = {
         "resource": resource.id,
         "mediaType": resource.media_type,
         "size": resource.size,

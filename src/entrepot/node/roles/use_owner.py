@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from entrepot import oversight, use
 from entrepot.contracts import Contract, Party, contract_by_id
 from entrepot.ledger import WrittenRecord, batch_of, compare, receipt_of, records_of
-from entrepot.node.api import answer
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route
 from entrepot.node.gather import evidence_of
 from entrepot.node.roles.side_owner import ask_provider
-from entrepot.protocols import Call, Proof, Response, Route, tds
+from entrepot.protocols import Call, Content, Response, Route, tds
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import ContractId, NotFoundError, TrustError, UseId, render_digest, render_time
 
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
     from entrepot.node.roles.connector import Connector
 
 _MOST = 200
+_ARCHIVE = "application/x-tar"
 
 
 def use_routes(connector: Connector, client: tds.Client) -> list[Route]:
     api = _Api(connector, client)
-    table = {
-        ("GET", "/owner/uses"): api.uses,
-        ("GET", "/owner/uses/{id}"): api.one,
-        ("GET", "/owner/acquisitions"): api.acquisitions,
-        ("GET", "/owner/acquisitions/{id}"): api.acquisition,
-        ("GET", "/owner/evidence/{id}"): api.evidence,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("GET", "/owner/uses", api.uses, list[rows.UseRow]),
+        owner_route("GET", "/owner/uses/{id}", api.one, rows.ProofRow),
+        owner_route("GET", "/owner/acquisitions", api.acquisitions, list[rows.AcquisitionRow]),
+        owner_route("GET", "/owner/acquisitions/{id}", api.acquisition, rows.AcquisitionRow),
+        owner_route("GET", "/owner/evidence/{id}", api.evidence, Content({}, _ARCHIVE)),
+    ]
 
 
 class _Api:
@@ -45,7 +46,7 @@ class _Api:
         self._journal = connector.node.journal
 
     async def uses(self, _call: Call) -> Response:
-        def query(connection: Connection) -> list[dict[str, Any]]:
+        def query(connection: Connection) -> list[rows.UseRow]:
             return [_use(connection, u) for u in use.uses(connection, _MOST)]
 
         return answer(await self._journal.read(query))
@@ -73,13 +74,13 @@ class _Api:
             await asyncio.to_thread(oversight.read_shown, packed, None)
             if oversight.unpack(packed).get("contract.json") != contract.envelope:
                 raise TrustError("the provider has shown the evidence of another contract")
-        return Response(200, packed, "application/x-tar")
+        return Response(200, packed, _ARCHIVE)
 
-    def _acquisition(self, a: use.Acquisition) -> dict[str, Any]:
+    def _acquisition(self, a: use.Acquisition) -> rows.AcquisitionRow:
         return acquisition_row(a, self._connector.received_bytes(a.id))
 
 
-def acquisition_row(a: use.Acquisition, done: int) -> dict[str, Any]:
+def acquisition_row(a: use.Acquisition, done: int) -> rows.AcquisitionRow:
     return {
         "id": a.id,
         "product": a.product_id,
@@ -98,7 +99,7 @@ def acquisition_row(a: use.Acquisition, done: int) -> dict[str, Any]:
     }
 
 
-def _use(connection: Connection, u: use.Use) -> dict[str, Any]:
+def _use(connection: Connection, u: use.Use) -> rows.UseRow:
     return {
         "use": u.id,
         "contract": u.contract_id,
@@ -114,7 +115,7 @@ def _use(connection: Connection, u: use.Use) -> dict[str, Any]:
     }
 
 
-def _proof(connection: Connection, use_id: UseId) -> dict[str, Any]:
+def _proof(connection: Connection, use_id: UseId) -> rows.ProofRow:
     written = records_of(connection, use_id)
     ours = use.read_use(connection, use_id)
     if not written:
@@ -158,7 +159,7 @@ def _other(contract: Contract | None, consumer: str) -> str:
     return consumer if contract is None else contract.counterparty
 
 
-def _record(connection: Connection, written: WrittenRecord) -> dict[str, Any]:
+def _record(connection: Connection, written: WrittenRecord) -> rows.RecordRow:
     """One record, and how far its batch has come on its way to the ledger."""
     batch = None if written.batch is None else batch_of(connection, written.batch)
     record = written.record

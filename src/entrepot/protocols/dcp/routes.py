@@ -6,6 +6,7 @@ from hmac import compare_digest
 
 from entrepot.identity import Caller, Signer, issue_presentation, parse_token, read_credential
 from entrepot.journal import new_uuid
+from entrepot.protocols.dcp import shapes
 from entrepot.protocols.dcp.codec import parse_query, render_presentations
 from entrepot.protocols.dcp.scopes import covered
 from entrepot.protocols.route import Call, Proof, Response, Route
@@ -54,6 +55,13 @@ def routes(services: Services) -> list[Route]:
         return Response(200, render_presentations((presentation,)))
 
     return [
-        Route("GET", "/.well-known/did.json", Proof.NONE, did_document),
-        Route("POST", PATH + "/presentations/query", Proof.ACCESS_TOKEN, query, max_bytes=64 << 10),
+        Route("GET", "/.well-known/did.json", Proof.NONE, did_document, shape=shapes.DID_DOCUMENT),
+        Route(
+            "POST",
+            PATH + "/presentations/query",
+            Proof.ACCESS_TOKEN,
+            query,
+            max_bytes=64 << 10,
+            shape=shapes.QUERY,
+        ),
     ]

@@ -26,8 +26,8 @@ from entrepot.contracts import (
     TransferRequest,
 )
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
-from entrepot.protocols.dsp import codec
-from entrepot.protocols.route import Call, Handler, Proof, Response, Route, unquoted
+from entrepot.protocols.dsp import codec, shapes
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape, unquoted
 from entrepot.use import process as transfers
 from entrepot.values import (
     ConflictError,
@@ -63,6 +63,7 @@ Dataset: TypeAlias = Callable[[Connection, str, Did | None], bytes | None]
 """One dataset of it; None where there is none for this caller."""
 
 _CATALOG: Final = "/catalog/request"
+_DATASETS: Final = "/catalog/datasets/{id:path}"
 _TOKEN: Final = re.compile(r"(\d{1,18})-([1-9]\d{0,3})", re.ASCII)
 
 
@@ -90,14 +91,14 @@ def routes(services: Services) -> list[Route]:
     transfer = _Endpoint(services, codec.parse_transfer, _receive_transfer, "TransferProcess")
     base = services.base_path
 
-    def member(method: str, path: str, handle: Handler) -> Route:
-        return Route(method, base + path, Proof.MEMBERSHIP, handle)
+    def member(method: str, path: str, handle: Handler, shape: Shape) -> Route:
+        return Route(method, base + path, Proof.MEMBERSHIP, handle, shape=shape)
 
     def post(path: str, endpoint: "_Endpoint", *allowed: Move) -> Route:
         async def handle(call: Call) -> Response:
             return await endpoint.post(call, frozenset(allowed))
 
-        return member("POST", path, handle)
+        return member("POST", path, handle, shapes.post(endpoint.kind, allowed[0], first="{" not in path))
 
     return [
         *catalogue_routes(
@@ -116,13 +117,13 @@ def routes(services: Services) -> list[Route]:
         post("/negotiations/{pid}/agreement", negotiation, Move.AGREE),
         post("/negotiations/{pid}/agreement/verification", negotiation, Move.VERIFY),
         post("/negotiations/{pid}/termination", negotiation, Move.TERMINATE),
-        member("GET", "/negotiations/{pid}", negotiation.get),
+        member("GET", "/negotiations/{pid}", negotiation.get, shapes.get(negotiation.kind)),
         post("/transfers/request", transfer, Move.REQUEST),
         post("/transfers/{pid}/start", transfer, Move.START),
         post("/transfers/{pid}/suspension", transfer, Move.SUSPEND),
         post("/transfers/{pid}/completion", transfer, Move.COMPLETE),
         post("/transfers/{pid}/termination", transfer, Move.TERMINATE),
-        member("GET", "/transfers/{pid}", transfer.get),
+        member("GET", "/transfers/{pid}", transfer.get, shapes.get(transfer.kind)),
     ]
 
 
@@ -143,15 +144,15 @@ def catalogue_routes(
         async def handle(_call: Call) -> Response:
             return Response(200, _versions(base_path.removeprefix(root)))
 
-        return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle)
+        return Route("GET", f"{root}/.well-known/dspace-version", Proof.NONE, handle, shape=shapes.VERSIONS)
 
     shown = _Catalogue(journal, catalog, dataset, address, contexts)
     return [
         versions(""),
         versions(base_path.rpartition("/")[0]),
-        Route("POST", base_path + _CATALOG, Proof.MEMBERSHIP, shown.request),
-        Route("GET", base_path + _CATALOG, Proof.MEMBERSHIP, shown.turned),
-        Route("GET", base_path + "/catalog/datasets/{id:path}", Proof.MEMBERSHIP, shown.dataset),
+        Route("POST", base_path + _CATALOG, Proof.MEMBERSHIP, shown.request, shape=shapes.REQUEST),
+        Route("GET", base_path + _CATALOG, Proof.MEMBERSHIP, shown.turned, shape=shapes.TURNED),
+        Route("GET", base_path + _DATASETS, Proof.MEMBERSHIP, shown.dataset, shape=shapes.DATASET),
     ]
 
 

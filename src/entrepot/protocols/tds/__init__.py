@@ -2,7 +2,7 @@
 
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
-from entrepot.protocols.tds.finding import parse_search, readable, search_route
+from entrepot.protocols.tds.finding import SEARCH, parse_search, readable, search_route
 from entrepot.protocols.tds.notices import (
     list_with_platform,
     sign_end,
@@ -18,6 +18,7 @@ from entrepot.protocols.tds.supervision import (
     Acknowledgements,
     OpeningsServices,
     Register,
+    RegisterEntry,
     openings_route,
     register_routes,
     sign_openings_request,
@@ -26,6 +27,7 @@ from entrepot.protocols.tds.supervision import (
 __all__ = [
     "PATH",
     "PLATFORM",
+    "SEARCH",
     "SERVICE",
     "STATUS_LIST",
     "Acknowledgements",
@@ -37,6 +39,7 @@ __all__ = [
     "PartyServices",
     "PlatformServices",
     "Register",
+    "RegisterEntry",
     "Signing",
     "list_with_platform",
     "openings_route",

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from entrepot.identity import PublicKey, from_base64url, to_base64url
-from entrepot.protocols.route import Response
+from entrepot.protocols.route import Content, Response, Shape
 from entrepot.space import Member, MemberRole
 from entrepot.values import KeyId, canonical
 
@@ -98,6 +98,37 @@ class ContractFiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     envelope: Blob
     negotiationId: Name  # noqa: N815
     receipt: Blob
+
+
+_TEXT: Final = {"type": "string"}
+SIGNED: Final = Content(
+    {
+        "type": "object",
+        "required": ["keyid", "payload", "sig"],
+        "properties": {"keyid": _TEXT, "payload": _TEXT, "sig": _TEXT},
+        "additionalProperties": False,
+    }
+)
+"""A statement: the bytes that were signed, by which key, and the signature; bytes in base64url."""
+APPLICATION: Final = Content(
+    {
+        "type": "object",
+        "required": ["application", "evidence_sig", "identity_keyid", "identity_sig", "invitation"],
+        "properties": dict.fromkeys(
+            ("application", "evidence_sig", "identity_keyid", "identity_sig", "invitation"), _TEXT
+        ),
+        "additionalProperties": False,
+    }
+)
+"""An application for membership, signed by both keys, with the code of the invitation."""
+_DONE: Final = {"type": "object", "required": ["status"], "properties": {"status": {"const": "0"}}}
+
+
+def shape(takes: Content | type[msgspec.Struct], *gives: Content | type[msgspec.Struct]) -> Shape:
+    """The shape of an endpoint here; what it gives may still be under way (202) where it says what."""
+    given = tuple(g if isinstance(g, Content) else Content(g) for g in gives)
+    taken = takes if isinstance(takes, Content) else Content(takes)
+    return Shape({200: given, 202: given} if given else {200: (Content(_DONE),)}, taken)
 
 
 class MemberCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ import msgspec
 from entrepot import catalogue
 from entrepot.catalogue import Found, Search
 from entrepot.journal import Journal
-from entrepot.protocols.route import Call, Proof, Response, Route
+from entrepot.protocols.route import Asked, Call, Content, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
 from entrepot.values import (
     Did,
@@ -28,9 +28,34 @@ from entrepot.values import (
 )
 
 PRODUCTS: Final = "products"
-_NAMES: Final = frozenset(
-    {"words", "grade", "kind", "provider", "keyword", "mediaType", "since", "until", "offset", "limit"}
+
+SEARCH: Final = tuple(
+    Asked(name, schema)
+    for name, schema in (
+        ("words", {"type": "string", "maxLength": 200}),
+        ("grade", {"type": "string", "description": "Grades, with commas between them."}),
+        ("kind", {"type": "string", "description": "Kinds of use, with commas between them."}),
+        ("provider", {"type": "string"}),
+        ("keyword", {"type": "string", "description": "Keywords, with commas between them."}),
+        ("mediaType", {"type": "string"}),
+        ("since", {"type": "string", "format": "date-time"}),
+        ("until", {"type": "string", "format": "date-time"}),
+        ("offset", {"type": "integer", "minimum": 0}),
+        ("limit", {"type": "integer", "minimum": 1}),
+    )
 )
+"""What a search may ask for."""
+_FOUND: Final = {
+    "type": "object",
+    "required": ["dataset", "nextOffset", "total"],
+    "properties": {
+        "dataset": {"type": "array", "items": {"type": "object"}},
+        "nextOffset": {"type": ["integer", "null"]},
+        "total": {"type": "integer"},
+    },
+}
+"""Datasets as the catalogue shows them, and where the next page begins."""
+_NAMES: Final = frozenset(asked.name for asked in SEARCH)
 
 
 def search_route(journal: Journal) -> Route:
@@ -40,7 +65,8 @@ def search_route(journal: Journal) -> Route:
         wanted = parse_search(call.query)
         return Response(200, render_found(await journal.read(lambda c: catalogue.search(c, wanted))))
 
-    return Route("GET", f"{codec.PATH}{codec.PLATFORM}/{PRODUCTS}", Proof.MEMBERSHIP, handle)
+    shape = Shape({200: (Content(_FOUND),)}, asks=SEARCH)
+    return Route("GET", f"{codec.PATH}{codec.PLATFORM}/{PRODUCTS}", Proof.MEMBERSHIP, handle, shape=shape)
 
 
 def parse_search(query: Mapping[str, str]) -> Search:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from entrepot import contracts, space, use
@@ -15,7 +16,7 @@ from entrepot.contracts import SIGNED_AS, Contract, Desk, EndReason, Negotiation
 from entrepot.identity import DidDocument, Membership, known_member, verify_signature
 from entrepot.journal import Journal, Transaction
 from entrepot.ledger import SignedReceipt, decode_receipt
-from entrepot.protocols.route import Call, Proof, Response, Route
+from entrepot.protocols.route import BINARY, Call, Content, Handler, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
 from entrepot.protocols.tds.codec import MemberCard
 from entrepot.space import EndNotice, StopOrder
@@ -56,20 +57,34 @@ class PartyServices:
 def party_routes(services: PartyServices) -> list[Route]:
     """Every endpoint of a party, with the proof it asks for."""
     desk = _PartyDesk(services)
-    signed = {
-        "contractSignature": desk.take_signature,
-        "contractFiled": desk.take_filed,
-        str(space.Notice.CONTRACT_END): desk.end,
-        str(space.Notice.RECEIPT): desk.take_receipt,
-        str(space.Notice.DUTY): desk.take_notice,
+    signed: dict[str, tuple[Handler, Content | type[msgspec.Struct]]] = {
+        "contractSignature": (desk.take_signature, codec.ContractSignature),
+        "contractFiled": (desk.take_filed, codec.ContractFiled),
+        str(space.Notice.CONTRACT_END): (desk.end, codec.SIGNED),
+        str(space.Notice.RECEIPT): (desk.take_receipt, BINARY),
+        str(space.Notice.DUTY): (desk.take_notice, BINARY),
     }
     return [
         *(
-            Route("POST", f"{codec.PATH}/{name}", Proof.MEMBERSHIP, handle, max_bytes=codec.MAX_BODY)
-            for name, handle in signed.items()
+            Route(
+                "POST",
+                f"{codec.PATH}/{name}",
+                Proof.MEMBERSHIP,
+                handle,
+                max_bytes=codec.MAX_BODY,
+                shape=codec.shape(takes),
+            )
+            for name, (handle, takes) in signed.items()
         ),
         # A stop must get through whoever brings it; what counts is the supervisor's signature.
-        Route("POST", f"{codec.PATH}/{space.Notice.STOP}", Proof.LOG_SIGNATURE, desk.stop, 64 << 10),
+        Route(
+            "POST",
+            f"{codec.PATH}/{space.Notice.STOP}",
+            Proof.LOG_SIGNATURE,
+            desk.stop,
+            max_bytes=64 << 10,
+            shape=codec.shape(codec.SIGNED),
+        ),
     ]
 
 
@@ -82,7 +97,8 @@ def status_list_route(newest: Callable[[], Awaitable[str | None]]) -> Route:
             raise NotFoundError("no status list is known here yet")
         return Response(200, found.encode(), codec.CREDENTIAL)
 
-    return Route("GET", codec.PATH + codec.STATUS_LIST, Proof.NONE, relay)
+    shape = Shape({200: (Content({"type": "string"}, codec.CREDENTIAL),)})
+    return Route("GET", codec.PATH + codec.STATUS_LIST, Proof.NONE, relay, shape=shape)
 
 
 @dataclass(frozen=True, slots=True)

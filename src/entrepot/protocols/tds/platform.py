@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from entrepot import catalogue, space
 from entrepot.identity import DidDocument, Signer
 from entrepot.journal import Journal
-from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
 from entrepot.space import EndNotice, FiledContract, Member, MemberState, Rules, StopOrder
 from entrepot.values import (
@@ -42,18 +42,26 @@ def platform_routes(services: PlatformServices) -> list[Route]:
     desk = _Desk(services)
     base = codec.PATH + codec.PLATFORM
 
-    def post(name: str, handle: Handler, proof: Proof = Proof.MEMBERSHIP) -> Route:
-        return Route("POST", f"{base}/{name}", proof, handle, max_bytes=codec.MAX_BODY)
+    def post(name: str, handle: Handler, shape: Shape, proof: Proof = Proof.MEMBERSHIP) -> Route:
+        return Route("POST", f"{base}/{name}", proof, handle, max_bytes=codec.MAX_BODY, shape=shape)
 
+    shape, signed = codec.shape, codec.shape(codec.SIGNED)
+    card = Shape({200: (codec.SIGNED,)})
+    filing = shape(codec.ContractRegistrate, codec.ContractRegistrated)
     return [
-        post("membershipApplication", desk.apply, Proof.INVITATION),
-        post("contractCreate", desk.create),
-        post("contractRegistrate", desk.register_contract),
-        post(space.Notice.CONTRACT_END, desk.end),
-        post(space.Notice.STOP, desk.stop),
-        post(space.Notice.PRODUCT, desk.list_product),
-        post(space.Notice.WITHDRAWAL, desk.withdraw_product),
-        Route("GET", f"{base}/members/{{did}}", Proof.MEMBERSHIP, desk.member),
+        post(
+            "membershipApplication",
+            desk.apply,
+            shape(codec.APPLICATION, codec.MembershipStatus),
+            Proof.INVITATION,
+        ),
+        post("contractCreate", desk.create, shape(codec.ContractCreate, codec.ContractCreated)),
+        post("contractRegistrate", desk.register_contract, filing),
+        post(space.Notice.CONTRACT_END, desk.end, signed),
+        post(space.Notice.STOP, desk.stop, signed),
+        post(space.Notice.PRODUCT, desk.list_product, shape(codec.ProductRegister)),
+        post(space.Notice.WITHDRAWAL, desk.withdraw_product, shape(codec.ProductWithdraw)),
+        Route("GET", f"{base}/members/{{did}}", Proof.MEMBERSHIP, desk.member, shape=card),
     ]
 
 

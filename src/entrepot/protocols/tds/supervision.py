@@ -15,7 +15,7 @@ from entrepot.contracts import contract_by_id
 from entrepot.identity import Signer
 from entrepot.journal import AuditEvent, Journal, audit
 from entrepot.oversight import OPENINGS_REQUEST, OpeningsRequest, Side
-from entrepot.protocols.route import Call, Proof, Response, Route
+from entrepot.protocols.route import Call, Content, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
 from entrepot.protocols.tds.codec import MemberCard
 from entrepot.space import FiledContract, FilingState, MemberRole
@@ -75,8 +75,14 @@ def register_routes(journal: Journal) -> list[Route]:
     desk = _Register(journal)
     base = codec.PATH + codec.PLATFORM
     return [
-        Route("GET", f"{base}/contracts", Proof.MEMBERSHIP, desk.contracts),
-        Route("GET", f"{base}/orders/{{id}}", Proof.MEMBERSHIP, desk.acknowledgements),
+        Route("GET", f"{base}/contracts", Proof.MEMBERSHIP, desk.contracts, shape=_given(Register)),
+        Route(
+            "GET",
+            f"{base}/orders/{{id}}",
+            Proof.MEMBERSHIP,
+            desk.acknowledgements,
+            shape=_given(Acknowledgements),
+        ),
     ]
 
 
@@ -114,7 +120,15 @@ def openings_route(services: OpeningsServices) -> Route:
         await services.journal.write(lambda tx: oversight.write_down(tx, statement, Side.PARTY, services.me))
         return Response(200, body, ARCHIVE if use_id else "application/json")
 
-    return Route("POST", f"{codec.PATH}/openingsRequest", Proof.MEMBERSHIP, give, max_bytes=codec.MAX_BODY)
+    shape = Shape({200: (Content({"type": "object"}), Content({}, ARCHIVE))}, codec.SIGNED)
+    return Route(
+        "POST",
+        f"{codec.PATH}/openingsRequest",
+        Proof.MEMBERSHIP,
+        give,
+        max_bytes=codec.MAX_BODY,
+        shape=shape,
+    )
 
 
 def sign_openings_request(request: OpeningsRequest, signer: Signer) -> bytes:
@@ -147,6 +161,10 @@ class _Register:
         if member is None or not member.in_force or MemberRole.REGULATOR not in member.roles:
             raise RefusedError("only a supervisor in force reads the register")
         return member.did
+
+
+def _given(kind: type[msgspec.Struct]) -> Shape:
+    return Shape({200: (Content(kind),)})
 
 
 def _entry(c: FiledContract) -> RegisterEntry:

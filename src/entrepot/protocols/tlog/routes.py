@@ -9,7 +9,7 @@ blocks, meant for every auditor; what is written is signed by a member or by the
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -22,13 +22,15 @@ from entrepot.ledger import (
     ProofError,
     SignatureError,
     SizeConflictError,
+    Standing,
+    Status,
     UnknownLogError,
     Witness,
     decode_note,
     encode_proof,
     parse_checkpoint,
 )
-from entrepot.protocols.route import Call, Handler, Proof, Response, Route
+from entrepot.protocols.route import BINARY, Asked, Call, Content, Handler, Proof, Response, Route, Shape
 from entrepot.protocols.tlog import codec
 from entrepot.values import (
     EntrepotError,
@@ -53,6 +55,8 @@ _REFUSALS: Final[Mapping[type[EntrepotError], int]] = {
 
 _BYTES: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
+_SIZE: Final = "text/x.tlog.size"
+_NAMED: Final = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,16 @@ Find: TypeAlias = Callable[[], Copy]
 def ledger_routes(ledger: EmbeddedLedger, genesis: Genesis, base: str) -> list[Route]:
     """All of a ledger: submitting, following a transaction, and reading, under the path `base`."""
     return [
-        Route("POST", f"{base}/transactions", Proof.LOG_SIGNATURE, _submit(ledger), max_bytes=32 << 10),
-        Route("GET", f"{base}/transactions/{{id}}", Proof.NONE, _status(ledger)),
-        Route("GET", f"{base}/standing", Proof.NONE, _standing(ledger)),
+        Route(
+            "POST",
+            f"{base}/transactions",
+            Proof.LOG_SIGNATURE,
+            _submit(ledger),
+            max_bytes=32 << 10,
+            shape=Shape({202: (Content(_NAMED),)}, BINARY),
+        ),
+        Route("GET", f"{base}/transactions/{{id}}", Proof.NONE, _status(ledger), shape=_gives(Status)),
+        Route("GET", f"{base}/standing", Proof.NONE, _standing(ledger), shape=_gives(Standing)),
         *reading_routes(lambda: Copy(genesis, ledger.log, ledger.published), base),
     ]
 
@@ -83,22 +94,31 @@ def reading_routes(find: Find, base: str) -> list[Route]:
 
     `find` gives the copy, or raises `UnavailableError` while there is none.
     """
-    paths: dict[str, Handler] = {
-        "genesis": _genesis(find),
-        "checkpoint": _checkpoint(find),
-        "entries": _entries(find),
-        "tile/entries/{tile:path}": _entry_tile(find),
-        "tile/{level}/{tile:path}": _tile(find),
-        "proof/inclusion": _inclusion(find),
-        "proof/consistency": _consistency(find),
-        "proof/transaction/{id}": _transaction_proof(find),
+    raw, note = Content({}, _BYTES), Content({"type": "string"}, _TEXT)
+    paths: dict[str, tuple[Handler, Shape]] = {
+        "genesis": (_genesis(find), _gives(Genesis)),
+        "checkpoint": (_checkpoint(find), _gives(note)),
+        "entries": (_entries(find), _gives(raw, "start", "end")),
+        "tile/entries/{tile:path}": (_entry_tile(find), _gives(raw)),
+        "tile/{level}/{tile:path}": (_tile(find), _gives(raw)),
+        "proof/inclusion": (_inclusion(find), _gives(note, "number", "size")),
+        "proof/consistency": (_consistency(find), _gives(note, "old", "size")),
+        "proof/transaction/{id}": (_transaction_proof(find), _gives(note)),
     }
-    return [Route("GET", f"{base}/{path}", Proof.NONE, handle) for path, handle in paths.items()]
+    return [
+        Route("GET", f"{base}/{path}", Proof.NONE, handle, shape=shape)
+        for path, (handle, shape) in paths.items()
+    ]
 
 
 def witness_routes(witness: Witness, base: str) -> list[Route]:
     """A witness's one endpoint, under its submission prefix `base`."""
-    return [Route("POST", f"{base}/add-checkpoint", Proof.LOG_SIGNATURE, _add_checkpoint(witness))]
+    text = Content({"type": "string"}, _TEXT)
+    refused: dict[int, tuple[Content, ...]] = dict.fromkeys(_REFUSALS.values(), (text,))
+    refused[409] = (text, Content({"type": "string"}, _SIZE))
+    shape = Shape({200: (text,)}, text, fails=refused)
+    path = f"{base}/add-checkpoint"
+    return [Route("POST", path, Proof.LOG_SIGNATURE, _add_checkpoint(witness), shape=shape)]
 
 
 def _submit(ledger: EmbeddedLedger) -> Handler:
@@ -204,13 +224,20 @@ def _add_checkpoint(witness: Witness) -> Handler:
         try:
             return Response(200, await asyncio.to_thread(witness.add_checkpoint, call.body), _TEXT)
         except SizeConflictError as conflict:
-            return Response(409, f"{conflict.size}\n".encode(), "text/x.tlog.size")
+            return Response(409, f"{conflict.size}\n".encode(), _SIZE)
         except tuple(_REFUSALS) as error:
             return Response(
                 next(_REFUSALS[kind] for kind in _REFUSALS if isinstance(error, kind)), b"", _TEXT
             )
 
     return add_checkpoint
+
+
+def _gives(holds: Any, *numbers: str) -> Shape:  # noqa: ANN401 (a type that msgspec reads, or a content)
+    """What is read with one call; `numbers` are the names that its query must have."""
+    content = holds if isinstance(holds, Content) else Content(holds)
+    whole = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
+    return Shape({200: (content,)}, asks=tuple(Asked(name, whole, required=True) for name in numbers))
 
 
 def _note(copy: Copy) -> bytes:
