@@ -111,6 +111,8 @@ def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, 
         platform=settings.space.platform,
         status_max_age=timedelta(seconds=settings.status.max_age),
         allows_http=lambda did: origin_of(_http_origin(did)) in origins,
+        issuers=frozenset(settings.guests.issuers),
+        scopes=settings.guests.scopes,
     )
     acquaintance = Acquaintance(
         journal,

@@ -125,6 +125,15 @@ class SpaceRules(_Section, frozen=True):
     membership_days: int = 365
 
 
+class Guests(_Section, frozen=True):
+    """Who may call a connector without being a member of the space (DCP 1.0)."""
+
+    issuers: tuple[Did, ...] = ()
+    """Whose credentials let somebody in as guest; with none there are no guests."""
+    scopes: tuple[str, ...] = ("org.eclipse.dspace.dcp.vc.type:MembershipCredential:read",)
+    """What a guest has to show, all of it."""
+
+
 class LedgerSettings(_Section, frozen=True):
     """The embedded ledger."""
 
@@ -150,6 +159,7 @@ class Settings(_Section, frozen=True):
     records: Records = Records()
     rules: SpaceRules = SpaceRules()
     ledger: LedgerSettings = LedgerSettings()
+    guests: Guests = Guests()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -184,6 +194,12 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
+        if self.guests.issuers and {*self.roles} != {Role.CONNECTOR}:
+            raise SettingsError("guests.issuers: only a connector has guests")
+        if not all(scope.startswith("org.eclipse.dspace.dcp.vc.") for scope in self.guests.scopes):
+            raise SettingsError("guests.scopes: expected org.eclipse.dspace.dcp.vc.type:TYPE or ...vc.id:ID")
+        if not self.guests.scopes:
+            raise SettingsError("guests.scopes: a guest shows at least one credential")
         if self.workers < 1:
             raise SettingsError("a node needs at least one worker")
         if self.workers > 1 and (

@@ -54,6 +54,12 @@ def test_a_good_file_is_read_with_defaults(tmp_path: Path) -> None:
         (("[party]", "[status]\nmax_age = 'long'\n[party]"), "max_age"),
         (("[space]", "[space"), "entrepot.toml"),
         (('ledger_key = "key"', 'ledger_key = "key"\nquorum = 1'), "witnesses"),
+        (("[party]", "[guests]\nscopes = ['everything']\n[party]"), "guests.scopes"),
+        (("[party]", "[guests]\nscopes = []\n[party]"), "at least one"),
+        (
+            ('["connector"]', '["platform"]\nguests = { issuers = ["did:web:other.example"] }'),
+            "only a connector",
+        ),
     ],
 )
 def test_what_would_weaken_the_node_is_refused_by_name(
