@@ -133,6 +133,15 @@ class Guests(_Section, frozen=True):
     scopes: tuple[str, ...] = ("org.eclipse.dspace.dcp.vc.type:MembershipCredential:read",)
     """What a guest has to show, all of it."""
 
+    def check(self, roles: tuple[Role, ...]) -> None:
+        """Refuse guests where members alone have business, and scopes that nobody can show."""
+        if self.issuers and {*roles} != {Role.CONNECTOR}:
+            raise SettingsError("guests.issuers: only a connector has guests")
+        if not all(scope.startswith("org.eclipse.dspace.dcp.vc.") for scope in self.scopes):
+            raise SettingsError("guests.scopes: expected org.eclipse.dspace.dcp.vc.type:TYPE or ...vc.id:ID")
+        if not self.scopes:
+            raise SettingsError("guests.scopes: a guest shows at least one credential")
+
 
 class LedgerSettings(_Section, frozen=True):
     """The embedded ledger."""
@@ -194,12 +203,7 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
-        if self.guests.issuers and {*self.roles} != {Role.CONNECTOR}:
-            raise SettingsError("guests.issuers: only a connector has guests")
-        if not all(scope.startswith("org.eclipse.dspace.dcp.vc.") for scope in self.guests.scopes):
-            raise SettingsError("guests.scopes: expected org.eclipse.dspace.dcp.vc.type:TYPE or ...vc.id:ID")
-        if not self.guests.scopes:
-            raise SettingsError("guests.scopes: a guest shows at least one credential")
+        self.guests.check(self.roles)
         if self.workers < 1:
             raise SettingsError("a node needs at least one worker")
         if self.workers > 1 and (
