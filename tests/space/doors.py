@@ -61,6 +61,10 @@ class Doors:
         self._space = space
         self._vault = Vault.open(space.provider.folder / "vault", PASSPHRASE)
 
+    def token(self, process_id: str, epoch: int) -> str:
+        """The token of a door of the provider's that was hung so many times."""
+        return self._vault.derive("door", f"{process_id} {epoch}".encode()).hex()
+
     @contextmanager
     def alone_at(self, product: str, agreement: str) -> Iterator[Door]:
         """Have a door hung, and hold the consumer still before it hears of it; afterwards it goes on."""
@@ -73,7 +77,7 @@ class Doors:
             try:
                 time.sleep(0.3)  # what it had asked before it was stopped has come by now
                 if not provider.rows("SELECT 1 FROM use WHERE process_id = ?", process_id):
-                    token = self._vault.derive("door", f"{process_id} {epoch}".encode()).hex()
+                    token = self.token(process_id, epoch)
                     yield Door(provider.public, f"/door/{process_id}", token, acquiring)
                     return
             finally:

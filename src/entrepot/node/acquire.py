@@ -29,7 +29,7 @@ from entrepot.use import (
 )
 from entrepot.use import acquisition as acquisitions
 from entrepot.use.fetch import Unseal, unsealing
-from entrepot.use.process import PUSH, Rail, read_process
+from entrepot.use.process import PUSH, TRANSFER, Rail, is_held, read_process
 from entrepot.values import (
     FORMATS,
     ConflictError,
@@ -140,11 +140,9 @@ class Acquirer:
         process, contract = await self._opened_by(acquisition)
         if acquisition.artefact is None:
             raise NotFoundError("the acquisition names no artefact")
-        token = self._node.vault.unseal(process.sealed_token).decode()
 
         def open_door(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
-            sent = {**headers, "authorization": f"Bearer {token}"}
-            return self._called("GET", process.endpoint, sent)
+            return self._at_door(acquisition, headers)
 
         fetched = await fetch(
             open_door,
@@ -177,6 +175,7 @@ class Acquirer:
     async def _ask(self, acquisition: Acquisition) -> None:
         """Make one call at the door: of an open API, or of a query in place."""
         process, contract = await self._opened_by(acquisition)
+        acquisition = await self._unheld(acquisition, process)
         token = self._node.vault.unseal(process.sealed_token).decode()
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         if acquisition.purpose is not None:
@@ -191,6 +190,30 @@ class Acquirer:
             raise RefusedError(f"no whole answer came, and the use may have been counted: {error}") from error
         answered = replace(asking, artefact=fetched.digest, size=fetched.size)
         await self._acknowledge(answered, contract, fetched)
+
+    @asynccontextmanager
+    async def _at_door(self, acquisition: Acquisition, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+        """Knock with the token that opens the door now: each start of the process has brought a new one."""
+        process, _ = await self._opened_by(acquisition)
+        await self._unheld(acquisition, process)
+        token = self._node.vault.unseal(process.sealed_token).decode()
+        sent = {**headers, "authorization": f"Bearer {token}"}
+        async with self._called("GET", process.endpoint, sent) as answer:
+            yield answer
+
+    async def _unheld(self, acquisition: Acquisition, process: TransferProcess) -> Acquisition:
+        """Go on only at an open door; one that is shut for now is waited for, and the owner is told."""
+        if TRANSFER.is_final(process.exchange.state):
+            raise RefusedError(f"the process is {process.exchange.state}: {process.problem}".rstrip(": "))
+        waiting = "the process to be resumed" if is_held(process) else ""
+        known = await self._node.journal.read(lambda c: acquisitions.read(c, acquisition.id))
+        if known.waiting_for != waiting:
+            known = await self._node.journal.write(
+                lambda tx: acquisitions.waits_for(tx, acquisition.id, waiting)
+            )
+        if waiting:
+            raise UnavailableError(f"the process is suspended: {process.problem}".rstrip(": "))
+        return known
 
     async def _opened_by(self, acquisition: Acquisition) -> tuple[TransferProcess, Contract]:
         process_id, agreement_id = acquisition.process_id, acquisition.agreement_id

@@ -191,6 +191,14 @@ def arrived(tx: Transaction, acquisition_id: str, use_id: UseId) -> Acquisition:
     return _saved(tx, before, replace(before, use_id=use_id))
 
 
+def waits_for(tx: Transaction, acquisition_id: str, waiting_for: str) -> Acquisition:
+    """Note what an acquisition waits for; nothing when it goes on."""
+    before = read(tx.connection, acquisition_id)
+    if before.waiting_for == waiting_for or before.state.is_over:
+        return before
+    return _saved(tx, before, replace(before, waiting_for=waiting_for))
+
+
 def fail_waiting(tx: Transaction, acquisition_id: str, problem: str) -> Acquisition:
     """What came is not what was promised; nothing is waited for any more."""
     before = read(tx.connection, acquisition_id)

@@ -62,6 +62,10 @@ Unseal = Callable[[Path, Path], None]
 """Opens a sealed file into another one, or raises `TrustError`."""
 
 
+class ShutError(RefusedError):
+    """No door opens to our token: perhaps it was shut a moment ago, and the word of it is on its way."""
+
+
 class ArtefactError(TrustError):
     """What came is not what the contract names."""
 
@@ -94,7 +98,7 @@ async def fetch(
             use_id = await _once(open_door, part, whole, purpose, progress) or use_id
             if length_of(part) >= whole:
                 break
-        except UnavailableError:
+        except (UnavailableError, ShutError):
             # A connection that broke after it brought something is no failure to count.
             failures = 0 if length_of(part) > before else failures + 1
             if failures >= attempts:
@@ -196,6 +200,8 @@ def _refusal(status: int, body: bytes) -> EntrepotError:
     listed = [str(r)[:500] for r in reasons[:16]] if isinstance(reasons, list) else []
     if status >= 500 or status == 408 or (status == 429 and not listed):
         return UnavailableError(f"the door answered {status}")
+    if status == 404:
+        return ShutError("no door opens to our token any more")
     return RefusedError(*(listed or [f"the door answered {status}"]))
 
 

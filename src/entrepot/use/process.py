@@ -177,9 +177,11 @@ def receive(
         case DoorAddress() as door if before.party is Party.CONSUMER:
             process = replace(process, endpoint=door.endpoint, sealed_token=rail.seal(door.token.encode()))
         case Reason() as reason:
-            process = replace(process, problem=", ".join((reason.code, *reason.texts))[:1000])
+            process = replace(process, problem=_said(reason))
         case _:
             pass
+    if message.move is Move.START:
+        process = replace(process, problem="")  # why it was suspended is told no longer
     process = _proceed(tx, rail, process, process.exchange, before, by=before.party.other)
     if message.move is Move.START and before.party is Party.PROVIDER and process.exchange.pending is None:
         return _move(tx, rail, process, Next(Move.START))  # the consumer resumes, and needs a new door
@@ -307,6 +309,14 @@ def end_processes(tx: Transaction, rail: Rail, agreement_id: AgreementId) -> int
     return ended
 
 
+def is_held(process: TransferProcess) -> bool:
+    """As consumer: whether its door is shut for now: suspended, or about to be, or resumed a moment ago."""
+    at = process.exchange
+    suspending = at.pending is not None and at.pending.move is Move.SUSPEND
+    over = TRANSFER.is_final(at.state)
+    return not over and (suspending or at.state is not State.STARTED or not process.endpoint)
+
+
 def has_door(connection: Connection, process_id: ProcessId) -> bool:
     """Say whether a process has an open door."""
     return store.has_door(connection, process_id)
@@ -383,6 +393,10 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
         else:
             token = rail.door_token(before.id, process.epoch)
             content = DoorAddress(rail.door_endpoint(before.id), token)
+    if isinstance(content, Reason):
+        process = replace(process, problem=process.problem or _said(content))
+    elif wanted.move is Move.START:
+        process = replace(process, problem="")
     process = replace(process, exchange=after)
     _saved(tx, process, before)
     first, is_consumer = before.state is State.INITIAL, before.party is Party.CONSUMER
@@ -409,6 +423,10 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
         ),
     )
     return process
+
+
+def _said(reason: Reason) -> str:
+    return ", ".join(t for t in (reason.code, *reason.texts) if t)[:1000]
 
 
 def _without_old_token(process: TransferProcess) -> TransferProcess:

@@ -18,6 +18,7 @@ from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
+from entrepot.node.roles.process_owner import process_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.node.roles.use_owner import use_routes
@@ -371,6 +372,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         owner=[
             *owner_routes(connector),
             *use_routes(connector, client),
+            *process_routes(connector),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
