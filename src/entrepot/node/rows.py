@@ -211,6 +211,22 @@ class WholeNegotiationRow(NegotiationRow):
     agreement: str | None
 
 
+ProcessRow = TypedDict(
+    "ProcessRow",
+    {
+        "id": str,
+        "as": str,
+        "with": str,
+        "agreement": str,
+        "product": str | None,
+        "format": str,
+        "state": str,
+        "pending": str | None,
+        "problem": str,
+    },
+)
+
+
 class DutyRow(TypedDict):
     """Something owed. A duty that stands before every use is only named until it is done."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
 from entrepot.contracts import Move, Next, Party, Reason, agreement_of
-from entrepot.node.api import answer, read_body
-from entrepot.protocols import Call, Proof, Response, Route
+from entrepot.node import rows
+from entrepot.node.api import answer, owner_route, read_body
+from entrepot.protocols import Call, Response, Route
 from entrepot.use import process as transfers
 from entrepot.values import NotFoundError, ProcessId, RefusedError
 
@@ -29,13 +30,12 @@ class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def process_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
-    table = {
-        ("GET", "/owner/processes"): api.every,
-        ("POST", "/owner/processes/{id}/suspend"): api.suspend,
-        ("POST", "/owner/processes/{id}/resume"): api.resume,
-        ("POST", "/owner/processes/{id}/terminate"): api.terminate,
-    }
-    return [Route(method, path, Proof.OWNER, handle) for (method, path), handle in table.items()]
+    return [
+        owner_route("GET", "/owner/processes", api.every, list[rows.ProcessRow]),
+        owner_route("POST", "/owner/processes/{id}/suspend", api.suspend, rows.ProcessRow, WhyBody),
+        owner_route("POST", "/owner/processes/{id}/resume", api.resume, rows.ProcessRow),
+        owner_route("POST", "/owner/processes/{id}/terminate", api.terminate, rows.ProcessRow, WhyBody),
+    ]
 
 
 class _Api:
@@ -46,7 +46,7 @@ class _Api:
         self._journal = connector.node.journal
 
     async def every(self, _call: Call) -> Response:
-        def query(connection: Connection) -> list[dict[str, Any]]:
+        def query(connection: Connection) -> list[rows.ProcessRow]:
             return [_row(connection, p) for p in transfers.processes(connection)]
 
         return answer(await self._journal.read(query))
@@ -66,7 +66,7 @@ class _Api:
     async def _moved(self, call: Call, wanted: Next) -> Response:
         pid = ProcessId(call.path["id"])
 
-        def move(tx: Transaction) -> dict[str, Any]:
+        def move(tx: Transaction) -> rows.ProcessRow:
             if wanted.move is Move.START:
                 self._check(tx, pid)
             return _row(tx.connection, transfers.move(tx, self._connector.rail, pid, wanted))
@@ -93,7 +93,7 @@ def _why(call: Call, code: str) -> Reason:
     return Reason(code, (reason,) if reason else ())
 
 
-def _row(connection: Connection, p: TransferProcess) -> dict[str, Any]:
+def _row(connection: Connection, p: TransferProcess) -> rows.ProcessRow:
     at = p.exchange
     contract = agreement_of(connection, p.agreement_id)
     return {
