@@ -15,7 +15,7 @@ from entrepot_identity_world import PLATFORM, START, STATUS_URL, Party, credenti
 from entrepot.identity import Caller, issue_status_list
 from entrepot.journal import Journal
 from entrepot.protocols import Call, Reply, Response, Route
-from entrepot.protocols.dcp import PATH, Acquaintance, Services, Trust, routes
+from entrepot.protocols.dcp import MEMBERSHIP, PATH, STRICT, Acquaintance, Services, Trust, routes
 from entrepot.values import Did, EntrepotError, UnavailableError
 
 MAX_AGE = timedelta(seconds=60)
@@ -39,6 +39,9 @@ class Node:
         self.party = Party(name, services={"CredentialService": f"https://{name}.example{PATH}"})
         self.credential: str | None = None
         self.raw_document = self.party.raw_document
+        self.issuers: frozenset[Did] = frozenset()
+        self.scopes = (MEMBERSHIP,)
+        self.profile = STRICT
         self.start()
 
     def start(self) -> None:
@@ -59,7 +62,15 @@ class Node:
         self.routes: list[Route] = routes(services)
 
     def meet(self, party: Party | None = None) -> None:
-        trust = Trust(self.party.did, PLATFORM.did, MAX_AGE, lambda _did: False)
+        trust = Trust(
+            self.party.did,
+            PLATFORM.did,
+            MAX_AGE,
+            lambda _did: False,
+            self.issuers,
+            self.scopes,
+            self.profile,
+        )
         self.acquaintance = Acquaintance(
             self.journal,
             self.web,
