@@ -16,7 +16,7 @@ apt = command -v $(1) >/dev/null || if command -v apt-get >/dev/null && [ "$$(id
   (apt-get install -qq -y $(2) || (apt-get update -qq && apt-get install -qq -y $(2))) >/dev/null 2>&1 \
   || echo "Could not install $(2): what needs it is skipped by name"; fi
 
-.PHONY: help setup demo test lint types unit space console docs faults schedules tck bench lock clean
+.PHONY: help setup demo test lint types unit space console docs faults fuzz schedules tck bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ docs: $(READY) ## The documentation, warnings as errors
 faults: $(READY) ## Kill at every point of a running use (long), and print how many points fired
 	@$(call apt,strace,strace)
 	$(BIN)/pytest tests/space -m faults --all-points -s
+
+fuzz: $(READY) ## Every parser and every HTTP route of every role, long: make fuzz EXAMPLES=5000
+	@$(BIN)/pytest tests/unit/fuzz tests/space/test_http.py --examples $(or $(EXAMPLES),2000) --timeout 14400 -p no:randomly
 
 schedules: $(READY) ## 10,000 schedules of lost, repeated, late and crossing messages
 	@$(BIN)/python tests/space/schedules.py --schedules 10000

@@ -1,8 +1,10 @@
 """The platform role: members, the catalogue of the space, filing, status list."""
 
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection
 
 from entrepot import catalogue, space
@@ -21,7 +23,7 @@ from entrepot.values import Did, Grade, ProductId, render_digest, render_time
 
 class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[MemberRole, ...]
-    days: float = 7.0
+    days: Annotated[float, Meta(gt=0, le=3_650)] = 7.0
 
 
 class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

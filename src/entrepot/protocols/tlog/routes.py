@@ -33,6 +33,7 @@ from entrepot.ledger import (
 from entrepot.protocols.route import BINARY, Asked, Call, Content, Handler, Proof, Response, Route, Shape
 from entrepot.protocols.tlog import codec
 from entrepot.values import (
+    Digest,
     EntrepotError,
     MalformedError,
     NotFoundError,
@@ -161,7 +162,7 @@ def _entries(find: Find) -> Handler:
     async def entries(call: Call) -> Response:
         start, end = _number(call, "start"), _number(call, "end")
         if end - start > MAX_RANGE:
-            raise TooLargeError(f"at most {MAX_RANGE} entries at once")
+            raise MalformedError(f"at most {MAX_RANGE} entries at once")
         return Response(200, codec.encode_bundle(find().log.entries(start, end)), _BYTES)
 
     return entries
@@ -190,16 +191,16 @@ def _tile(find: Find) -> Handler:
 
 def _inclusion(find: Find) -> Handler:
     async def inclusion(call: Call) -> Response:
-        path = find().log.prove_inclusion(_number(call, "number"), _number(call, "size"))
-        return Response(200, codec.encode_hashes(path), _TEXT)
+        number, size = _number(call, "number"), _number(call, "size")
+        return _proved(lambda: find().log.prove_inclusion(number, size))
 
     return inclusion
 
 
 def _consistency(find: Find) -> Handler:
     async def consistency(call: Call) -> Response:
-        path = find().log.prove_consistency(_number(call, "old"), _number(call, "size"))
-        return Response(200, codec.encode_hashes(path), _TEXT)
+        old, size = _number(call, "old"), _number(call, "size")
+        return _proved(lambda: find().log.prove_consistency(old, size))
 
     return consistency
 
@@ -238,6 +239,14 @@ def _gives(holds: Any, *numbers: str) -> Shape:  # noqa: ANN401 (a type that msg
     content = holds if isinstance(holds, Content) else Content(holds)
     whole = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
     return Shape({200: (content,)}, asks=tuple(Asked(name, whole, required=True) for name in numbers))
+
+
+def _proved(prove: Callable[[], tuple[Digest, ...]]) -> Response:
+    """A proof between sizes that a reader has named. Where there is none, its numbers are wrong."""
+    try:
+        return Response(200, codec.encode_hashes(prove()), _TEXT)
+    except ProofError as error:
+        raise NotFoundError(str(error)) from error
 
 
 def _note(copy: Copy) -> bytes:
