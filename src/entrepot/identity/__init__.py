@@ -6,11 +6,11 @@ from entrepot.identity.credential import (
     Schema,
     StatusEntry,
     claimed_issuer,
-    issue_credential,
     read_credential,
     verify_credential,
 )
 from entrepot.identity.did import DidDocument, did_url, did_web, read_did_document, write_did_document
+from entrepot.identity.issuing import issue_credential
 from entrepot.identity.jwt import Token, parse_token, sign_token
 from entrepot.identity.keys import (
     SUITES,

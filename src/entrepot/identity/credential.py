@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from entrepot.identity.jwt import LEEWAY, Token, check_token_signature, parse_token, sign_token, time_claim
-from entrepot.identity.keys import PublicKey, Signer
+from entrepot.identity.jwt import LEEWAY, Token, check_token_signature, parse_token, time_claim
+from entrepot.identity.keys import PublicKey
 from entrepot.values import Did, MalformedError, TrustError, UtcTime, parse_time
 from entrepot.values.canonical import Json
 
 BASE: Final = "VerifiableCredential"
 MAX_URL: Final = 1000
+OF_SUBJECT: Final = "JsonSchemaValidator2018"
+"""The kind of schema that is about the subject alone; the newer one is about the whole credential."""
 _MOST: Final = 16
 _LONGEST: Final = 500
 _PURPOSES: Final = ("revocation", "suspension")
-_OF_SUBJECT: Final = "JsonSchemaValidator2018"
-_SCHEMAS: Final = ("JsonSchema", _OF_SUBJECT)
+_SCHEMAS: Final = ("JsonSchema", OF_SUBJECT)
 
 
 class CredentialForm(StrEnum):
@@ -57,7 +58,7 @@ class Schema:
 
     url: str
     of_subject: bool = False
-    """Whether it is about the subject alone: what `JsonSchemaValidator2018` meant."""
+    """Whether it is about the subject alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,6 @@ class Statement:
     valid_until: UtcTime | None
     """The sooner of them."""
     body: Mapping[str, Json] = field(repr=False)
-
-
-def issue_credential(signer: Signer, credential: Credential) -> str:
-    """Write and sign a credential in its form; times are of whole seconds."""
-    return _ISSUE[credential.form](signer, credential)
 
 
 def claimed_issuer(raw: str) -> tuple[Token, Did]:
@@ -175,69 +171,6 @@ def read_statement(token: Token, *, insecure_shape: bool = False) -> Statement:
     )
 
 
-def _issue_vc20(signer: Signer, credential: Credential) -> str:
-    times: dict[str, Json] = {}
-    claims: dict[str, Json] = {"iss": credential.issuer, "sub": credential.subject}
-    if credential.valid_from is not None:
-        times["validFrom"], claims["iat"] = _written(credential.valid_from)
-    if credential.valid_until is not None:
-        times["validUntil"], claims["exp"] = _written(credential.valid_until)
-    return sign_token(signer, claims | times | _common(credential), "vc+jwt", "vc")
-
-
-def _issue_vc11(signer: Signer, credential: Credential) -> str:
-    times: dict[str, Json] = {}
-    claims: dict[str, Json] = {"iss": credential.issuer, "sub": credential.subject}
-    if credential.id:
-        claims["jti"] = credential.id
-    if credential.valid_from is not None:
-        times["issuanceDate"], claims["nbf"] = _written(credential.valid_from)
-        claims["iat"] = claims["nbf"]
-    if credential.valid_until is not None:
-        times["expirationDate"], claims["exp"] = _written(credential.valid_until)
-    return sign_token(signer, claims | {"vc": times | _common(credential)})
-
-
-_ISSUE: Final = {CredentialForm.VC20: _issue_vc20, CredentialForm.VC11: _issue_vc11}
-
-
-def _common(credential: Credential) -> dict[str, Json]:
-    """What both forms write alike."""
-    contexts: list[Json] = [credential.form.context]
-    if credential.status and credential.form is CredentialForm.VC11:
-        contexts.append("https://w3id.org/vc/status-list/2021/v1")
-    body: dict[str, Json] = {
-        "@context": contexts,
-        "type": [BASE, *credential.types],
-        "issuer": credential.issuer,
-        "credentialSubject": {"id": credential.subject, **credential.claims},
-    }
-    if credential.id:
-        body["id"] = credential.id
-    if credential.status:
-        body["credentialStatus"] = [_status_entry(credential.form, entry) for entry in credential.status]
-    if credential.schemas:
-        body["credentialSchema"] = [
-            {"id": s.url, "type": _OF_SUBJECT if s.of_subject else "JsonSchema"} for s in credential.schemas
-        ]
-    return body
-
-
-def _status_entry(form: CredentialForm, entry: StatusEntry) -> Json:
-    return {
-        "id": f"{entry.url}#{entry.index}",
-        "type": form.status_type,
-        "statusPurpose": entry.purpose,
-        "statusListCredential": entry.url,
-        "statusListIndex": str(entry.index),
-    }
-
-
-def _written(time: UtcTime) -> tuple[str, int]:
-    whole = time.replace(microsecond=0)
-    return whole.isoformat().replace("+00:00", "Z"), int(whole.timestamp())
-
-
 def _body(token: Token) -> tuple[CredentialForm, Mapping[str, Json]]:
     if "vc" not in token.claims:
         return CredentialForm.VC20, token.claims
@@ -278,7 +211,7 @@ def _schema(entry: Mapping[str, Json]) -> Schema:
         raise MalformedError("credentialSchema: of a kind that is not understood here")
     if not isinstance(url, str) or not 0 < len(url) <= MAX_URL:
         raise MalformedError("credentialSchema.id: expected an address")
-    return Schema(url, kind == _OF_SUBJECT)
+    return Schema(url, kind == OF_SUBJECT)
 
 
 def _time(body: Mapping[str, Json], *names: str) -> UtcTime | None:

@@ -11,10 +11,10 @@ from entrepot.identity.credential import (
     Credential,
     CredentialForm,
     StatusEntry,
-    issue_credential,
     read_credential,
     verify_credential,
 )
+from entrepot.identity.issuing import issue_credential
 from entrepot.identity.jwt import parse_token
 from entrepot.identity.keys import PublicKey, Signer
 from entrepot.values import Did, KeyId, MalformedError, UtcTime
