@@ -2,6 +2,7 @@
 
 from entrepot.catalogue.artefact import inspect, is_unchanged, measure, named, open_reader, prepare
 from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
+from entrepot.catalogue.asking import SEARCH_TERMS, parse_search, render_search
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.model import Product, Resource, product_digest
@@ -37,6 +38,7 @@ from entrepot.catalogue.versions import Version, roll_back, versions
 __all__ = [
     "MAX_ROWS",
     "PAGE",
+    "SEARCH_TERMS",
     "SERVED",
     "Ask",
     "Column",
@@ -76,6 +78,7 @@ __all__ = [
     "page",
     "parse_cursor",
     "parse_dataset",
+    "parse_search",
     "prepare",
     "product",
     "product_digest",
@@ -84,6 +87,7 @@ __all__ = [
     "relocate_resources",
     "render_catalog",
     "render_dataset",
+    "render_search",
     "resource",
     "restock",
     "roll_back",

@@ -5,13 +5,14 @@ and go while somebody turns the pages; what is published anew meanwhile comes on
 bytes are those that `render_catalog` would give.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
 
 from entrepot.catalogue import shelf_store
 from entrepot.catalogue.dcat import service_of
+from entrepot.catalogue.search import Search, search
 from entrepot.values import Did, ProductId, canonical
 from entrepot.values.canonical import Json
 
@@ -29,7 +30,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a catalogue, and after which numbers the pages before and behind it begin."""
+    """A page of a catalogue, and where the pages before and behind it begin.
+
+    That is after which number of the shelf, or at which position of a search's answer.
+    """
 
     body: bytes
     next_after: int | None
@@ -48,8 +52,10 @@ class Cover:
     """Whether it shows what its participant provides, or what everybody does."""
 
 
-def page(connection: Connection, cover: Cover, place: Place) -> Page:
-    """One page of the catalogue."""
+def page(connection: Connection, cover: Cover, place: Place | Search) -> Page:
+    """One page of the catalogue, or of what a search finds in it."""
+    if isinstance(place, Search):
+        return _found(connection, cover, place)
     provider = cover.participant if cover.only_own else None
     rows = shelf_store.page(connection, provider, place.after, place.skip, place.size + 1)
     shown = rows[: place.size]
@@ -59,6 +65,18 @@ def page(connection: Connection, cover: Cover, place: Place) -> Page:
         previous_after=(
             shelf_store.before(connection, provider, place.after, place.size) if place.after else None
         ),
+    )
+
+
+def _found(connection: Connection, cover: Cover, wanted: Search) -> Page:
+    """A page of what a search finds; the pages around it begin at these positions of the answer."""
+    if cover.only_own:
+        wanted = replace(wanted, provider=cover.participant)
+    answer = search(connection, wanted)
+    return Page(
+        body=_bound(cover, [*zip(answer.providers, answer.datasets, strict=True)]),
+        next_after=answer.next_offset,
+        previous_after=max(wanted.offset - wanted.limit, 0) if wanted.offset else None,
     )
 
 

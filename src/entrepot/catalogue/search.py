@@ -55,6 +55,8 @@ class Found:
     datasets: tuple[bytes, ...]
     """Each as the catalogue shows it."""
     next_offset: int | None
+    providers: tuple[Did, ...] = ()
+    """Whose each is, where that was asked here and not of another node."""
 
 
 def search(connection: Connection, wanted: Search) -> Found:
@@ -65,10 +67,12 @@ def search(connection: Connection, wanted: Search) -> Found:
         return Found(0, (), None)  # marks alone name nothing
     total, numbers = search_store.find(connection, words, _filters(wanted), wanted.offset, wanted.limit)
     after = wanted.offset + len(numbers)
+    shown = shelf_store.datasets(connection, numbers)
     return Found(
         total,
-        tuple(shelf_store.datasets(connection, numbers)),
+        tuple(dataset for _, dataset in shown),
         after if numbers and after < total else None,
+        tuple(whose for whose, _ in shown),
     )
 
 

@@ -170,9 +170,10 @@ def dataset(connection: Connection, product_id: ProductId) -> tuple[Did, bytes] 
     return None if row is None else (Did(row.provider), row.dataset)
 
 
-def datasets(connection: Connection, numbers: Sequence[int]) -> list[bytes]:
-    """These datasets, in this order."""
-    found = {r.number: r.dataset for r in connection.execute(_DATASETS, {"numbers": [*numbers]})}
+def datasets(connection: Connection, numbers: Sequence[int]) -> list[tuple[Did, bytes]]:
+    """These datasets, in this order, and whose each is."""
+    rows = connection.execute(_DATASETS, {"numbers": [*numbers]})
+    found = {r.number: (Did(r.provider), r.dataset) for r in rows}
     return [found[n] for n in numbers]
 
 

@@ -16,7 +16,7 @@ def owner_search(find: Callable[[Search], Awaitable[Found]]) -> Route:
     """The route by which an owner searches; `find` asks the catalogue."""
 
     async def handle(call: Call) -> Response:
-        found = await find(tds.parse_search(call.query))
+        found = await find(catalogue.parse_search(call.query))
         products = tds.readable(found)
         return answer(
             {

@@ -10,6 +10,7 @@ from entrepot.catalogue import (
     Cover,
     Place,
     Product,
+    Search,
     dataset_page,
     list_product,
     page,
@@ -48,6 +49,24 @@ def put(journal: Journal, number: int, provider: Did = ALICE, version: int = 1) 
         return list_product(tx, product)
 
     return journal.write_now(listed)
+
+
+def test_a_search_shows_pages_of_what_it_finds(journal: Journal) -> None:
+    """Best first, whoever provides it, with the pages around it by their position."""
+    products = [put(journal, n, ALICE if n % 2 else BOB) for n in range(7)]
+    wanted = Search(words="天气", limit=3)
+
+    first = journal.read_now(lambda c: page(c, COVER, wanted))
+    last = journal.read_now(lambda c: page(c, COVER, replace(wanted, offset=6)))
+    own = journal.read_now(
+        lambda c: page(c, replace(COVER, participant=BOB, only_own=True), replace(wanted, limit=9))
+    )
+
+    assert (first.next_after, first.previous_after) == (3, None)
+    assert (last.next_after, last.previous_after) == (None, 3)
+    assert len(datasets(canonical.decode(first.body))) == 3
+    theirs = {d["@id"] for d in datasets(canonical.decode(own.body))}
+    assert theirs == {p.id for p in products if p.provider == BOB}
 
 
 def turned(journal: Journal, cover: Cover, size: int) -> tuple[list[Any], list[bytes]]:

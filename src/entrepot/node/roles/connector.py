@@ -148,7 +148,9 @@ class Connector:
                 raise UnavailableError(*reasons)  # a newer list may be here in a moment: no final answer
         return tuple(reasons)
 
-    def catalog(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
+    def catalog(
+        self, connection: Connection, _caller: Did | None, place: catalogue.Place | catalogue.Search
+    ) -> catalogue.Page:
         return catalogue.page(connection, self.cover, place)
 
     def dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:

@@ -148,7 +148,9 @@ class _Catalogue:
     def _dataset(self, connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
         return catalogue.dataset_page(connection, self._cover, ProductId(wanted))
 
-    def _page(self, connection: Connection, _caller: Did | None, place: catalogue.Place) -> catalogue.Page:
+    def _page(
+        self, connection: Connection, _caller: Did | None, place: catalogue.Place | catalogue.Search
+    ) -> catalogue.Page:
         return catalogue.page(connection, self._cover, place)
 
 

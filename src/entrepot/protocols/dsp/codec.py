@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from entrepot.catalogue import PAGE, Place, Search, parse_search
 from entrepot.contracts import (
     Agreement,
     Content,
@@ -29,6 +30,7 @@ from entrepot.contracts import (
     render_offer,
     text,
 )
+from entrepot.policy import ENTREPOT
 from entrepot.values import (
     AgreementId,
     MalformedError,
@@ -92,7 +94,9 @@ _TRANSFER_TYPES: Final = MappingProxyType(
         "TransferTerminationMessage": Move.TERMINATE,
     }
 )
-_QUERIES: Final = frozenset({"QuerySpec", EDC + "QuerySpec", "edc:QuerySpec"})
+SEARCH: Final = ENTREPOT + "Search"
+"""The type of our own filter."""
+_FILTERS: Final = frozenset({"QuerySpec", EDC + "QuerySpec", "edc:QuerySpec", SEARCH})
 _NEGOTIATION_NAMES: Final = {move: name for name, move in _NEGOTIATION_TYPES.items() if move}
 _TRANSFER_NAMES: Final = {move: name for name, move in _TRANSFER_TYPES.items()}
 
@@ -131,11 +135,12 @@ def type_of(document: Mapping[str, Json]) -> str:
     return _value(value) if isinstance(value, str) else ""
 
 
-def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> tuple[int, int | None]:
-    """Read a request for the catalogue: from which dataset on, and how many of them.
+def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Place | Search:
+    """Read a request for the catalogue: a page of all of it, or of what our own filter finds.
 
-    Eclipse connectors always send a filter of this kind; what else it asks for is passed over, so they
-    get more than they asked for, never less. Filters of another kind are refused.
+    Eclipse connectors always send a `QuerySpec`: from which dataset on, and how many of them. What else it
+    asks for is passed over, so they get more than they asked for, never less. Our own filter is a search;
+    docs/guide/catalogue.md has its names. Filters of another kind are refused.
     """
     document = decode(raw, contexts)
     if type_of(document) != "CatalogRequestMessage":
@@ -143,15 +148,25 @@ def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS
     wanted = document.get("filter")
     filters = wanted if isinstance(wanted, list) else [] if wanted is None else [wanted]
     if not filters:
-        return 0, None
+        return Place()
     query = filters[0]
-    if len(filters) > 1 or not isinstance(query, dict) or type_of(query) not in _QUERIES:
-        raise ProtocolError("this kind of filter is not supported here; ask without one")
+    if len(filters) > 1 or not isinstance(query, dict) or type_of(query) not in _FILTERS:
+        raise ProtocolError(f"this kind of filter is not supported here; ask without one, or with {SEARCH}")
+    if type_of(query) == SEARCH:
+        return parse_search({name: _listed(v) for name, v in query.items() if name != "@type"})
     offset, limit = query.get("offset"), query.get("limit")
-    return (
-        min(max(offset, 0), MAX_OFFSET) if isinstance(offset, int) else 0,
-        min(limit, MAX_PAGE) if isinstance(limit, int) and limit > 0 else None,
+    return Place(
+        skip=min(max(offset, 0), MAX_OFFSET) if isinstance(offset, int) else 0,
+        size=min(limit, MAX_PAGE) if isinstance(limit, int) and limit > 0 else PAGE,
     )
+
+
+def _listed(value: Json) -> str:
+    """The value of a search's term, which may be a list, a number or a text with commas."""
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(i, str | int) for i in items):
+        raise MalformedError("a search's terms are texts, numbers, or lists of them")
+    return ",".join(str(i) for i in items)
 
 
 def parse_negotiation(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Message:

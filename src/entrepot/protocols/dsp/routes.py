@@ -5,15 +5,18 @@ unauthorised party gets 404 (negotiation and transfer bindings): it learns nothi
 something is there. The first answer to a message of a process, 200 or 400, is the answer to its repeats.
 """
 
+import asyncio
+import gzip
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection
 
 from entrepot import contracts
-from entrepot.catalogue import PAGE, Page, Place
+from entrepot.catalogue import Page, Place, Search, parse_search, render_search
 from entrepot.contracts import (
     Contract,
     Desk,
@@ -25,6 +28,7 @@ from entrepot.contracts import (
     State,
     TransferRequest,
 )
+from entrepot.identity import from_base64url, to_base64url
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
 from entrepot.protocols.dsp import codec, shapes
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape, unquoted
@@ -57,12 +61,14 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (EntrepotError, 400),
 )
 
-Catalog: TypeAlias = Callable[[Connection, Did | None, Place], Page]
+Catalog: TypeAlias = Callable[[Connection, Did | None, Place | Search], Page]
 """A page of the catalogue as its caller may see it."""
 Dataset: TypeAlias = Callable[[Connection, str, Did | None], bytes | None]
 """One dataset of it; None where there is none for this caller."""
 
 _CATALOG: Final = "/catalog/request"
+_WORTH_PACKING: Final = 1 << 10
+_LONGEST_TOKEN: Final = 8_000
 _DATASETS: Final = "/catalog/datasets/{id:path}"
 _TOKEN: Final = re.compile(r"(\d{1,18})-([1-9]\d{0,3})", re.ASCII)
 
@@ -177,8 +183,8 @@ class _Catalogue:
     async def request(self, call: Call) -> Response:
         """The first page, or the one of a link that is followed with the same message."""
         try:
-            offset, limit = codec.parse_catalog_request(call.body, self.contexts)
-            place = _place(call) or Place(skip=offset, size=limit or PAGE)
+            asked = codec.parse_catalog_request(call.body, self.contexts)
+            place = _place(call) or asked
         except EntrepotError as error:
             return _failed("CatalogError", error)
         return await self._page(call, place)
@@ -191,15 +197,19 @@ class _Catalogue:
             return _failed("CatalogError", error)
         return await self._page(call, place)
 
-    async def _page(self, call: Call, place: Place) -> Response:
+    async def _page(self, call: Call, place: Place | Search) -> Response:
         page = await self.journal.read(lambda c: self.catalog(c, call.caller, place))
         around = (("next", page.next_after), ("previous", page.previous_after))
         links = [
-            f'<{self.address}{_CATALOG}?continuationToken={after}-{place.size}>; rel="{relation}"'
+            f'<{self.address}{_CATALOG}?continuationToken={_token(place, after)}>; rel="{relation}"'
             for relation, after in around
             if after is not None
         ]
-        return Response(200, page.body, headers={"link": ", ".join(links)} if links else {})
+        headers = {"vary": "accept-encoding"} | ({"link": ", ".join(links)} if links else {})
+        if len(page.body) < _WORTH_PACKING or not accepts_gzip(call.headers.get("accept-encoding", "")):
+            return Response(200, page.body, headers=headers)
+        packed = await asyncio.to_thread(gzip.compress, page.body, 1, mtime=0)
+        return Response(200, packed, headers=headers | {"content-encoding": "gzip"})
 
     async def dataset(self, call: Call) -> Response:
         wanted = call.path["id"]
@@ -307,15 +317,37 @@ class _Heard:
     digest: Digest
 
 
-def _place(call: Call) -> Place | None:
+def accepts_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` lets an answer be packed (RFC 9110, 12.5.3)."""
+    weights = {}
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        weights[name.strip()] = weight.replace(" ", "")
+    wanted = weights.get("gzip", weights.get("*", "q=0"))
+    return re.fullmatch(r"q=0(\.0*)?", wanted) is None
+
+
+def _token(place: Place | Search, after: int) -> str:
+    """The continuation token of a page around this one: all that is needed to show it."""
+    if isinstance(place, Place):
+        return f"{after}-{place.size}"
+    return "s" + to_base64url(render_search(replace(place, offset=after)).encode())
+
+
+def _place(call: Call) -> Place | Search | None:
     """Where the page of a continuation token begins (Web Linking, RFC 8288, as the binding asks)."""
     token = call.query.get("continuationToken")
     if token is None:
         return None
     match = _TOKEN.fullmatch(token)
-    if match is None or int(match[2]) > codec.MAX_PAGE:
-        raise ProtocolError("that continuationToken is none of ours")
-    return Place(after=int(match[1]), size=int(match[2]))
+    if match is not None and int(match[2]) <= codec.MAX_PAGE:
+        return Place(after=int(match[1]), size=int(match[2]))
+    try:
+        if token.startswith("s") and len(token) <= _LONGEST_TOKEN:
+            return parse_search(dict(parse_qsl(from_base64url(token[1:]).decode(), max_num_fields=20)))
+    except (EntrepotError, ValueError):
+        pass
+    raise ProtocolError("that continuationToken is none of ours")
 
 
 def _known(call: Call) -> Did:

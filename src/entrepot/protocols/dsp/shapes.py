@@ -7,9 +7,9 @@ policy is described only as far as it is an object, `docs/reference/policy.md` s
 from collections.abc import Mapping
 from typing import Any, Final
 
-from entrepot.catalogue import PAGE
+from entrepot.catalogue import PAGE, SEARCH_TERMS
 from entrepot.contracts import Move, State
-from entrepot.protocols.dsp.codec import CONTEXT, KNOWN_CONTEXTS, MAX_OFFSET, MAX_PAGE
+from entrepot.protocols.dsp.codec import CONTEXT, KNOWN_CONTEXTS, MAX_OFFSET, MAX_PAGE, SEARCH
 from entrepot.protocols.route import Asked, Content, Shape
 
 _PROBLEM: Final = Content({"type": "object"}, "application/problem+json")
@@ -153,6 +153,11 @@ _QUERY: Final = {
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE},
     },
 }
+_SEARCH: Final = {
+    "type": "object",
+    "required": ["@type"],
+    "properties": {"@type": {"const": SEARCH}, **SEARCH_TERMS},
+}
 REQUEST: Final = Shape(
     {200: (Content(_CATALOG),)},
     Content(
@@ -162,7 +167,7 @@ REQUEST: Final = Shape(
             "properties": {
                 "@context": _CONTEXT,
                 "@type": {"const": "CatalogRequestMessage"},
-                "filter": {"type": "array", "items": _QUERY, "maxItems": 1},
+                "filter": {"type": "array", "items": {"anyOf": [_QUERY, _SEARCH]}, "maxItems": 1},
             },
         }
     ),

@@ -2,7 +2,7 @@
 
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
-from entrepot.protocols.tds.finding import SEARCH, parse_search, readable, search_route
+from entrepot.protocols.tds.finding import SEARCH, readable, search_route
 from entrepot.protocols.tds.notices import (
     list_with_platform,
     sign_end,
@@ -43,7 +43,6 @@ __all__ = [
     "Signing",
     "list_with_platform",
     "openings_route",
-    "parse_search",
     "party_routes",
     "platform_routes",
     "readable",

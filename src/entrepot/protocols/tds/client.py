@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from entrepot import space
-from entrepot.catalogue import Found, Search
+from entrepot.catalogue import Found, Search, render_search
 from entrepot.contracts import Signature
 from entrepot.identity import DidDocument
 from entrepot.protocols.route import Outgoing, Reply
@@ -103,7 +103,7 @@ class Client:
 
     async def search(self, wanted: Search) -> Found:
         """Ask the platform for products."""
-        name = f"{finding.PRODUCTS}?{finding.render_search(wanted)}"
+        name = f"{finding.PRODUCTS}?{render_search(wanted)}"
         reply = await self._get_from_platform(name, MAX_FOUND)
         return finding.parse_found(reply.body, wanted.limit)
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from entrepot import contracts
-from entrepot.catalogue import Page, Place
+from entrepot.catalogue import Page, Place, Search
 from entrepot.contracts import Desk, Listing, Negotiation, Next, Offer, Party
 from entrepot.journal import Journal, OutboxMessage, Transaction, claim
 from entrepot.policy import Policy, Rule
@@ -80,6 +80,8 @@ class Node:
         self.wanted: list[Next] = []
         self.wanted_of_transfer: list[Next] = []
         self.refuses_to_open: tuple[str, ...] = ()
+        self.padding = ""
+        """What makes a page of the catalogue longer."""
         self.outside = Outside()
         self.authorization: Exception | None = None
         self.desk = Desk(ME, dsp.render_negotiation, self._respond, "https://us.example/dsp/2025-1")
@@ -105,9 +107,16 @@ class Node:
             self.journal, self.desk, self.rail, self.outside, self._authorization
         )
 
-    def call(self, method: str, path: str, body: Any = None, caller: Did | None = PEER) -> Response:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        caller: Did | None = PEER,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
         """Call an endpoint; what the route asks for has been shown already."""
-        return asyncio.run(self.called(method, path, body, caller))
+        return asyncio.run(self.called(method, path, body, caller, headers=headers))
 
     def follow(self, method: str, url: str, body: Any = None) -> Response:
         """Call an address of ours as somebody wrote it."""
@@ -121,13 +130,14 @@ class Node:
         body: Any = None,
         caller: Did | None = PEER,
         query: Mapping[str, str] = MappingProxyType({}),
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Response:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         found = self._find(method, dsp.PATH + path) or self._find(method, path)
         assert found is not None, f"no route for {method} {path}"
         route, steps = found
         asking = caller if route.proof is Proof.MEMBERSHIP else None
-        return await route.handle(Call(steps, raw, {}, query, asking))
+        return await route.handle(Call(steps, raw, headers, query, asking))
 
     def send_due(self) -> dsp.Meaning:
         """Send the one message that is due."""
@@ -187,13 +197,23 @@ class Node:
     def _published(_connection: Connection, offer: Offer) -> Listing | None:
         return Listing(OFFER, None) if offer.target == PRODUCT else None
 
-    @staticmethod
-    def _catalog(_connection: Connection, caller: Did | None, place: Place) -> Page:
-        """Three datasets, numbered from one."""
+    def _catalog(self, _connection: Connection, caller: Did | None, place: Place | Search) -> Page:
+        """Three datasets, numbered from one; a search finds them all."""
+        words = place.words if isinstance(place, Search) else ""
+        if isinstance(place, Search):
+            place = Place(place.offset, place.limit)
         begin = place.after + place.skip
         shown = [n for n in (1, 2, 3) if begin < n <= begin + place.size]
         datasets: list[canonical.Json] = [{"@id": f"urn:d:{n}"} for n in shown]
-        body = canonical.encode({"@context": [codec.CONTEXT], "for": caller, "dataset": datasets})
+        body = canonical.encode(
+            {
+                "@context": [codec.CONTEXT],
+                "for": caller,
+                "words": words,
+                "pad": self.padding,
+                "dataset": datasets,
+            }
+        )
         more = bool(shown) and shown[-1] < 3
         return Page(body, shown[-1] if more else None, max(place.after - place.size, 0) or None)
 

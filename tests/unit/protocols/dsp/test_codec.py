@@ -11,10 +11,11 @@ from entrepot_dsp_samples import IDS, JSON, negotiation_messages, spoiled, trans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entrepot.catalogue import Place, Search
 from entrepot.contracts import DoorAddress, Message, Move, Offer, State, TransferRequest
 from entrepot.policy import parse_policy
 from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
-from entrepot.values import AgreementId, MalformedError, MessageId, ProcessId, ProtocolError
+from entrepot.values import AgreementId, Grade, KindOfUse, MalformedError, MessageId, ProcessId, ProtocolError
 
 BASE = "https://peer.example/dsp/2025-1"
 EDC_CONTEXT = "https://w3id.org/edc/dspace/v0.0.1"
@@ -327,7 +328,7 @@ class TestPaths:
 class TestCatalogueRequests:
     def test_without_a_filter_everything_is_asked_for(self) -> None:
         """The plain request of the specification."""
-        assert codec.parse_catalog_request(encoded(CATALOG_REQUEST)) == (0, None)
+        assert codec.parse_catalog_request(encoded(CATALOG_REQUEST)) == Place()
 
     def test_an_eclipse_connectors_filter_is_understood(self) -> None:
         """It sends one with every request; to refuse it would be to refuse all of them."""
@@ -339,7 +340,23 @@ class TestCatalogueRequests:
             "filterExpression": [],
         }
 
-        assert codec.parse_catalog_request(encoded(CATALOG_REQUEST, filter=[query])) == (10, 50)
+        assert codec.parse_catalog_request(encoded(CATALOG_REQUEST, filter=[query])) == Place(
+            skip=10, size=50
+        )
+
+    def test_our_own_filter_is_a_search(self) -> None:
+        """Its names are those of the guide; lists and numbers may be written as such."""
+        query = {"@type": codec.SEARCH, "words": "空气", "grade": ["L1", "L2"], "kind": "api", "limit": 5}
+
+        assert codec.parse_catalog_request(encoded(CATALOG_REQUEST, filter=[query])) == Search(
+            words="空气", grades=frozenset({Grade.L1, Grade.L2}), kinds=frozenset({KindOfUse.API}), limit=5
+        )
+
+    @pytest.mark.parametrize("wrong", [{"colour": "red"}, {"grade": "L9"}, {"words": {"x": 1}}, {"limit": 0}])
+    def test_our_own_filter_is_read_whole_or_not_at_all(self, wrong: dict[str, object]) -> None:
+        """A term that is passed over in silence answers another question."""
+        with pytest.raises(MalformedError):
+            codec.parse_catalog_request(encoded(CATALOG_REQUEST, filter=[{"@type": codec.SEARCH, **wrong}]))
 
     @pytest.mark.parametrize("wanted", [{"x": 1}, ["price < 3"], [{"@type": "Other"}], "x", [{}, {}]])
     def test_another_filter_is_refused(self, wanted: object) -> None:
@@ -368,7 +385,7 @@ MOVES = {
 def test_what_an_eclipse_connector_sends_is_read(path: str, body: str) -> None:
     """The most used connector: extra contexts, a filter with every request, its own ids in every message."""
     if path == "/catalog/request":
-        assert codec.parse_catalog_request(body.encode()) == (0, 50)
+        assert codec.parse_catalog_request(body.encode()) == Place(size=50)
         return
     parse = codec.parse_transfer if path.startswith("/transfers") else codec.parse_negotiation
     found = parse(body.encode())

@@ -1,5 +1,6 @@
 """The endpoints: who is answered what, and that the first answer is the answer to every repeat."""
 
+import gzip
 import json
 from typing import Any
 from urllib.parse import quote
@@ -109,13 +110,53 @@ class TestCatalogue:
         assert [d["@id"] for d in body(second)["dataset"]] == ["urn:d:3"]
         assert "next" not in second.headers.get("link", "")
 
-    @pytest.mark.parametrize("token", ["1", "x-5", "1-0", "1-99999", "-1-5", "1-5 ", "１-5"])
+    @pytest.mark.parametrize(
+        "token", ["1", "x-5", "1-0", "1-99999", "-1-5", "1-5 ", "１-5", "s!", "sZ3JhZGU9TDk", "s" * 9000]
+    )
     def test_a_token_of_somebody_elses_is_refused(self, node: Node, token: str) -> None:
         """A page that begins nowhere must not look like an empty one."""
         url = f"https://us.example{dsp.PATH}/catalog/request?continuationToken={quote(token)}&x=1"
         response = node.follow("GET", url)
 
         assert (response.status, body(response)["@type"]) == (400, "CatalogError")
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_the_pages_of_a_filter_are_linked_too(self, node: Node, method: str) -> None:
+        """A link holds the whole question, so it can be followed alone as well as with the same message."""
+        query = {"@type": codec.SEARCH, "words": "air & water, 空气", "keyword": ["a"], "limit": 2}
+        request = json.loads(self.REQUEST) | {"filter": [query]}
+        first = node.call("POST", "/catalog/request", request)
+        url = first.headers["link"].partition(">")[0].removeprefix("<")
+        second = node.follow(method, url, request if method == "POST" else None)
+
+        assert [d["@id"] for d in body(first)["dataset"]] == ["urn:d:1", "urn:d:2"]
+        assert [d["@id"] for d in body(second)["dataset"]] == ["urn:d:3"]
+        assert body(second)["words"] == query["words"]
+        assert "next" not in second.headers.get("link", "")
+
+    @pytest.mark.parametrize(
+        "accepted", ["gzip", "GZIP, deflate", "br, gzip;q=0.5", "*", "identity, *;q=0.1"]
+    )
+    def test_a_page_is_packed_for_whoever_can_unpack_it(self, node: Node, accepted: str) -> None:
+        """A catalogue packs to a tenth; caches are told what the answer depends on."""
+        node.padding = "x" * 2_000
+        plain = node.call("POST", "/catalog/request", self.REQUEST)
+        packed = node.call("POST", "/catalog/request", self.REQUEST, headers={"accept-encoding": accepted})
+
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+        assert gzip.decompress(packed.body) == plain.body
+        assert len(packed.body) < len(plain.body)
+
+    @pytest.mark.parametrize("accepted", ["", "identity", "gzip;q=0", "br", "gzip;q=0.000, *"])
+    def test_a_page_is_sent_as_it_is_to_everybody_else(self, node: Node, accepted: str) -> None:
+        """Who cannot unpack it would read nothing."""
+        node.padding = "x" * 2_000
+
+        sent = node.call("POST", "/catalog/request", self.REQUEST, headers={"accept-encoding": accepted})
+
+        assert "content-encoding" not in sent.headers
 
     @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"{", REQUEST.replace(b"Catalog", b"Contract")])
     def test_anything_else_is_a_catalog_error(self, node: Node, raw: bytes) -> None:

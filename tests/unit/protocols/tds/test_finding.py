@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot import catalogue
-from entrepot.catalogue import Found, Search
+from entrepot.catalogue import Found, Search, parse_search, render_search
 from entrepot.protocols import tds
-from entrepot.protocols.tds.finding import parse_found, parse_search, render_found, render_search
+from entrepot.protocols.tds.finding import parse_found, render_found
 from entrepot.values import Did, Grade, KindOfUse, MalformedError, ProductId
 
 WORD = st.text(st.characters(categories=["Lo", "Ll", "Nd"]), min_size=1, max_size=10)
