@@ -29,7 +29,7 @@ def verifier(ports: Ports) -> Mapping[str, str]:
     return {
         **suite(ports),
         "dataspacetck.did.verifier": did(ports.connector, "verifier"),
-        "dataspacetck.vpp.trigger.endpoint": f"http://127.0.0.1:{ports.connector}/verifier/trigger",
+        "dataspacetck.vpp.trigger.endpoint": f"http://127.0.0.1:{ports.connector}/verifier/catalog/request",
     }
 
 
@@ -40,5 +40,6 @@ VERIFIER = Role(
     packages=(f"{_TESTS}.presentation.verifier",),
     connector="dcp_verifier.py",
     arguments=("--profile", "rc6"),
+    ports=Ports(18300, 18093),
     properties=verifier,
 )

@@ -55,7 +55,7 @@ async def serve(port: int, suite_port: int, profile: str, folder: Path) -> None:
 
     routes = [
         Route("GET", "/verifier/did.json", Proof.NONE, did_document),
-        Route("POST", "/verifier/trigger", Proof.MEMBERSHIP, trigger),
+        Route("POST", "/verifier/catalog/request", Proof.MEMBERSHIP, trigger),
     ]
     application = Application(routes, Gatekeeper(acquaintance.authenticate))
     config = uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)

@@ -57,5 +57,6 @@ DSP = Role(
     packages=("org.eclipse.dataspacetck.dsp.verification",),
     connector="dsp_connector.py",
     arguments=(),
+    ports=Ports(18282, 18083),
     properties=properties,
 )

@@ -28,5 +28,7 @@ class Role:
     """The script that starts the connector under test: `SCRIPT --port N --suite-port N FOLDER`."""
     arguments: tuple[str, ...]
     """What the script is told beside that for the release in `pom`; newer ones are run without it."""
+    ports: Ports
+    """Where both listen if nobody says otherwise; a run takes free ones."""
     properties: Callable[[Ports], Mapping[str, str]]
     """The suite's settings."""

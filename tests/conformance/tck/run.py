@@ -62,10 +62,14 @@ def main() -> int:
         help="run another release of the suite named by --suite, whose jars lie here,\n"
         "by its own runtime and against the strict profile; needs a JDK",
     )  # fmt: skip
+    parser.add_argument("--settings", action="store_true", help="print the suite's settings and end")
     options = parser.parse_args()
     if options.jars and not options.suite:
         parser.error("--jars is of one suite: say which, with --suite")
     wanted = [ROLES[name] for name in options.suite or ROLES]
+    if options.settings:
+        print("\n".join(settings(role, role.ports) for role in wanted))
+        return 0
     try:
         with alone():
             found = [run(role, options.jars) for role in wanted]
@@ -95,11 +99,15 @@ def run(role: Role, other: Path | None) -> Tally:
     work = folder / "work"
     work.mkdir(parents=True)
     ports = Ports(*free_ports(2))
-    settings = "".join(f"{key}={value}\n" for key, value in role.properties(ports).items())
-    folder.joinpath("tck.properties").write_text(settings)
+    folder.joinpath("tck.properties").write_text(settings(role, ports))
     print(f"\n{role.name}", flush=True)
     with connector(role, ports, folder, () if other else role.arguments):
         return by_runtime(role, jars, folder) if other else by_console(role, jars, folder)
+
+
+def settings(role: Role, ports: Ports) -> str:
+    """The suite's settings file."""
+    return "".join(f"{key}={value}\n" for key, value in role.properties(ports).items())
 
 
 def fetch(pom: str) -> Path:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).with_name("run.py")
+PAGE = RUN.parents[3] / "docs" / "reference" / "conformance.md"
 NOT_HERE = 77
+SUITES = [("DSP", 65), ("DCP verifier", 20)]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("suite", "tests"), [("DSP", 65), ("DCP verifier", 20)])
+@pytest.mark.parametrize(("suite", "tests"), SUITES)
 def test_an_official_suite_passes_with_all_its_tests(suite: str, tests: int) -> None:
     """A connector of the field would meet messages of ours that the field's own tests refuse."""
     ran = subprocess.run([sys.executable, RUN, "--suite", suite], capture_output=True, text=True, check=False)
@@ -22,3 +24,15 @@ def test_an_official_suite_passes_with_all_its_tests(suite: str, tests: int) -> 
         ran.stdout + ran.stderr
     )
     assert ran.returncode == 0
+
+
+@pytest.mark.parametrize(("suite", "tests"), SUITES)
+def test_the_docs_say_what_a_run_says_and_how_the_connector_is_started(suite: str, tests: int) -> None:
+    """Whoever holds a newer release of a suite has to start our side without us."""
+    page = PAGE.read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| {suite} |"))
+    script = row.split("`")[1]
+
+    assert f"{suite} {tests} passed, 0 failed" in page
+    assert f".venv/bin/python tests/conformance/tck/{script} " in page
+    assert RUN.with_name(script).is_file()
