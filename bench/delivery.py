@@ -1,14 +1,17 @@
-"""Claim: delivering a file costs at most 1.25 times what nginx and one digest of the same bytes cost.
+"""Claim: delivering a file over TLS costs at most 1.25 times what nginx and one digest of the bytes cost.
 
-Ours is a provider's real connector process in a space of three: one file delivered over loopback through
-gate, door and journal, to a plain client, and then to the real consumer, which writes, syncs and verifies
-it. Before, the file was attached, which digests it once; both prices are shown, delivery alone and with
-that digest. Of the client nothing is counted.
+Ours is a provider's real connector process in a space of three that speaks TLS: one file delivered over
+loopback through gate, door and journal, to a client that only verifies the certificate and reads, and then
+to the real consumer, which writes, syncs and verifies it. Before, the file was attached, which digests it
+once; both prices are shown, delivery alone and with that digest. Of the client nothing is counted.
 
-The rival is nginx with `sendfile`, started on loopback with a configuration of its own, which sends the
-same file to the same client, and one SHA-256 of the file by OpenSSL. All take turns.
+The rival is nginx, started on loopback with a configuration of its own and the same certificate, which
+sends the same file to the same client in the same cipher suite, and one SHA-256 of the file by OpenSSL. All
+take turns. `--without-tls` measures both without it; nginx then uses `sendfile`.
 
-    python bench/delivery.py [--gigabytes 1] [--rounds 3] [--folder FOLDER]
+    python bench/delivery.py [--gigabytes 1] [--rounds 3] [--without-tls] [--folder FOLDER]
+
+On disk it takes twice the size of the file.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import hashlib
 import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -29,7 +33,8 @@ from machine import described
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/space"))
 
-from doors import Doors
+from certificates import Certificates, make_certificates
+from doors import Doors, connected
 
 from space import Space, connects, found_space, free_ports, wait_for
 
@@ -53,9 +58,17 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port}; location / {{ root {root}; }} }}
+  server {{ listen 127.0.0.1:{port}{tls} location / {{ root {root}; }} }}
 }}
 """
+
+
+suites: set[str] = set()
+"""What was spoken; one for both, or the comparison is none."""
+
+
+def suite_of(connection: socket.socket) -> str:
+    return (connection.cipher() or ("",))[0] if isinstance(connection, ssl.SSLSocket) else "no TLS"
 
 
 def core_seconds(pid: int) -> float:
@@ -87,11 +100,16 @@ def drain(connection: socket.socket, size: int) -> None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, root: Path) -> Iterator[tuple[int, int]]:
+def nginx(folder: Path, root: Path, tls: Certificates | None) -> Iterator[tuple[int, int]]:
     """An nginx of our own; gives its process and its port."""
+    speaks = (
+        f" ssl; ssl_protocols TLSv1.3; ssl_certificate {tls.certificate}; ssl_certificate_key {tls.key};"
+        if tls
+        else ";"
+    )
     (port,) = free_ports(1)
     configuration = folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, port=port, root=root))
+    configuration.write_text(CONFIGURATION.format(folder=folder, port=port, root=root, tls=speaks))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         sys.exit("nginx, the rival, is missing: `make bench` installs it, or apt-get install nginx")
@@ -103,10 +121,11 @@ def nginx(folder: Path, root: Path) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def rival(pid: int, port: int, path: Path) -> tuple[float, float]:
+def rival(pid: int, port: int, path: Path, tls: Certificates | None) -> tuple[float, float]:
     """Core-seconds of nginx for one delivery, and of one digest."""
     before = core_seconds(pid)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with connected(("127.0.0.1", port), tls.authority if tls else None) as connection:
+        suites.add(suite_of(connection))
         connection.sendall(f"GET /{path.name} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
         drain(connection, path.stat().st_size)
     sent = core_seconds(pid) - before
@@ -125,6 +144,7 @@ def ours(space: Space, doors: Doors, product: str, agreement: str, path: Path) -
     with doors.alone_at(product, agreement) as door:
         before = core_seconds(provider.pid)
         with door.knock() as connection:
+            suites.add(suite_of(connection))
             drain(connection, size)
             process_id = door.path.rpartition("/")[2]
             told = "SELECT 1 FROM use WHERE process_id = ? AND sent = ?"
@@ -143,18 +163,20 @@ def main() -> int:
     )
     parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the file; 10 is the large one")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-tls", action="store_true")
     parser.add_argument("--folder", type=Path, help="where the files lie while measuring")
     options = parser.parse_args()
     print(described())
     size = int(options.gigabytes * GB)
     found: dict[str, list[float]] = {name: [] for name in (*RIVALS, *OURS)}
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder))).resolve()
         path = folder / "large.bin"
         write_file(path, size)
         (folder / "nginx").mkdir()
-        server = stack.enter_context(nginx(folder / "nginx", folder))
-        space = found_space(folder / "space")
+        tls = None if options.without_tls else make_certificates(folder)
+        server = stack.enter_context(nginx(folder / "nginx", folder, tls))
+        space = found_space(folder / "space", tls=tls)
         stack.callback(space.stop)
         provider, doors = space.provider, Doors(space)
         product = space.offer(path, uses=1000)
@@ -162,7 +184,7 @@ def main() -> int:
         idle = provider.begin_measuring()
         for _ in range(options.rounds):
             for names, round_ in (
-                (RIVALS, rival(*server, path)),
+                (RIVALS, rival(*server, path, tls)),
                 (OURS, ours(space, doors, product, agreement, path)),
             ):
                 for name, spent in zip(names, round_, strict=True):
@@ -174,15 +196,16 @@ def main() -> int:
 def tell(size: int, found: dict[str, list[float]], idle: int, peak: int) -> int:
     middle = {name: statistics.median(each) for name, each in found.items()}
     said = {
-        "nginx": "nginx, sendfile",
+        "nginx": "nginx",
         "digest": "one SHA-256 of the file",
         "attached": "ours, attaching it (once)",
-        "plain": "ours, to a plain client",
+        "plain": "ours, to a client that reads",
         "consumer": "ours, to the consumer",
     }
-    print(f"input: {size:,} bytes in one file; server core-seconds a gigabyte, median of rounds in turns")
+    (suite,) = suites
+    print(f"input: {size:,} bytes in one file, {suite}; core-seconds a gigabyte of the servers, median")
     for name, words in said.items():
-        print(f"  {words:26} {middle[name]:6.3f}   {min(found[name]):.3f} to {max(found[name]):.3f}")
+        print(f"  {words:28} {middle[name]:6.3f}   {min(found[name]):.3f} to {max(found[name]):.3f}")
     theirs, ratio = middle["nginx"] + middle["digest"], 0.0
     for words, cost in (
         ("delivery", middle["plain"]),

@@ -4,11 +4,13 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from entrepot.identity import Vault
@@ -34,11 +36,13 @@ class Door:
     path: str
     token: str
     acquiring: Acquiring
+    authority: Path | None = None
+    """Who vouches for the door, where it is one behind TLS."""
 
     def knock(self) -> socket.socket:
         """Ask for everything behind the door; gives the socket on which the answer comes."""
         host, _, port = self.address.rpartition(":")
-        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection = connected((host, int(port)), self.authority)
         lines = (f"GET {self.path} HTTP/1.1", f"host: {self.address}", f"authorization: {self.token}", "", "")
         connection.sendall("\r\n".join(lines).encode())
         return connection
@@ -52,6 +56,14 @@ class Door:
             return Answered(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
         finally:
             connection.close()
+
+
+def connected(address: tuple[str, int], authority: Path | None) -> socket.socket:
+    """A connection, through TLS where an authority is named who vouches for the other end."""
+    connection = socket.create_connection(address, timeout=60)
+    if authority is None:
+        return connection
+    return ssl.create_default_context(cafile=authority).wrap_socket(connection, server_hostname=address[0])
 
 
 class Doors:
@@ -78,7 +90,8 @@ class Doors:
                 time.sleep(0.3)  # what it had asked before it was stopped has come by now
                 if not provider.rows("SELECT 1 FROM use WHERE process_id = ?", process_id):
                     token = self.token(process_id, epoch)
-                    yield Door(provider.public, f"/door/{process_id}", token, acquiring)
+                    authority = provider.tls.authority if provider.tls else None
+                    yield Door(provider.public, f"/door/{process_id}", token, acquiring, authority)
                     return
             finally:
                 os.kill(consumer.pid, signal.SIGCONT)

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from certificates import Certificates
 
 from entrepot.ledger import decode_transaction
 from entrepot.ledger.modules.usage import UsageBatch
@@ -71,6 +72,12 @@ class Running:
     process: subprocess.Popen[bytes] | None = None
     database: str = ""
     """Where its journal is, if not in its folder."""
+    tls: Certificates | None = None
+    """What its public port speaks TLS with."""
+
+    @property
+    def origin(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.public}"
 
     @property
     def pid(self) -> int:
@@ -279,10 +286,16 @@ class Acquiring:
         return rows[0] if rows else None
 
 
-def found_space(root: Path, databases: Mapping[str, str] | None = None, **settings: Any) -> Space:
+def found_space(
+    root: Path,
+    databases: Mapping[str, str] | None = None,
+    tls: Certificates | None = None,
+    **settings: Any,
+) -> Space:
     """Make and start a space; `settings` replace tables of every node's settings.
 
-    `databases` says which of operator, provider and consumer keep their journal where else than in a file.
+    With `tls` the nodes speak it among themselves. `databases` says which of operator, provider and consumer
+    keep their journal where else than in a file.
     """
     ports = free_ports(6)
     space = Space(
@@ -294,12 +307,16 @@ def found_space(root: Path, databases: Mapping[str, str] | None = None, **settin
                 f"127.0.0.1:{owner}",
                 social_code(stem),
                 database=(databases or {}).get(name, ""),
+                tls=tls,
             )
             for (name, stem), public, owner in zip(_CAST, ports[:3], ports[3:], strict=True)
         ),
     )
     shared = {
-        "outgoing": Outgoing(allow_private=tuple(f"http://{n.public}" for n in space.nodes)),
+        "outgoing": Outgoing(
+            allow_private=tuple(n.origin for n in space.nodes),
+            trusted_certificates=str(tls.authority) if tls else "",
+        ),
         "status": Status(max_age=3600, resign=600, poll=600),  # so that nothing but the use makes calls
         "messages": Messages(too_early=60),
         "records": Records(seal=0.3),
@@ -361,7 +378,8 @@ def _members(operator: Running) -> Counter[str]:
 
 
 def _listen(node: Running) -> Listen:
-    return Listen(public=node.public, owner=node.owner, url=f"http://{node.public}")
+    files = {"tls_certificate": str(node.tls.certificate), "tls_key": str(node.tls.key)} if node.tls else {}
+    return Listen(public=node.public, owner=node.owner, url=node.origin, **files)
 
 
 def _adjust(node: Running, shared: dict[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -13,7 +15,7 @@ from entrepot.identity import Vault
 from entrepot.journal import Journal, SchemaState, schema_state
 from entrepot.ledger import lost_batches
 from entrepot.node.making import database_url, passphrase_of
-from entrepot.node.node import VAULT
+from entrepot.node.node import VAULT, trust_of
 from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
 from entrepot.values import EntrepotError, system_clock
 
@@ -36,13 +38,14 @@ def examine(folder: Path) -> list[Finding]:
         settings = Settings.read(folder / SETTINGS)
     except EntrepotError as error:
         return [Finding("settings", False, str(error), error.remedy())]
+    trusted = partial(trust_of, settings, folder)
     looks: dict[str, Callable[[], Finding]] = {
         "keys": lambda: _keys(settings, folder),
         "schema": lambda: _schema(settings, folder),
         "records": lambda: _records(settings, folder),
         "ports": lambda: _ports(settings),
-        "platform": lambda: _peer("platform", settings.space.platform_url + "/health"),
-        "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing"),
+        "platform": lambda: _peer("platform", settings.space.platform_url + "/health", trusted()),
+        "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing", trusted()),
     }
     findings = [Finding("settings", True, str(folder / SETTINGS))]
     for what, look in looks.items():
@@ -90,9 +93,9 @@ def _ports(settings: Settings) -> Finding:
     return Finding("ports", True, "free; the node does not run")
 
 
-def _peer(what: str, url: str) -> Finding:
+def _peer(what: str, url: str, trusted: ssl.SSLContext) -> Finding:
     try:
-        reply = httpx2.get(url, timeout=5, trust_env=False)
+        reply = httpx2.get(url, timeout=5, trust_env=False, verify=trusted)
     except httpx2.HTTPError as error:
         return Finding(what, False, f"{url} does not answer ({type(error).__name__})", "Ask its operator.")
     stated = reply.headers.get("date", "")

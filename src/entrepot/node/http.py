@@ -11,9 +11,11 @@ import json
 import re
 import secrets
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -280,9 +282,12 @@ class Incoming:
 class HttpClient:
     """The way out. Every address is checked before it is connected to."""
 
-    def __init__(self, allow_private: Sequence[str], seconds: float) -> None:
+    def __init__(
+        self, allow_private: Sequence[str], seconds: float, trusted: ssl.SSLContext | None = None
+    ) -> None:
         self._allow_private = frozenset(origin_of(o) for o in allow_private)
         self._seconds = seconds
+        self._trusted = trusted or trusting(None)
         self._clients: dict[str, httpx2.AsyncClient] = {}
 
     async def __call__(
@@ -350,7 +355,7 @@ class HttpClient:
                 _, target, host = await self._prepared(url)
             extensions = {"sni_hostname": host.rpartition(":")[0] or host, "trace": trace}
             async with (
-                httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=patience) as client,
+                self._client(patience) as client,
                 client.stream(
                     "POST", target, content=content, headers={**headers, "host": host}, extensions=extensions
                 ) as response,
@@ -375,10 +380,13 @@ class HttpClient:
         path = parts.path or "/"
         target = f"{parts.scheme}://{shown}:{port}{path}" + (f"?{parts.query}" if parts.query else "")
         if origin not in self._clients:
-            self._clients[origin] = httpx2.AsyncClient(
-                follow_redirects=False, trust_env=False, timeout=self._seconds
-            )
+            self._clients[origin] = self._client(httpx2.Timeout(self._seconds))
         return self._clients[origin], target, parts.netloc
+
+    def _client(self, patience: httpx2.Timeout) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            verify=self._trusted, follow_redirects=False, trust_env=False, timeout=patience
+        )
 
     async def _resolved(self, host: str, port: int, origin: str) -> str:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -387,6 +395,14 @@ class HttpClient:
             if ip.is_global or origin in self._allow_private:
                 return str(ip)
         raise UnavailableError(f"{origin} lies on a private address that this node may not call")
+
+
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """Who may vouch for a server: those whom the system trusts, and these certificates (PEM) beside them."""
+    context = httpx2.create_ssl_context(trust_env=False)
+    if authorities is not None:
+        context.load_verify_locations(authorities)
+    return context
 
 
 def origin_of(url: str) -> str:

@@ -1,6 +1,7 @@
 """One running node: what its roles share, and the parts that they bring."""
 
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,8 +11,8 @@ from typing import Final
 from entrepot.identity import KeyJob, Vault, did_url
 from entrepot.journal import Journal, OutboxMessage
 from entrepot.ledger import NoteKey, SignedTransaction, Status, parse_note_key
-from entrepot.node.http import HttpClient, RawRoute, origin_of
-from entrepot.node.settings import Settings
+from entrepot.node.http import HttpClient, RawRoute, origin_of, trusting
+from entrepot.node.settings import Settings, SettingsError
 from entrepot.protocols import Route
 from entrepot.protocols.dcp import Acquaintance, Trust
 from entrepot.protocols.tlog import LedgerClient
@@ -104,7 +105,7 @@ def access_token(vault: Vault, peer: Did) -> str:
 def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, clock: Clock) -> Node:
     """Put together what the roles share."""
     allowed = tuple(settings.outgoing.allow_private)
-    outgoing = HttpClient(allowed, settings.outgoing.seconds)
+    outgoing = HttpClient(allowed, settings.outgoing.seconds, trust_of(settings, folder))
     origins = frozenset(origin_of(o) for o in allowed)
     trust = Trust(
         me=settings.did,
@@ -123,6 +124,15 @@ def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, 
         lambda peer: access_token(vault, peer),
     )
     return Node(settings, folder, vault, journal, outgoing, acquaintance, clock, secrets.token_hex(8))
+
+
+def trust_of(settings: Settings, folder: Path) -> ssl.SSLContext:
+    """Who may vouch for the servers that a node calls."""
+    named = settings.outgoing.trusted_certificates
+    try:
+        return trusting(folder / named if named else None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"outgoing.trusted_certificates cannot be read: {error.strerror}") from error
 
 
 def _http_origin(did: Did) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import hmac
 import os
 import signal
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -134,8 +135,8 @@ async def _serve(
     public = Application([*_health(node), *(r for part in parts for r in part.public)], gatekeeper)
     owner = Application([*_health(node), *(r for part in parts for r in part.owner), *faces], gatekeeper)
     servers = [
-        _server(public, listen.public, listen.tls_certificate, listen.tls_key),
-        _server(owner, listen.owner, "", ""),
+        _server(public, listen.public, _tls(node)),
+        _server(owner, listen.owner, None),
     ]
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
@@ -165,7 +166,21 @@ def _stop_after(running: asyncio.AbstractEventLoop, first: int, stop: asyncio.Ev
     stop.set()
 
 
-def _server(application: Application, address: str, certificate: str, key: str) -> _Server:
+def _tls(node: Node) -> tuple[Path, Path] | None:
+    """Certificate and key of the public port, where it has them."""
+    listen = node.settings.listen
+    if not listen.tls_certificate:
+        return None
+    found = node.folder / listen.tls_certificate, node.folder / listen.tls_key
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*found)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"listen.tls_certificate and tls_key cannot be used: {error.strerror}") from error
+    return found
+
+
+def _server(application: Application, address: str, tls: tuple[Path, Path] | None) -> _Server:
+    certificate, key = tls or (None, None)
     return _Server(
         uvicorn.Config(
             application,
@@ -175,8 +190,8 @@ def _server(application: Application, address: str, certificate: str, key: str) 
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,
-            ssl_certfile=certificate or None,
-            ssl_keyfile=key or None,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
         )
     )
 

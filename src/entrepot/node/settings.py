@@ -61,6 +61,8 @@ class Outgoing(_Section, frozen=True):
     """Origins (scheme, host, port) on loopback or private ranges that may be called."""
     seconds: float = 10.0
     """How long one call may take."""
+    trusted_certificates: str = ""
+    """File (PEM) of authorities that are trusted beside the system's: those of the space, of a company."""
 
 
 class Space(_Section, frozen=True):
@@ -201,6 +203,8 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listening beyond loopback needs TLS or insecure_http_beyond_loopback = true")
         if urlsplit(self.listen.url).scheme not in {"http", "https"} or self.listen.url.endswith("/"):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
+        if bool(self.listen.tls_certificate) != bool(self.listen.tls_key):
+            raise SettingsError("listen.tls_certificate and listen.tls_key go together")
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
         self.guests.check(self.roles)

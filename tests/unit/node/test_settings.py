@@ -128,3 +128,11 @@ def test_a_password_has_no_place_in_the_settings(tmp_path: Path) -> None:
     """Settings are copied, shown and sent to whoever helps."""
     with pytest.raises(SettingsError, match="password"):
         read(tmp_path, 'database = "postgresql://node:secret@db.example/node"\n' + GOOD)
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    """Half of TLS would be none, and nobody would have said so."""
+    half = GOOD.replace("[listen]", '[listen]\ntls_certificate = "certificate.pem"')
+
+    with pytest.raises(SettingsError, match="tls_key"):
+        read(tmp_path, half)
