@@ -13,7 +13,15 @@ from entrepot.catalogue import store
 from entrepot.catalogue.model import Product, Resource, faults_of, misfits, product_digest
 from entrepot.catalogue.protection import Protection
 from entrepot.journal import AuditEvent, Transaction, audit
-from entrepot.policy import Policy, contradictions, parse_policy, render_policy, shortfalls, tensions
+from entrepot.policy import (
+    Policy,
+    contradictions,
+    parse_policy,
+    render_policy,
+    service_faults,
+    shortfalls,
+    tensions,
+)
 from entrepot.values import (
     Did,
     Digest,
@@ -59,6 +67,7 @@ def examine(policy: Policy) -> tuple[str, ...]:
     again and find the answer.
     """
     reasons = [f"{c.path}: {c.why}" for c in contradictions(policy)]
+    reasons += service_faults(policy)
     if not policy.permissions:
         reasons.append("the policy permits nothing")
     try:

@@ -48,6 +48,45 @@ def stop(agreement: str, *, reason: str = "agreement", node: Node = HERE, json: 
     return Exit.DONE
 
 
+@contract.command
+def requests(*, node: Node = HERE, json: Json = False) -> int:
+    """List what I am asked to sign as service party, and what waits for me.
+
+    Example: entrepot contract requests --node algorithms
+    """
+    rows = client(node).get("/owner/requests")
+    columns = ("id", "provider", "consumer", "product", "algorithms", "state", "waitsForYou", "until")
+    shown = [r | {"algorithms": ", ".join(r["algorithms"])} for r in rows]
+    show(rows, as_json=json, text=table(shown, columns, "Nobody has asked for my signature."))
+    return Exit.DONE
+
+
+@contract.command
+def sign(request: str, *, node: Node = HERE, json: Json = False) -> int:
+    """Sign a contract as service party; its provider files it when all have signed.
+
+    Example: entrepot contract sign 5f70bf18... --node algorithms
+    """
+    found = client(node).post(f"/owner/requests/{quoted(request)}/sign")
+    show(found, as_json=json, text=f"{found['contract']}: {found['state']}")
+    return Exit.DONE
+
+
+@contract.command
+def decline(request: str, *, why: str, node: Node = HERE, json: Json = False) -> int:
+    """Refuse to sign as service party: the negotiation ends, and its parties are told why.
+
+    Example: entrepot contract decline 5f70bf18... --why "not for this purpose" --node algorithms
+
+    Args:
+        request: The request's id.
+        why: The reason, without personal data.
+    """
+    found = client(node).post(f"/owner/requests/{quoted(request)}/refuse", {"reason": why})
+    show(found, as_json=json, text=f"{found['contract']}: {found['state']}")
+    return Exit.DONE
+
+
 @policy.command
 def explain(
     agreement: str,

@@ -228,7 +228,7 @@ class Registered(msgspec.Struct, frozen=True):
     """A contract in the register that a regulator reads at the platform."""
 
     contract: str
-    parties: tuple[str, str]
+    parties: tuple[str, ...]
     product: str
     state: str
     one_sided: bool

@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
-from entrepot.contracts.digital import ends_at
+from entrepot.contracts.digital import Signatory, ends_at, signed_by
 from entrepot.contracts.exchange import Move, Party, State
 from entrepot.contracts.model import Agreement, Content, Message, Negotiation, Offer, Reason
+from entrepot.policy import service_parties
 from entrepot.values import AgreementId, Did, Digest, ProtocolError, UtcTime
 
 Render: TypeAlias = Callable[[Message, str], tuple[str, bytes]]
@@ -44,6 +45,7 @@ class Step(StrEnum):
 
     GET_CONTRACT_ID = "get-contract-id"
     SIGN_AND_HAND_OVER = "sign-and-hand-over"
+    GATHER_SIGNATURES = "gather-signatures"
     COUNTERSIGN_AND_FILE = "countersign-and-file"
 
 
@@ -136,8 +138,19 @@ def _respond_as_provider(n: Negotiation, state: State, now: UtcTime, *, wanted: 
         )
         return Next(Move.AGREE, agreement)
     if state is State.VERIFIED:
-        return Next(Move.FINALIZE) if n.signing.receipt else Step.COUNTERSIGN_AND_FILE
+        if n.signing.receipt:
+            return Next(Move.FINALIZE)
+        return Step.GATHER_SIGNATURES if unsigned_services(n) else Step.COUNTERSIGN_AND_FILE
     return None
+
+
+def unsigned_services(n: Negotiation) -> tuple[Did, ...]:
+    """The service parties of an agreement that have not signed it yet."""
+    named = () if n.agreement is None else service_parties(n.agreement.policy)
+    if not named:
+        return ()
+    signed = signed_by(n.signing.envelope, Signatory.SERVICE_PARTY)
+    return tuple(did for did in named if did not in signed)
 
 
 def _named(party: Did | None) -> Did:

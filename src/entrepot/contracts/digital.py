@@ -27,9 +27,11 @@ from entrepot.policy import (
     Policy,
     Rule,
     render_policy,
+    service_parties,
 )
 from entrepot.values import (
     ContractId,
+    Did,
     Digest,
     KeyId,
     MalformedError,
@@ -74,7 +76,7 @@ LIFE: Final[Mapping[tuple[Status, Status], str]] = MappingProxyType(
         (Status.INITIATED, Status.NEGOTIATING): "a request or an offer was made",
         (Status.NEGOTIATING, Status.SIGNING): "the terms are agreed",
         (Status.NEGOTIATING, Status.ENDED): "withdrawn",
-        (Status.SIGNING, Status.SIGNED): "both have signed and it is filed",
+        (Status.SIGNING, Status.SIGNED): "every signatory has signed and it is filed",
         (Status.SIGNING, Status.SIGN_FAILED): "a signature did not come or did not hold",
         (Status.SIGN_FAILED, Status.NEGOTIATING): "tried again",
         (Status.SIGNED, Status.PERFORMING): "finalized",
@@ -99,8 +101,18 @@ def advance(status: Status, to: Status) -> Status:
     return to
 
 
+def signatories(agreement: Agreement) -> tuple[tuple[Signatory, Did], ...]:
+    """Who signs a contract, by role: provider, consumer, then each service party that its policy names."""
+    serving = ((Signatory.SERVICE_PARTY, did) for did in service_parties(agreement.policy))
+    return (
+        (Signatory.PROVIDER, agreement.assigner),
+        (Signatory.CONSUMER, agreement.assignee),
+        *serving,
+    )
+
+
 def contract_payload(agreement: Agreement, contract_id: ContractId, product_digest: Digest) -> bytes:
-    """Give the bytes that both parties sign."""
+    """Give the bytes that every signatory signs."""
     ends = ends_at(agreement.policy)
     payload: dict[str, Json] = {
         "version": 1,
@@ -110,8 +122,7 @@ def contract_payload(agreement: Agreement, contract_id: ContractId, product_dige
         "activationTime": render_time(agreement.timestamp),
         "endTime": "" if ends is None else render_time(ends),
         "signatoryEntities": [
-            {"signatoryEntityId": agreement.assigner, "signatorytype": str(Signatory.PROVIDER)},
-            {"signatoryEntityId": agreement.assignee, "signatorytype": str(Signatory.CONSUMER)},
+            {"signatoryEntityId": did, "signatorytype": str(role)} for role, did in signatories(agreement)
         ],
         "dataProductId": agreement.target,
         "dataProductDigest": render_digest(product_digest),
@@ -165,7 +176,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A payload and the signatures under it; provider first, then consumer."""
+    """A payload and the signatures under it; provider first, then consumer, then service parties."""
 
     payload: str
     signatures: tuple[Signature, ...]
@@ -193,6 +204,13 @@ def open_envelope(raw: bytes) -> Envelope:
         raise MalformedError("the signatures of a contract are in order of role and none is there twice")
     _ = envelope.raw_payload, [s.raw for s in envelope.signatures]
     return envelope
+
+
+def signed_by(envelope: bytes, role: Signatory) -> tuple[Did, ...]:
+    """Who has signed an envelope in a role; nobody where there is none yet. **Verifies nothing.**"""
+    if not envelope:
+        return ()
+    return tuple(Did(s.keyid.partition("#")[0]) for s in open_envelope(envelope).signatures if s.role == role)
 
 
 def ends_at(policy: Policy) -> UtcTime | None:

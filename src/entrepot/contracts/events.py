@@ -7,3 +7,7 @@ class Event(StrEnum):
     MOVED = "contract:negotiation:move"
     FILED = "contract:contract:file"
     ENDED = "contract:contract:end"
+    ASKED = "contract:request:take"
+    SERVICE_SIGNED = "contract:request:sign"
+    SERVICE_REFUSED = "contract:request:refuse"
+    WITHDRAWN = "contract:request:withdraw"

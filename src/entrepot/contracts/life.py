@@ -4,12 +4,20 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from entrepot.contracts import store
-from entrepot.contracts.digital import EndReason, Signatory, Status, advance, ends_at, open_envelope
+from entrepot.contracts.digital import (
+    EndReason,
+    Signatory,
+    Status,
+    advance,
+    ends_at,
+    open_envelope,
+    signed_by,
+)
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Party, State
 from entrepot.contracts.model import Agreement, Negotiation
@@ -28,6 +36,8 @@ from entrepot.values import (
     canonical,
     sha256,
 )
+
+_BOTH: Final = (Signatory.PROVIDER, Signatory.CONSUMER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,13 @@ class Contract:
     ends_at: UtcTime | None
     end_reason: EndReason | None
     ended_at: UtcTime | None
+    service_parties: tuple[Did, ...] = ()
+    """Who has signed it in that role."""
+
+    @property
+    def others(self) -> tuple[Did, ...]:
+        """Every signatory but us."""
+        return (self.counterparty, *self.service_parties)
 
 
 def agreement_of(connection: Connection, agreement_id: AgreementId) -> Contract | None:
@@ -119,7 +136,7 @@ def keep_contract(tx: Transaction, n: Negotiation) -> None:
             "envelope": n.signing.envelope,
             "envelope_digest": sha256(n.signing.envelope),
             "receipt": n.signing.receipt,
-            "one_sided": {s.role for s in envelope.signatures} != {Signatory.PROVIDER, Signatory.CONSUMER},
+            "one_sided": not {s.role for s in envelope.signatures}.issuperset(_BOTH),
             "ends_at": ends_at(n.agreement.policy),
             "end_reason": None,
             "ended_at": None,
@@ -187,4 +204,5 @@ def _contract_of(row: "Row[Any]") -> Contract:
         ends_at=row.ends_at,
         end_reason=None if row.end_reason is None else EndReason(row.end_reason),
         ended_at=row.ended_at,
+        service_parties=signed_by(row.envelope, Signatory.SERVICE_PARTY),
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
 from entrepot.contracts.desk import DSP, SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
-from entrepot.contracts.digital import Signature, contract_payload, seal_envelope
+from entrepot.contracts.digital import Signature, contract_payload, open_envelope, seal_envelope
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
 from entrepot.contracts.life import Contract, agreement_of, keep_contract, settle_contract
@@ -259,6 +259,20 @@ def counterparty_signed(
         envelope = seal_envelope(payload, [signature])
         signing = replace(before.signing, payload=payload, envelope=envelope)
         _save(tx, replace(before, signing=signing, exchange=_touched(before.exchange)), before.exchange)
+
+
+def service_party_signed(
+    tx: Transaction, desk: Desk, negotiation_id: ProcessId, signature: Signature
+) -> None:
+    """A service party's signature came. **The caller has verified it over `payload_of` the negotiation.**"""
+    before = _existing(tx.connection, negotiation_id)
+    if NEGOTIATION.is_final(before.exchange.state) or before.signing.receipt:
+        return  # too late to change anything
+    known = open_envelope(before.signing.envelope).signatures
+    if signature not in known:
+        envelope = seal_envelope(before.signing.payload, [*known, signature])
+        signing = replace(before.signing, envelope=envelope)
+        _proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
 
 
 def contract_filed(

@@ -36,7 +36,7 @@ def parts_of(node: Node) -> list[Part]:
     if Role.PLATFORM in roles:
         parts.append(platform_part(node, client))
     if Role.CONNECTOR in roles:
-        parts.append(connector_part(Connector(node), client))
+        parts.append(connector_part(Connector(node, client.member_card), client))
     if Role.OBSERVER in roles:
         parts.append(observer_part(node, client))
     url = node.settings.listen.url

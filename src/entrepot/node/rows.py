@@ -126,6 +126,22 @@ class LeftRow(TypedDict):
     left: int
 
 
+class SignatureRequestRow(TypedDict):
+    """What we were asked to sign as service party."""
+
+    id: str
+    contract: str
+    provider: str
+    consumer: str
+    product: str
+    algorithms: list[str]
+    state: str
+    waitsForYou: bool
+    until: str
+    problem: str
+    text: Text
+
+
 ContractRow = TypedDict(
     "ContractRow",
     {
@@ -133,6 +149,7 @@ ContractRow = TypedDict(
         "contract": str,
         "as": str,
         "with": str,
+        "consumer": NotRequired[str],
         "product": str,
         "status": str,
         "inForce": bool,

@@ -31,6 +31,13 @@ from entrepot.policy.national import OPERATORS as NATIONAL_OPERATORS
 from entrepot.policy.national import parse_national, render_national
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
+from entrepot.policy.signatories import (
+    SERVICE_ALGORITHM,
+    SERVICE_PARTY,
+    service_algorithms,
+    service_faults,
+    service_parties,
+)
 from entrepot.policy.terms import HANDS_OVER, Terms, after_use, kinds_let_in, terms_of
 from entrepot.policy.vocabulary import ACTIONS, ENTREPOT, NATIONAL, ODRL, OPERANDS, Action
 from entrepot.policy.wire import parse_policy, render_policy
@@ -46,6 +53,8 @@ __all__ = [
     "NATIONAL_OPERATORS",
     "ODRL",
     "OPERANDS",
+    "SERVICE_ALGORITHM",
+    "SERVICE_PARTY",
     "TREATMENTS",
     "Action",
     "Assurance",
@@ -107,6 +116,9 @@ __all__ = [
     "reserve",
     "say_duty",
     "sentences",
+    "service_algorithms",
+    "service_faults",
+    "service_parties",
     "settle_budgets",
     "shortfalls",
     "tensions",

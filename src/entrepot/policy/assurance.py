@@ -33,13 +33,15 @@ _SERVED: Final = frozenset({KindOfUse.API, KindOfUse.DELIVERY, KindOfUse.QUERY})
 _OPEN: Final = frozenset({KindOfUse.API, KindOfUse.DELIVERY})
 _AT_THE_GATE: Final = (
     "dateTime", "timeWindow", "elapsedTime", "count", "rate", "consumer", "role", "connector", "region",
-    "networkAddress", "kind", "payAmount", "deliveryMethod", "encryption", "treatment",
+    "networkAddress", "kind", "payAmount", "deliveryMethod", "encryption", "treatment", "serviceParty",
 )  # fmt: skip
-_CLAIMED: Final = ("purpose", "recipient", "physicalAddress", "application", "model")
+_WRITTEN_DOWN: Final = (
+    "purpose", "recipient", "physicalAddress", "application", "model", "serviceAlgorithm",
+)  # fmt: skip
 
 ASSURANCES: Final[Mapping[tuple[str, KindOfUse], Assurance]] = MappingProxyType(
     {(name, kind): _ENFORCES for name in _AT_THE_GATE for kind in _SERVED}
-    | {(name, kind): _RECORDS for name in _CLAIMED for kind in _SERVED}
+    | {(name, kind): _RECORDS for name in _WRITTEN_DOWN for kind in _SERVED}
     | {(name, kind): _RECORDS for name in ("algorithm", "environment", "retention") for kind in _OPEN}
     | {(name, KindOfUse.QUERY): _ENFORCES for name in ("algorithm", "environment", "retention")}
     | {(name, kind): _ENFORCES for name in ("fields", "rows", "rowsPerUse") for kind in _SERVED}

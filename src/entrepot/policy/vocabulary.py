@@ -29,6 +29,7 @@ _NETWORK: Final = frozenset({Operator.IS_PART_OF, Operator.IS_ANY_OF, Operator.I
 _ORDER: Final = frozenset({Operator.LT, Operator.LTEQ, Operator.GT, Operator.GTEQ})
 _TIME: Final = _ORDER | {Operator.EQ, Operator.NEQ}
 _WITHIN: Final = frozenset({Operator.IS_PART_OF})
+_SIGNED: Final = frozenset({Operator.HAS_PART})
 _MOST: Final = frozenset({Operator.LTEQ})
 _LEAST: Final = frozenset({Operator.GTEQ})
 
@@ -70,6 +71,14 @@ _ALL: Final = (
     Operand(
         "recipient", ODRL + "recipient", _T.PARTY, _CLAIMED, _CHOICE, EXPANSION,
         "the recipient of what is passed on", "转移接收方",
+    ),
+    Operand(
+        "serviceParty", ENTREPOT + "serviceParty", _T.NAMES, Source.AGREEMENT, _SIGNED, EXPANSION,
+        "the service parties that have signed", "已签署的数据服务方", everywhere=True,
+    ),
+    Operand(
+        "serviceAlgorithm", ENTREPOT + "serviceAlgorithm", _T.NAMES, Source.AGREEMENT, _SIGNED, EXPANSION,
+        "the algorithms that they bring", "数据服务方提供的算法", everywhere=True,
     ),
     # When.
     Operand(

@@ -36,6 +36,7 @@ from entrepot.space.filing import (
     keys_of,
     named_contract,
     named_parties,
+    signatories_of,
     verify_filing,
     verify_receipt,
 )
@@ -157,6 +158,7 @@ __all__ = [
     "sign_registration",
     "sign_statement",
     "sign_status_list",
+    "signatories_of",
     "statements_on",
     "suspend",
     "tell",

@@ -1,7 +1,7 @@
 """How a filed contract ends: by a party's notice, by expiry, or by a supervisor's stop order.
 
 A party's notice and a stop order are signed by evidence keys and kept as they came. A stop order is passed
-on to both parties until each has acknowledged it (design: a stop once known never expires).
+on to every signatory until each has acknowledged it (design: a stop once known never expires).
 """
 
 from enum import StrEnum
@@ -15,6 +15,7 @@ from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import ContractEnd, EndReason
 from entrepot.space import store
 from entrepot.space.errors import FilingConflictError
+from entrepot.space.filing import signatories_of
 from entrepot.space.model import FiledContract, FilingState, Member, MemberRole, Rules, StopDelivery
 from entrepot.space.notices import Notice, tell
 from entrepot.space.operations import END, want
@@ -96,7 +97,7 @@ def end_contract(
     """A party ends its contract. A repeat changes nothing. **The caller has verified the statement.**"""
     notice = statement.content
     contract = store.read_contract(tx.connection, ContractId(notice.contract))
-    if contract is None or sender not in contract.parties or statement.signer != sender:
+    if contract is None or sender not in signatories_of(contract) or statement.signer != sender:
         raise NotFoundError("there is no such contract of yours")
     name = _name(sender, notice.id)
     if not _first_time(tx, name, statement.digest):
@@ -105,13 +106,14 @@ def end_contract(
         raise NotFoundError("the contract is not filed yet")
     store.keep_statement(tx, name, END_NOTICE, contract.contract_id, sender, statement.digest, statement.raw)
     _end(tx, contract, EndReason(notice.reason))
-    other = next(did for did in contract.parties if did != sender)
-    tell(tx, other, Notice.CONTRACT_END, statement.raw, contract.contract_id, tx.now + rules.deadline)
+    for other in signatories_of(contract):
+        if other != sender:
+            tell(tx, other, Notice.CONTRACT_END, statement.raw, contract.contract_id, tx.now + rules.deadline)
     return contract
 
 
 def order_stop(tx: Transaction, rules: Rules, statement: Statement[StopOrder], sender: Did) -> StopOrder:
-    """Record a supervisor's order, end the contract, and pass the order on to both parties.
+    """Record a supervisor's order, end the contract, and pass the order on to every signatory.
 
     **The caller has verified the statement**; that its signer is a supervisor in force is asked again here.
     """
@@ -130,7 +132,7 @@ def order_stop(tx: Transaction, rules: Rules, statement: Statement[StopOrder], s
     store.keep_statement(tx, name, STOP_ORDER, contract.contract_id, sender, statement.digest, statement.raw)
     audit(tx, AuditEvent(Event.ORDERED, {"order": order.id, "contract": contract.contract_id, "by": sender}))
     _end(tx, contract, EndReason.ORDER)
-    for party in contract.parties:
+    for party in signatories_of(contract):
         message_id = tell(
             tx, party, Notice.STOP, statement.raw, contract.contract_id, tx.now + rules.deadline
         )

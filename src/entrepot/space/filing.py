@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from entrepot.contracts import SIGNED_AS, ContractTerms, Signatory, ends_at, open_envelope, read_payload
+from entrepot.contracts import SIGNED_AS, ContractTerms, ends_at, open_envelope, read_payload, signatories
 from entrepot.identity import PublicKey, Signer, verify_signature
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import ContractFile
+from entrepot.policy import service_parties
 from entrepot.space import store
 from entrepot.space.errors import FilingConflictError
 from entrepot.space.membership import existing, random_characters
@@ -77,8 +78,9 @@ class Filing:
         return sha256(self.raw)
 
     @property
-    def parties(self) -> tuple[Did, Did]:
-        return (self.terms.agreement.assigner, self.terms.agreement.assignee)
+    def parties(self) -> tuple[Did, ...]:
+        """Every signatory: provider, consumer, then service parties."""
+        return tuple(did for _, did in signatories(self.terms.agreement))
 
 
 def give_contract_id(
@@ -127,10 +129,15 @@ def give_contract_id(
     return contract_id
 
 
-def named_parties(envelope: bytes) -> tuple[Did, Did]:
-    """Provider and consumer as an envelope names them, to look for their keys. **Believe nothing yet.**"""
+def named_parties(envelope: bytes) -> tuple[Did, ...]:
+    """Every signatory as an envelope names them, to look for their keys. **Believe nothing yet.**"""
     agreement = read_payload(open_envelope(envelope).raw_payload).agreement
-    return (agreement.assigner, agreement.assignee)
+    return tuple(did for _, did in signatories(agreement))
+
+
+def signatories_of(contract: FiledContract) -> tuple[Did, ...]:
+    """Every signatory of a contract; of one that is not filed yet, who will sign it as far as is known."""
+    return named_parties(contract.envelope) if contract.envelope else contract.parties
 
 
 def named_contract(envelope: bytes) -> ContractId:
@@ -147,15 +154,15 @@ def verify_filing(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Filing:
     payload = envelope.raw_payload
     terms = read_payload(payload)  # (2) the payload is what its agreement gives
     agreement = terms.agreement
-    roles = {Signatory.PROVIDER: agreement.assigner, Signatory.CONSUMER: agreement.assignee}
-    if agreement.assigner == agreement.assignee:
-        raise MalformedError("a contract has two parties")
+    named = signatories(agreement)
+    if len({did for _, did in named}) != len(named):
+        raise MalformedError("the signatories of a contract are different members")
     signers: dict[Did, KeyId] = {}
     for signature in envelope.signatures:
-        party = roles.get(Signatory(signature.role))
         key_id = KeyId(signature.keyid)
-        if party is None or key_id.partition("#")[0] != party:  # (3) each by the party of its role
-            raise TrustError(f"the key {key_id[:200]} does not belong to the party of role {signature.role}")
+        party = Did(key_id.partition("#")[0])
+        if (signature.role, party) not in named:  # (3) each by a party of its role
+            raise TrustError(f"the key {key_id[:200]} does not belong to a party of role {signature.role}")
         if party in signers:
             raise MalformedError("a party signs once")
         public = keys.get(key_id)
@@ -195,7 +202,8 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
         sender,
         signers,
         store.read_product(tx.connection, agreement.target, filing.terms.product_digest),
-        parties=filing.parties,
+        parties=(agreement.assigner, agreement.assignee),
+        services=service_parties(agreement.policy),
         product_digest=filing.terms.product_digest,
         ends_at=ends,
         now=tx.now,
@@ -261,13 +269,12 @@ def sign_receipt(contract: FiledContract, rules: Rules, signer: Signer) -> bytes
     """Sign the receipt of a contract that the ledger has committed."""
     if contract.transaction is None or contract.envelope_digest is None or contract.filed_at is None:
         raise RefusedError(f"contract {contract.contract_id} is not filed")
-    agreement = read_payload(open_envelope(contract.envelope).raw_payload).agreement
     receipt = FilingReceipt(
         contract=contract.contract_id,
         envelope=render_digest(contract.envelope_digest),
         filed_at=render_time(contract.filed_at),
         one_sided=contract.one_sided,
-        parties=(agreement.assigner, agreement.assignee),
+        parties=named_parties(contract.envelope),
         platform=rules.platform,
         transaction=contract.transaction,
     )
@@ -292,8 +299,7 @@ def verify_receipt(
     if parse_digest(receipt.envelope) != sha256(envelope):
         raise TrustError("the receipt is for another envelope")
     terms = read_payload(open_envelope(envelope).raw_payload)
-    parties = (terms.agreement.assigner, terms.agreement.assignee)
-    if receipt.contract != terms.contract_id or receipt.parties != parties:
+    if receipt.contract != terms.contract_id or receipt.parties != named_parties(envelope):
         raise TrustError("the receipt is for another contract")
     return receipt
 

@@ -14,7 +14,7 @@ TDS: Final = "tds"
 
 
 class Notice(StrEnum):
-    """National names of what is sent (china-tds §6.5, §7.4; the last three have no national one)."""
+    """National names of what is sent (china-tds §6.5, §7.4; those from `DUTY` on have no national one)."""
 
     CONTRACT_END = "contractTerminate"
     STOP = "abnormalTermination"
@@ -22,6 +22,8 @@ class Notice(StrEnum):
     PRODUCT = "productRegister"
     DUTY = "dutyPerformance"
     WITHDRAWAL = "productWithdraw"
+    SERVED = "serviceContractFiled"
+    SERVICE_WITHDRAWAL = "serviceSignatureWithdraw"
 
 
 def tell(

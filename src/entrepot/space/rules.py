@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from entrepot.space.model import FiledContract, Member, MemberState, RegisteredProduct, Rules
+from entrepot.space.model import FiledContract, Member, MemberRole, MemberState, RegisteredProduct, Rules
 from entrepot.values import Did, Digest, Grade, TransitionError, UtcTime
 
 
@@ -62,13 +62,15 @@ def filing_reasons(
     product: RegisteredProduct | None,
     *,
     parties: tuple[Did, Did],
+    services: tuple[Did, ...],
     product_digest: Digest,
     ends_at: UtcTime | None,
     now: UtcTime,
 ) -> tuple[str, ...]:
     """Say why a contract may not be filed; nothing where it may. Its signatures hold already.
 
-    `parties` are provider and consumer; `signers` those who signed, with what is known of them.
+    `parties` are provider and consumer, `services` the service parties that the contract names; `signers`
+    those who signed, with what is known of them.
     """
     provider = parties[0]
     return tuple(
@@ -79,8 +81,9 @@ def filing_reasons(
             *((m is None or not m.in_force, f"{did} is no member in force") for did, m in signers.items()),
             (sender not in signers, "the party that files has not signed"),
             *_product_faults(product, provider, product_digest),
+            *_service_faults(signers, services),
             (
-                len(signers) < len(parties) and not one_sided_allowed(rules, product),
+                not signers.keys() >= set(parties) and not one_sided_allowed(rules, product),
                 f"a signature is missing, and {_one_sided_rule(rules)}",
             ),
             (ends_at is not None and now > ends_at, "the contract has expired"),
@@ -96,6 +99,17 @@ def one_sided_allowed(rules: Rules, product: RegisteredProduct | None) -> bool:
         and product.grade is not Grade.CORE
         and product.grade.order <= rules.one_sided_up_to.order
     )
+
+
+def _service_faults(
+    signers: Mapping[Did, Member | None], services: Iterable[Did]
+) -> Iterable[tuple[bool, str]]:
+    """A service party is a member in that role, and signs, whatever the space says of one-sided contracts."""
+    for did in services:
+        member = signers.get(did)
+        yield did not in signers, f"the service party {did} has not signed"
+        no_service = member is not None and MemberRole.SERVICE not in member.roles
+        yield no_service, f"{did} is no service party of this space"
 
 
 def _product_faults(

@@ -21,6 +21,8 @@ from entrepot.identity import Membership
 from entrepot.policy import (
     ASSURANCES,
     OPERANDS,
+    SERVICE_ALGORITHM,
+    SERVICE_PARTY,
     Assurance,
     Atom,
     Fact,
@@ -32,6 +34,7 @@ from entrepot.policy import (
     RowFilter,
     Source,
     counted,
+    service_algorithms,
     terms_of,
 )
 from entrepot.use.duties import facts_of_duties
@@ -71,6 +74,8 @@ def facts_of(
         facts["purpose"] = Fact(knock.purpose, Source.CLAIMED)
     elif (agreed := agreed_purpose(agreement.policy)) is not None:
         facts["purpose"] = Fact(agreed, Source.AGREEMENT)
+    if SERVICE_PARTY in plan.names:
+        facts |= _of_services(contract)
     facts |= _of_kind(knock.kind)
     facts |= knock.observed
     if knock.kind is KindOfUse.DELIVERY:
@@ -169,6 +174,14 @@ def _of_membership(membership: Membership) -> dict[str, Fact]:
         "role": frozenset(membership.roles),
     }
     return {name: Fact(value, Source.CREDENTIAL) for name, value in found.items() if value}
+
+
+def _of_services(contract: Contract) -> dict[str, Fact]:
+    """Who has signed as service party, and what the contract that it signed says it brings."""
+    return {
+        SERVICE_PARTY: Fact(frozenset[str](contract.service_parties), Source.AGREEMENT),
+        SERVICE_ALGORITHM: Fact(service_algorithms(contract.agreement.policy), Source.AGREEMENT),
+    }
 
 
 def _of_kind(kind: KindOfUse) -> dict[str, Fact]:

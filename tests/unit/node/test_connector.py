@@ -17,7 +17,8 @@ _SPEC.loader.exec_module(the_house)
 
 from entrepot.identity import Standing, StandingState  # noqa: E402 (after the house is loaded)
 from entrepot.node.roles.connector import Connector  # noqa: E402
-from entrepot.values import ProtocolError  # noqa: E402
+from entrepot.protocols.tds import MemberCard  # noqa: E402
+from entrepot.values import Did, NotFoundError, ProtocolError  # noqa: E402
 
 House = the_house.House
 
@@ -28,6 +29,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     asyncio.run(made.admit("provider", "consumer", "observer"))
     yield made
     made.close()
+
+
+async def _nobody(did: Did) -> MemberCard:
+    raise NotFoundError(f"{did} is no member")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 )
 def test_a_callback_lies_on_an_origin_of_its_sender(house: House, address: str, *, allowed: bool) -> None:
     """A member could make us send its messages to a host of its choice."""
-    connector = Connector(house.homes["provider"].node)
+    connector = Connector(house.homes["provider"].node, _nobody)
     checking = connector.check_callback(address, house.homes["consumer"].did)
     if allowed:
         asyncio.run(checking)

@@ -254,6 +254,13 @@ EXAMPLES: dict[str, tuple[str, str | list[str], str, Any]] = {
     "role": ("hasPart", "consumer", "role", frozenset({"consumer", "provider"})),
     "connector": ("eq", "C", "connector", "C"),
     "recipient": ("isAnyOf", ["did:web:a", "did:web:b"], "recipient", "did:web:b"),
+    "serviceParty": ("hasPart", "did:web:s", "serviceParty", frozenset({"did:web:s"})),
+    "serviceAlgorithm": (
+        "hasPart",
+        f"tide@1#sha256:{'5' * 64}",
+        "serviceAlgorithm",
+        frozenset({f"tide@1#sha256:{'5' * 64}"}),
+    ),
     "dateTime": ("lteq", "2026-11-26T00:00:00.000000Z", "dateTime", DAY),
     "timeWindow": ("isPartOf", "08:00/18:00+08:00", "timeWindow", DAY),
     "elapsedTime": ("lteq", "P90D", "elapsedTime", timedelta(days=90)),

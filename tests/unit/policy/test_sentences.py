@@ -152,6 +152,14 @@ SAID = {
     "consumer": ("the consumer is did:web:a", "使用方为did:web:a"),
     "role": ("the consumer's roles in the space include consumer", "使用方角色包含consumer"),
     "connector": ("the consumer's connector is C", "使用方连接器为C"),
+    "serviceParty": (
+        "the service parties that have signed include did:web:s",
+        "已签署的数据服务方包含did:web:s",
+    ),
+    "serviceAlgorithm": (
+        f"the algorithms that they bring include tide@1#sha256:{'5' * 64}",
+        f"数据服务方提供的算法包含tide@1#sha256:{'5' * 64}",
+    ),
     "recipient": (
         "the recipient of what is passed on is one of [did:web:a, did:web:b]",
         "转移接收方属于[did:web:a, did:web:b]之一",

@@ -96,6 +96,8 @@ BOB = Party("bob")
 """Consumes."""
 EVE = Party("eve")
 """Is somebody else."""
+CAROL = Party("carol")
+"""Serves: brings an algorithm."""
 REGULATOR = Party("regulator")
 
 
@@ -297,6 +299,7 @@ def public_key(raw: str) -> PublicKey:
 __all__ = [
     "ALICE",
     "BOB",
+    "CAROL",
     "CHAIN",
     "CODE",
     "EVE",

@@ -1,6 +1,7 @@
 """The connector role: products, contracts, the gate, and the records of what was done."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -19,10 +20,11 @@ from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.process_owner import process_routes
+from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.node.roles.use_owner import use_routes
-from entrepot.policy import Policy
+from entrepot.policy import Policy, service_parties
 from entrepot.protocols import Content, Proof, Shape, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
@@ -30,6 +32,7 @@ from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
 from entrepot.values import (
     FORMATS,
     AgreementId,
+    ContractId,
     Did,
     NotFoundError,
     OfferId,
@@ -51,7 +54,8 @@ _PUSHED = Shape({200: (), 201: (), 202: ()}, _ANY, fails={409: (), 423: ()})
 class Connector:
     """What the parts of this role share."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, member_card: Callable[[Did], Awaitable[tds.MemberCard]]) -> None:
+        self.member_card = member_card
         settings = node.settings
         base = settings.listen.url + dsp.PATH
         follow_up = timedelta(seconds=settings.messages.follow_up)
@@ -162,6 +166,7 @@ class Connector:
         """Offer a product here and list it with the platform; the ledger gets its digest."""
         node = self.node
         await asyncio.to_thread(catalogue.examine, described.policy)
+        await self.check_named(described.policy)
         await asyncio.to_thread(catalogue.unkept, described.policy, described.kinds)
         product = await node.journal.write(
             lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
@@ -181,12 +186,20 @@ class Connector:
         terms = product.policy if policy is None else policy
         if reasons := await asyncio.to_thread(catalogue.unkept, terms, product.kinds):
             raise RefusedError(*reasons)
+        await self.check_named(terms, counterparty=consumer)
         offer = Offer(OfferId(new_uuid()), product.id, terms, self.node.me, consumer)
         address = await self.acquirer.base_of(consumer)
         digest = catalogue.product_digest(product)
         return await self.node.journal.write(
             lambda tx: contracts.offer_contract(tx, self.desk, consumer, address, offer, digest)
         )
+
+    async def check_named(self, policy: Policy, *, counterparty: Did | None = None) -> None:
+        """Refuse terms that name as service party who is none; **asks the platform** where any is named."""
+        for did in service_parties(policy):
+            card = None if did in {self.node.me, counterparty} else await self.member_card(did)
+            if card is None or not card.is_in_force(space.MemberRole.SERVICE):
+                raise RefusedError(f"{did} is no service party of this space")
 
     async def roll_back(self, product_id: ProductId, version: int) -> catalogue.Product:
         """Publish an older version's content as a new one; its file must still be the same."""
@@ -231,38 +244,56 @@ class Connector:
         node = self.node
         contract = await node.journal.read(lambda c: contracts.agreement_of(c, agreement_id))
         if contract is None:
-            raise NotFoundError("there is no such contract here")
-        notice = self._notice_of_end(contract, reason)
+            await self._end_service(agreement_id, reason)
+            return
+        notice = self._notice_of_end(contract.contract_id, reason)
 
         def end(tx: Transaction) -> None:
             if contracts.end_contract(tx, agreement_id, reason):
-                self._tell_end(tx, contract, notice)
+                self._tell_end(tx, contract.contract_id, contract.others, notice)
 
         await node.journal.write(end)
         self.cut(agreement_id)
+
+    async def _end_service(self, agreement_id: AgreementId, reason: EndReason) -> None:
+        """End a contract that we have signed as service party, for whomever it is."""
+        contract_id, journal = ContractId(agreement_id), self.node.journal
+        found = await journal.read(lambda c: contracts.services_of(c, contract_id))
+        held = next((c for c in found if c.receipt), None)
+        if held is None:
+            raise NotFoundError("there is no such contract here")
+        notice = self._notice_of_end(contract_id, reason)
+
+        def end(tx: Transaction) -> None:
+            if contracts.end_service(tx, contract_id, reason):
+                self._tell_end(tx, contract_id, held.parties, notice)
+
+        await journal.write(end)
 
     async def tell_ends(self) -> bool:
         """Tell of contracts that ended because their negotiation did, after they had been filed."""
         untold = await self.node.journal.read(contracts.ends_untold)
         for contract in untold:
             self.cut(contract.agreement.id)
-            notice = self._notice_of_end(contract, EndReason.AGREEMENT)
+            notice = self._notice_of_end(contract.contract_id, EndReason.AGREEMENT)
 
             def tell(tx: Transaction, contract: Contract = contract, notice: bytes = notice) -> None:
                 if contracts.end_told(tx, contract.agreement.id):
-                    self._tell_end(tx, contract, notice)
+                    self._tell_end(tx, contract.contract_id, contract.others, notice)
 
             await self.node.journal.write(tell)
         return bool(untold)
 
-    def _notice_of_end(self, contract: Contract, reason: EndReason) -> bytes:
+    def _notice_of_end(self, contract_id: ContractId, reason: EndReason) -> bytes:
         signer = self.node.vault.signer(KeyJob.EVIDENCE)
         why = space.PartyReason(reason)
-        return tds.sign_end(contract.contract_id, why, self.node.clock(), new_uuid(), signer)
+        return tds.sign_end(contract_id, why, self.node.clock(), new_uuid(), signer)
 
-    def _tell_end(self, tx: Transaction, contract: Contract, notice: bytes) -> None:
+    def _tell_end(
+        self, tx: Transaction, contract_id: ContractId, others: Iterable[Did], notice: bytes
+    ) -> None:
         platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
-        tds.tell_end(tx, notice, contract.contract_id, contract.counterparty, platform, deadline)
+        tds.tell_end(tx, notice, contract_id, others, platform, deadline)
 
     def cut(self, agreement_id: AgreementId) -> None:
         """Cut every stream that runs under a contract."""
@@ -338,6 +369,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         client.member_card,
         lambda tx, sender, signed: use.take_in_receipt(tx, connector.house, sender, signed),
         connector.cut,
+        node.clock,
     )
     openings = tds.OpeningsServices(
         node.journal,
@@ -375,6 +407,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *owner_routes(connector),
             *use_routes(connector, client),
             *process_routes(connector),
+            *service_routes(connector),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),

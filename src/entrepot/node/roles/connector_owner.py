@@ -17,6 +17,7 @@ from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.roles.duties_owner import duty_routes
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
+from entrepot.node.roles.service_owner import is_contract, service_row
 from entrepot.node.roles.use_owner import acquisition_row
 from entrepot.policy import assured, explain, parse_policy, sentences
 from entrepot.protocols import Call, Content, Response, Route
@@ -188,7 +189,11 @@ class _Api:
         now = self._node.clock()
 
         def query(connection: Connection) -> list[rows.ContractRow]:
-            return [_contract(connection, c, now) for c in contracts.contracts_held(connection)]
+            served = [c for c in contracts.service_contracts(connection) if is_contract(c)]
+            return [
+                *(_contract(connection, c, now) for c in contracts.contracts_held(connection)),
+                *(service_row(c, now) for c in served),
+            ]
 
         return answer(await self._journal.read(query))
 

@@ -82,6 +82,7 @@ class _Api:
         body = read_body(call, AskBody)
         policy = await _sound(body.policy)
         product, address = await self._acquirer.registered(ProductId(body.product))
+        await self._connector.check_named(policy, counterparty=product.provider)
         offer = Offer(product.offer_id, product.id, policy, product.provider, self._desk.me)
         digest = catalogue.product_digest(product)
         begun = await self._journal.write(
@@ -140,6 +141,7 @@ class _Api:
         policy = await _sound(read_body(call, CounterBody).policy)
         pid = ProcessId(call.path["id"])
         await self._look_up(pid)
+        await self._connector.check_named(policy)
         after = await self._journal.write(lambda tx: contracts.counter(tx, self._desk, pid, policy))
         return answer({"id": pid, "state": str(after.exchange.state)})
 

@@ -15,8 +15,8 @@ from entrepot.contracts import Signature
 from entrepot.identity import DidDocument
 from entrepot.protocols.route import Outgoing, Reply
 from entrepot.protocols.tds import codec, finding
-from entrepot.protocols.tds.codec import MemberCard, MembershipStatus
-from entrepot.protocols.tds.party import verify_filing_receipt
+from entrepot.protocols.tds.checking import verify_filing_receipt
+from entrepot.protocols.tds.codec import MemberCard, MembershipStatus, ServiceAnswer
 from entrepot.protocols.tds.supervision import Acknowledgements, Register
 from entrepot.values import (
     ConflictError,
@@ -27,7 +27,9 @@ from entrepot.values import (
     RefusedError,
     TrustError,
     UnavailableError,
+    UtcTime,
     canonical,
+    render_time,
     sha256,
 )
 
@@ -88,6 +90,12 @@ class Client:
             envelope=codec.text(envelope), negotiationId=negotiation, receipt=codec.text(receipt)
         )
         await self.post(consumer, "contractFiled", canonical.encode_struct(content))
+
+    async def ask_service_party(self, did: Did, envelope: bytes, until: UtcTime) -> ServiceAnswer:
+        """As provider: ask for a service party's signature, or how that stands. **Verify what it gives.**"""
+        content = codec.ServiceRequest(envelope=codec.text(envelope), until=render_time(until))
+        reply = await self.post(did, "serviceSignatureRequest", canonical.encode_struct(content))
+        return codec.decode(reply.body, ServiceAnswer)
 
     async def member_card(self, did: Did) -> MemberCard:
         """Ask the platform for a member's evidence key and roles; the card is signed by the platform."""

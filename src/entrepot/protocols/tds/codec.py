@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
+from entrepot.contracts import ServiceState
 from entrepot.identity import PublicKey, from_base64url, to_base64url
 from entrepot.protocols.route import Content, Response, Shape
 from entrepot.space import Member, MemberRole
@@ -131,6 +132,35 @@ def shape(takes: Content | type[msgspec.Struct], *gives: Content | type[msgspec.
     return Shape({200: given, 202: given} if given else {200: (Content(_DONE),)}, taken)
 
 
+class ServiceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As provider: asks a service party for its signature, beside those of provider and consumer."""
+
+    envelope: Blob
+    until: Annotated[str, Meta(max_length=40)]
+
+
+class ServiceAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a request stands; `keyid` and `sig` are empty until a person has signed."""
+
+    keyid: Annotated[str, Meta(max_length=500)]
+    reason: Annotated[str, Meta(max_length=1000)]
+    sig: Annotated[str, Meta(max_length=200)]
+    state: ServiceState
+
+
+class ServiceFiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The filed contract and its receipt, for a service party that has signed it."""
+
+    envelope: Blob
+    receipt: Blob
+
+
+class ServiceWithdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A service party's signature is not needed any more: there will be no contract."""
+
+    request: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class MemberCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the platform says of a member's evidence key, at a time."""
 
@@ -152,7 +182,10 @@ class MemberCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_supervisor_in_force(self) -> bool:
-        return self.state == "in-force" and MemberRole.REGULATOR in self.roles
+        return self.is_in_force(MemberRole.REGULATOR)
+
+    def is_in_force(self, role: MemberRole) -> bool:
+        return self.state == "in-force" and role in self.roles
 
 
 class _Problem(msgspec.Struct, frozen=True):

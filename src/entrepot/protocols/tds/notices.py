@@ -3,6 +3,8 @@
 Each is signed outside of a transaction and queued inside of the one that decides it.
 """
 
+from collections.abc import Iterable
+
 from entrepot import catalogue, space
 from entrepot.catalogue import Product
 from entrepot.identity import Signer
@@ -39,15 +41,14 @@ def tell_end(
     tx: Transaction,
     notice: bytes,
     contract_id: ContractId,
-    counterparty: Did,
+    others: Iterable[Did],
     platform: Did,
     deadline: UtcTime,
-) -> tuple[MessageId, MessageId]:
-    """Tell the counterparty and the platform that we have ended a contract."""
-    return (
-        space.tell(tx, counterparty, Notice.CONTRACT_END, notice, contract_id, deadline),
-        space.tell(tx, platform, Notice.CONTRACT_END, notice, contract_id, deadline, platform=True),
-    )
+) -> None:
+    """Tell every other signatory and the platform that we have ended a contract."""
+    for did in others:
+        space.tell(tx, did, Notice.CONTRACT_END, notice, contract_id, deadline)
+    space.tell(tx, platform, Notice.CONTRACT_END, notice, contract_id, deadline, platform=True)
 
 
 def sign_stop(contract_id: ContractId, reason: str, now: UtcTime, of: str, signer: Signer) -> bytes:

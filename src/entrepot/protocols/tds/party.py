@@ -12,16 +12,25 @@ import msgspec
 from sqlalchemy import Connection
 
 from entrepot import contracts, space, use
-from entrepot.contracts import SIGNED_AS, Contract, Desk, EndReason, Negotiation, Party, Signatory, Signature
-from entrepot.identity import DidDocument, Membership, known_member, verify_signature
+from entrepot.contracts import Contract, Desk, EndReason, Negotiation, Party, Signatory, Signature
+from entrepot.identity import DidDocument, Membership, known_member
 from entrepot.journal import Journal, Transaction
 from entrepot.ledger import SignedReceipt, decode_receipt
 from entrepot.protocols.route import BINARY, Call, Content, Handler, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
+from entrepot.protocols.tds.checking import (
+    caller_of,
+    evidence_key_of,
+    require_all_signed,
+    verify_contract_signature,
+    verify_filing_receipt,
+)
 from entrepot.protocols.tds.codec import MemberCard
+from entrepot.protocols.tds.serving import ServiceDesk
 from entrepot.space import EndNotice, StopOrder
 from entrepot.values import (
     AgreementId,
+    Clock,
     ConflictError,
     ContractId,
     Did,
@@ -52,17 +61,29 @@ class PartyServices:
     """Takes in a consumer's receipt, which its signature still has to be checked of."""
     contract_ended: Callable[[AgreementId], None]
     """Cuts what runs under a contract; called after its end is durable."""
+    clock: Clock
 
 
 def party_routes(services: PartyServices) -> list[Route]:
     """Every endpoint of a party, with the proof it asks for."""
-    desk = _PartyDesk(services)
-    signed: dict[str, tuple[Handler, Content | type[msgspec.Struct]]] = {
+    serving = ServiceDesk(
+        services.journal,
+        services.desk.me,
+        services.platform,
+        services.document,
+        services.member_card,
+        services.clock,
+    )
+    desk = _PartyDesk(services, serving)
+    signed: dict[str, tuple[Handler, Content | type[msgspec.Struct], *tuple[type[msgspec.Struct], ...]]] = {
         "contractSignature": (desk.take_signature, codec.ContractSignature),
         "contractFiled": (desk.take_filed, codec.ContractFiled),
         str(space.Notice.CONTRACT_END): (desk.end, codec.SIGNED),
         str(space.Notice.RECEIPT): (desk.take_receipt, BINARY),
         str(space.Notice.DUTY): (desk.take_notice, BINARY),
+        "serviceSignatureRequest": (serving.take_request, codec.ServiceRequest, codec.ServiceAnswer),
+        str(space.Notice.SERVED): (serving.take_filed, codec.ServiceFiled),
+        str(space.Notice.SERVICE_WITHDRAWAL): (serving.withdraw, codec.ServiceWithdrawal),
     }
     return [
         *(
@@ -72,9 +93,9 @@ def party_routes(services: PartyServices) -> list[Route]:
                 Proof.MEMBERSHIP,
                 handle,
                 max_bytes=codec.MAX_BODY,
-                shape=codec.shape(takes),
+                shape=codec.shape(takes, *gives),
             )
-            for name, (handle, takes) in signed.items()
+            for name, (handle, takes, *gives) in signed.items()
         ),
         # A stop must get through whoever brings it; what counts is the supervisor's signature.
         Route(
@@ -104,10 +125,11 @@ def status_list_route(newest: Callable[[], Awaitable[str | None]]) -> Route:
 @dataclass(frozen=True, slots=True)
 class _PartyDesk:
     services: PartyServices
+    serving: ServiceDesk
 
     async def take_signature(self, call: Call) -> Response:
         """As provider: take in the consumer's signature, before it verifies the agreement."""
-        caller, body = _caller(call), codec.decode(call.body, codec.ContractSignature)
+        caller, body = caller_of(call), codec.decode(call.body, codec.ContractSignature)
         negotiation_id = ProcessId(body.negotiationId)
         negotiation = await self._negotiation(negotiation_id, caller, Party.PROVIDER)
         signature = Signature.of(KeyId(body.keyid), Signatory.CONSUMER, codec.raw(body.sig))
@@ -117,7 +139,8 @@ class _PartyDesk:
                 raise ConflictError("another signature came for this negotiation")
             return Response(200, codec.OK)
         payload = contracts.payload_of(negotiation)
-        _verify(signature, payload, await self._membership(caller))
+        member = await self._membership(caller)
+        verify_contract_signature(signature, payload, member.evidence_key_id, member.evidence_key)
         await self.services.journal.write(
             lambda tx: contracts.counterparty_signed(tx, negotiation_id, caller, signature)
         )
@@ -126,7 +149,7 @@ class _PartyDesk:
     async def take_filed(self, call: Call) -> Response:
         """As consumer: take in the countersigned contract and the platform's receipt."""
         services = self.services
-        caller, body = _caller(call), codec.decode(call.body, codec.ContractFiled)
+        caller, body = caller_of(call), codec.decode(call.body, codec.ContractFiled)
         negotiation_id = ProcessId(body.negotiationId)
         negotiation = await self._negotiation(negotiation_id, caller, Party.CONSUMER)
         raw, receipt = codec.raw(body.envelope), codec.raw(body.receipt)
@@ -137,13 +160,15 @@ class _PartyDesk:
         if not negotiation.signing.envelope:
             raise NotFoundError("this contract is not signed here yet")
         envelope = contracts.open_envelope(raw)
-        theirs = next((s for s in envelope.signatures if s.role == Signatory.PROVIDER), None)
-        ours = _signed_by(negotiation, Signatory.CONSUMER)
-        if theirs is None or ours is None or envelope.signatures != (theirs, ours):
-            raise TrustError("the contract is not signed by the provider and by us, as we signed it")
         if envelope.raw_payload != negotiation.signing.payload:
             raise TrustError("the contract is not the one that we have signed")
-        _verify(theirs, envelope.raw_payload, await self._membership(caller))
+        signed = require_all_signed(envelope)
+        ours = signed.pop(services.desk.me)
+        if ours != _signed_by(negotiation, Signatory.CONSUMER):
+            raise TrustError("the contract is not signed by us, as we signed it")
+        for did, signature in signed.items():
+            key_id, key = await evidence_key_of(services.journal, services.member_card, did)
+            verify_contract_signature(signature, envelope.raw_payload, key_id, key)
         await verify_filing_receipt(services.document, services.platform, receipt, raw)
         await services.journal.write(
             lambda tx: contracts.contract_filed(tx, services.desk, negotiation_id, raw, receipt)
@@ -152,38 +177,48 @@ class _PartyDesk:
 
     async def end(self, call: Call) -> Response:
         """The counterparty ends the contract; its own notice counts, whether it or the platform brings it."""
-        caller = _caller(call)
+        caller = caller_of(call)
         statement = space.read_statement(call.body, EndNotice)
         contract = await self._contract(ContractId(statement.content.contract))
-        other = contract.counterparty
-        if caller not in {other, self.services.platform} or statement.signer != other:
+        signer = statement.signer
+        if contract is None:
+            await self.serving.end(caller, statement)
+            return Response(200, codec.OK)
+        if signer not in contract.others or caller not in {signer, self.services.platform}:
             raise NotFoundError(_NO_CONTRACT)
-        membership = await self._membership(other)
-        notice = space.verify_statement(
-            space.END_NOTICE, statement, membership.evidence_key_id, membership.evidence_key
-        )
+        services = self.services
+        key_id, key = await evidence_key_of(services.journal, services.member_card, signer)
+        notice = space.verify_statement(space.END_NOTICE, statement, key_id, key)
         await self._end(contract, EndReason(notice.reason))
         return Response(200, codec.OK)
 
     async def stop(self, call: Call) -> Response:
         """A supervisor's order: from the moment we acknowledge it, nothing runs under the contract."""
         statement = space.read_statement(call.body, StopOrder)
-        contract = await self._contract(ContractId(statement.content.contract))
+        contract_id = ContractId(statement.content.contract)
+        contract = await self._contract(contract_id)
+        if contract is None:
+            await self.serving.served(contract_id)
         card = await self.services.member_card(statement.signer)
         space.verify_statement(space.STOP_ORDER, statement, card.key_id, card.key)
         if card.did != statement.signer or not card.is_supervisor_in_force:
             raise RefusedError("only a supervisor in force orders a stop")
-        await self._end(contract, EndReason.ORDER)
+        if contract is None:
+            await self.services.journal.write(
+                lambda tx: contracts.end_service(tx, contract_id, EndReason.ORDER)
+            )
+        else:
+            await self._end(contract, EndReason.ORDER)
         return Response(200, codec.OK)
 
     async def take_receipt(self, call: Call) -> Response:
-        caller, signed = _caller(call), decode_receipt(call.body)
+        caller, signed = caller_of(call), decode_receipt(call.body)
         await self.services.journal.write(lambda tx: self.services.take_in_receipt(tx, caller, signed))
         return Response(200, codec.OK)
 
     async def take_notice(self, call: Call) -> Response:
         """As provider: the consumer says that it did what it owed."""
-        caller, signed = _caller(call), use.decode_notice(call.body)
+        caller, signed = caller_of(call), use.decode_notice(call.body)
         await self.services.journal.write(lambda tx: use.take_in_notice(tx, caller, signed))
         return Response(200, codec.OK)
 
@@ -199,11 +234,9 @@ class _PartyDesk:
             raise NotFoundError(_NO_NEGOTIATION)
         return found
 
-    async def _contract(self, contract_id: ContractId) -> Contract:
-        found = await self.services.journal.read(lambda c: contracts.contract_by_id(c, contract_id))
-        if found is None:
-            raise NotFoundError(_NO_CONTRACT)
-        return found
+    async def _contract(self, contract_id: ContractId) -> Contract | None:
+        """The contract that we provide or consume under; nothing where we only serve, or know of none."""
+        return await self.services.journal.read(lambda c: contracts.contract_by_id(c, contract_id))
 
     async def _membership(self, did: Did) -> Membership:
         def query(connection: Connection) -> Membership | None:
@@ -215,31 +248,8 @@ class _PartyDesk:
         return found
 
 
-async def verify_filing_receipt(
-    document: Callable[[Did], Awaitable[DidDocument]], platform: Did, receipt: bytes, envelope: bytes
-) -> None:
-    """Check a filing receipt under the evidence key that its platform's DID document lists, or raise."""
-    key_id = space.read_statement(receipt, space.FilingReceipt).key_id
-    key = (await document(platform)).key(key_id, "assertionMethod")
-    if key is None:
-        raise TrustError("the receipt is signed by a key that the platform's document does not list")
-    space.verify_receipt(receipt, platform, key_id, key, envelope)
-
-
 def _signed_by(negotiation: Negotiation, role: Signatory) -> Signature | None:
     if not negotiation.signing.envelope:
         return None
     envelope = contracts.open_envelope(negotiation.signing.envelope)
     return next((s for s in envelope.signatures if s.role == role), None)
-
-
-def _verify(signature: Signature, payload: bytes, signer: Membership) -> None:
-    if signature.keyid != signer.evidence_key_id:
-        raise TrustError(f"signed by {signature.keyid[:200]}, which is not the signer's evidence key")
-    verify_signature(signer.evidence_key, SIGNED_AS + payload, signature.raw)
-
-
-def _caller(call: Call) -> Did:
-    if call.caller is None:
-        raise TrustError("the caller is not known")
-    return call.caller

@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from entrepot import contracts, space
 from entrepot.contracts import (
     NEGOTIATION,
@@ -18,19 +20,25 @@ from entrepot.contracts import (
     Desk,
     Negotiation,
     Party,
+    ServiceState,
     Signatory,
     Signature,
+    State,
     Step,
 )
 from entrepot.identity import Signer
 from entrepot.journal import AuditEvent, Journal, OutboxMessage, Transaction, audit, postpone, settle
+from entrepot.policy import service_parties
 from entrepot.protocols.dsp import Meaning, judge, pause
 from entrepot.protocols.tds import codec
+from entrepot.protocols.tds.checking import verify_contract_signature
 from entrepot.protocols.tds.client import Client
-from entrepot.space import Notice
+from entrepot.space import MemberRole, Notice
 from entrepot.values import (
     ConflictError,
+    Did,
     EntrepotError,
+    KeyId,
     MessageId,
     NotFoundError,
     ProcessId,
@@ -39,6 +47,7 @@ from entrepot.values import (
     TrustError,
     UnavailableError,
     UtcTime,
+    canonical,
 )
 
 _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
@@ -51,6 +60,9 @@ _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
 _INSISTS: Final = frozenset({Notice.STOP, Notice.CONTRACT_END})
 """Notices of what a party may not know of yet: it may get the contract only after its end."""
 _MEDIA: Final[Mapping[Notice, str]] = {Notice.RECEIPT: codec.BINARY, Notice.DUTY: codec.BINARY}
+
+
+_NOT_FILED: Final = "the platform did not file the contract"
 
 
 class Event(StrEnum):
@@ -73,20 +85,21 @@ class Signing:
         negotiation_id, step = ProcessId(message.address), Step(message.body.decode())
         found = await self.journal.read(lambda c: contracts.read_negotiation(c, negotiation_id))
         if found is None or not _is_wanted(found, step):
-            await self.journal.write(lambda tx: settle(tx, message.id))
+            await self.journal.write(lambda tx: self._drop(tx, message.id, found))
             return Meaning.DELIVERED
         try:
-            done = await self._do(found, step, message.id)
+            done = await self._do(found, step, message.id, message.deadline)
         except EntrepotError as error:
             return await self._failed(message, negotiation_id, error, now)
         if done:
             return Meaning.DELIVERED
         if now < message.deadline:
             return await self._again(message, now)
-        too_late = UnavailableError("the platform did not file the contract in time")
+        who = "a service party did not answer" if step is Step.GATHER_SIGNATURES else _NOT_FILED
+        too_late = UnavailableError(f"{who} in time")
         return await self._failed(message, negotiation_id, too_late, now)
 
-    async def _do(self, found: Negotiation, step: Step, message_id: MessageId) -> bool:
+    async def _do(self, found: Negotiation, step: Step, message_id: MessageId, until: UtcTime) -> bool:
         match step:
             case Step.GET_CONTRACT_ID:
                 return await self._get_contract_id(found, message_id)
@@ -94,6 +107,8 @@ class Signing:
                 return await self._sign_and_hand_over(found, message_id)
             case Step.SIGN_AND_HAND_OVER:
                 return await self._sign_alone(found, message_id)
+            case Step.GATHER_SIGNATURES:
+                return await self._gather_signatures(found, message_id, until)
             case Step.COUNTERSIGN_AND_FILE:
                 return await self._countersign_and_file(found, message_id)
 
@@ -128,6 +143,8 @@ class Signing:
     async def _sign_alone(self, found: Negotiation, message_id: MessageId) -> bool:
         """As consumer of a provider without these endpoints: file one-sided, as far as the space lets us."""
         ours = found.exchange.id
+        if contracts.unsigned_services(found):
+            raise ProtocolError("a contract with a service party is not signed by one side alone")
         contract_id = await self.client.contract_id(ours, found.counterparty)
         named = replace(found, signing=replace(found.signing, contract_id=contract_id))
         payload = contracts.payload_of(named)
@@ -144,6 +161,41 @@ class Signing:
 
         await self.journal.write(filed)
         return True
+
+    async def _gather_signatures(self, found: Negotiation, message_id: MessageId, until: UtcTime) -> bool:
+        """As provider: ask each service party that has not signed; a person of its decides."""
+        ours, payload = found.exchange.id, contracts.payload_of(found)
+        if not found.signing.envelope:
+            raise ProtocolError("a contract with a service party is signed by its consumer too")
+        given = contracts.open_envelope(found.signing.envelope).signatures
+        envelope = contracts.seal_envelope(payload, [self._sign(payload, Signatory.PROVIDER), *given])
+        for did in contracts.unsigned_services(found):
+            signature = await self._signature_of(did, found, envelope, until)
+            if signature is None:
+                return False
+
+            def taken(tx: Transaction, signature: Signature = signature) -> None:
+                contracts.service_party_signed(tx, self.desk, ours, signature)
+
+            await self.journal.write(taken)
+        await self.journal.write(lambda tx: settle(tx, message_id))
+        return True
+
+    async def _signature_of(
+        self, did: Did, found: Negotiation, envelope: bytes, until: UtcTime
+    ) -> Signature | None:
+        """The verified signature of a service party; nothing while its person has not decided."""
+        card = await self.client.member_card(did)
+        if not card.is_in_force(MemberRole.SERVICE) or did in {self.desk.me, found.counterparty}:
+            raise RefusedError(f"{did} is no service party of this space")
+        answer = await self.client.ask_service_party(did, envelope, until)
+        if answer.state is ServiceState.WAITING:
+            return None
+        if not answer.sig:
+            raise RefusedError(f"the service party {did} has {answer.state} it: {answer.reason}"[:500])
+        signature = Signature.of(KeyId(answer.keyid), Signatory.SERVICE_PARTY, codec.raw(answer.sig))
+        verify_contract_signature(signature, contracts.payload_of(found), card.key_id, card.key)
+        return signature
 
     async def _countersign_and_file(self, found: Negotiation, message_id: MessageId) -> bool:
         """As provider: countersign, file, and let the consumer have both before we finalize."""
@@ -166,9 +218,36 @@ class Signing:
         def filed(tx: Transaction) -> None:
             settle(tx, message_id)
             contracts.contract_filed(tx, self.desk, ours, envelope, receipt)
+            self._hand_to_services(tx, envelope, receipt)
 
         await self.journal.write(filed)
         return True
+
+    def _hand_to_services(self, tx: Transaction, envelope: bytes, receipt: bytes) -> None:
+        """Let each service party have the filed contract; brought from the outbox, however long it takes."""
+        content = codec.ServiceFiled(envelope=codec.text(envelope), receipt=codec.text(receipt))
+        payload = contracts.open_envelope(envelope).raw_payload
+        self._tell_services(tx, payload, Notice.SERVED, content)
+
+    def _drop(self, tx: Transaction, message_id: MessageId, found: Negotiation | None) -> None:
+        """Leave a step undone, as it is done already or there will be no contract."""
+        settle(tx, message_id)
+        if found is not None and found.exchange.state is State.TERMINATED:
+            self._withdraw_requests(tx, found)
+
+    def _withdraw_requests(self, tx: Transaction, found: Negotiation) -> None:
+        """Tell whoever may have been asked to sign that there will be no contract."""
+        payload = found.signing.payload
+        if payload and found.exchange.party is Party.PROVIDER and not found.signing.receipt:
+            content = codec.ServiceWithdrawal(request=contracts.request_id(payload))
+            self._tell_services(tx, payload, Notice.SERVICE_WITHDRAWAL, content)
+
+    def _tell_services(
+        self, tx: Transaction, payload: bytes, notice: Notice, content: msgspec.Struct
+    ) -> None:
+        terms, body = contracts.read_payload(payload), canonical.encode_struct(content)
+        for did in service_parties(terms.agreement.policy):
+            space.tell(tx, did, notice, body, terms.contract_id, tx.now + self.desk.deadline)
 
     def _sign(self, payload: bytes, role: Signatory) -> Signature:
         return Signature.of(self.evidence.key_id, role, self.evidence.sign(SIGNED_AS + payload))
@@ -185,6 +264,9 @@ class Signing:
             settle(tx, message.id)
             audit(tx, AuditEvent(Event.FAILED, {"negotiation": negotiation_id, "why": why}))
             contracts.step_failed(tx, self.desk, negotiation_id, why)
+            failed = contracts.read_negotiation(tx.connection, negotiation_id)
+            if failed is not None:
+                self._withdraw_requests(tx, failed)
 
         await self.journal.write(end)
         return Meaning.REFUSED
@@ -252,6 +334,8 @@ def _is_wanted(negotiation: Negotiation, step: Step) -> bool:
             return signing.contract_id is None
         case Step.SIGN_AND_HAND_OVER:
             return exchange.party is Party.CONSUMER and not signing.handed_over
+        case Step.GATHER_SIGNATURES:
+            return exchange.party is Party.PROVIDER and bool(contracts.unsigned_services(negotiation))
         case Step.COUNTERSIGN_AND_FILE:
             return exchange.party is Party.PROVIDER and not signing.receipt
 

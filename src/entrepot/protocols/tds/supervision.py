@@ -42,8 +42,8 @@ class RegisterEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """One contract in the register. Empty where there is nothing yet."""
 
     contract: str
-    parties: tuple[str, str]
-    """Who filed it, then the other."""
+    parties: tuple[str, ...]
+    """Every signatory: provider, consumer, then service parties."""
     product: str
     state: str
     envelope: str
@@ -170,7 +170,7 @@ def _given(kind: type[msgspec.Struct]) -> Shape:
 def _entry(c: FiledContract) -> RegisterEntry:
     return RegisterEntry(
         contract=c.contract_id,
-        parties=c.parties,
+        parties=space.signatories_of(c),
         product=c.product or "",
         state=str(c.state),
         envelope="" if c.envelope_digest is None else render_digest(c.envelope_digest),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from entrepot_space_world import ALICE, BOB, EVE, OPERATOR, REGULATOR, Party, World
+from entrepot_space_world import ALICE, BOB, CAROL, EVE, OPERATOR, REGULATOR, Party, World
 
 from entrepot import contracts, space
 from entrepot.catalogue import Product, product_digest
@@ -24,7 +24,8 @@ from entrepot.use.process import Rail, start_when_in_force
 from entrepot.values import AgreementId, ContractId, Did, OfferId, ProcessId, TrustError, UnavailableError
 
 KINDS = (contracts.DSP, contracts.SIGNING, space.TDS)
-NAMES = {p.did: p for p in (ALICE, BOB, EVE, OPERATOR, REGULATOR)}
+ROLES = {REGULATOR: (MemberRole.REGULATOR,), CAROL: (MemberRole.SERVICE,)}
+NAMES = {p.did: p for p in (ALICE, BOB, CAROL, EVE, OPERATOR, REGULATOR)}
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Node:
             member_card=self.client.member_card,
             take_in_receipt=self._take_in_receipt,
             contract_ended=self.ended.append,
+            clock=lambda: self.net.now,
         )
         openings = tds.OpeningsServices(
             self.journal, self.party.did, self.client.member_card, self._package, self._uses
@@ -148,10 +150,9 @@ class Net:
         self.nodes: dict[Did, Node] = {}
         self.documents: dict[Did, DidDocument] = {}
         self.open_platform()
-        for party in (ALICE, BOB, EVE, REGULATOR):
+        for party in (ALICE, BOB, CAROL, EVE, REGULATOR):
             if head is None:
-                roles = (MemberRole.REGULATOR,) if party is REGULATOR else ()
-                self.world.join(party, *roles)
+                self.world.join(party, *ROLES.get(party, ()))
             self.nodes[party.did] = Node(self, party)
         if head is None:
             self._introduce()

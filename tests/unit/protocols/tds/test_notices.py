@@ -139,7 +139,7 @@ def test_a_party_ends_its_contract_and_everybody_knows(net: Net) -> None:
     deadline = net.now + timedelta(hours=1)
 
     node.journal.write_now(
-        lambda tx: tds.tell_end(tx, notice, contract_id, ALICE.did, OPERATOR.did, deadline)
+        lambda tx: tds.tell_end(tx, notice, contract_id, [ALICE.did], OPERATOR.did, deadline)
     )
     net.run()
 
@@ -302,6 +302,7 @@ def test_every_route_of_a_party_says_which_proof_it_asks_for(net: Net) -> None:
         node.client.member_card,
         lambda _tx, _did, _signed: None,
         node.ended.append,
+        lambda: net.now,
     )
     proofs = {r.path: r.proof for r in tds.party_routes(services)}
 

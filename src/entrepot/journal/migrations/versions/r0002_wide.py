@@ -41,6 +41,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("use_id", "counter", name=op.f("pk_policy_held")),
     )
     op.create_table(
+        "service_contract",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("contract_id", sa.String(length=100), nullable=False),
+        sa.Column("provider", sa.String(length=500), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("receipt", sa.LargeBinary(), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("end_reason", sa.String(length=20), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_service_contract")),
+    )
+    op.create_index(
+        op.f("ix_service_contract_contract_id"), "service_contract", ["contract_id"], unique=False
+    )
+    op.create_index(op.f("ix_service_contract_state"), "service_contract", ["state"], unique=False)
+    op.create_table(
         "shelf",
         sa.Column(
             "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
