@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from entrepot.node.http import HttpClient
+from entrepot.node.outgoing import HttpClient
 from entrepot.values import MalformedError, UnavailableError
 
 

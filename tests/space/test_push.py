@@ -17,7 +17,7 @@ CIPHER: Final = {
 }
 PUSH, PULL = "HttpData-PUSH", "HttpData-PULL"
 BIG: Final = 96 << 20
-KILL: Final = "inject=sendto:signal=KILL:when=40"
+KILL: Final = "inject=write,writev:signal=KILL:when=40"
 IN_BUFFERS: Final = 16 << 20
 FLAT: Final = 24 << 20
 

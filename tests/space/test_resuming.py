@@ -30,7 +30,7 @@ def test_a_large_delivery_survives_a_death_on_either_side(
     sends, writes = size // CHUNK, size // PIECE
 
     with (
-        followed(provider.pid, "-o", "/dev/null", "-e", _kill("sendto", sends * 5 // 8), threads=False),
+        followed(provider.pid, "-o", "/dev/null", "-e", _kill("write", sends * 5 // 8), threads=False),
         followed(consumer.pid, "-o", "/dev/null", "-e", _kill("write", writes // 2), threads=False),
     ):
         acquiring = space.begin(product)

@@ -1,5 +1,6 @@
 """What is wrong with a node: each finding says what was looked at, and what to do."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -9,17 +10,18 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 
-import httpx2
-
 from entrepot.identity import Vault
 from entrepot.journal import Journal, SchemaState, schema_state
 from entrepot.ledger import lost_batches
 from entrepot.node.making import database_url, passphrase_of
 from entrepot.node.node import VAULT, trust_of
+from entrepot.node.outgoing import HttpClient
 from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
+from entrepot.protocols import Reply
 from entrepot.values import EntrepotError, system_clock
 
 _SKEW_SECONDS = 30
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,20 @@ def _ports(settings: Settings) -> Finding:
 
 def _peer(what: str, url: str, trusted: ssl.SSLContext) -> Finding:
     try:
-        reply = httpx2.get(url, timeout=5, trust_env=False, verify=trusted)
-    except httpx2.HTTPError as error:
-        return Finding(what, False, f"{url} does not answer ({type(error).__name__})", "Ask its operator.")
+        reply = asyncio.run(_asked(url, trusted))
+    except EntrepotError as error:
+        return Finding(what, False, str(error), "Ask its operator.")
     stated = reply.headers.get("date", "")
     with contextlib.suppress(ValueError, TypeError):
         skew = abs((parsedate_to_datetime(stated) - system_clock()).total_seconds())
         if skew > _SKEW_SECONDS:
             return Finding(what, False, f"its clock and ours differ by {skew:.0f} s", "Set the clock by NTP.")
-    return Finding(what, reply.status_code == 200, f"{url} answers {reply.status_code}")
+    return Finding(what, reply.status == 200, f"{url} answers {reply.status}")
+
+
+async def _asked(url: str, trusted: ssl.SSLContext) -> Reply:
+    client = HttpClient((url,), _PATIENCE, trusted)
+    try:
+        return await client("GET", url)
+    finally:
+        await client.close()

@@ -5,24 +5,17 @@ between the socket and the handler. An address that somebody else named is resol
 that very address is connected to; redirects are not followed; size and time are bounded.
 """
 
-import asyncio
-import ipaddress
 import json
 import re
 import secrets
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-import httpx2
 import structlog
 
-from entrepot.protocols import JSON, UNDESCRIBED, Call, Proof, Reply, Response, Route, Shape, unquoted
+from entrepot.protocols import JSON, UNDESCRIBED, Call, Proof, Response, Route, Shape, unquoted
 from entrepot.values import (
     Did,
     EntrepotError,
@@ -31,7 +24,6 @@ from entrepot.values import (
     RefusedError,
     TooLargeError,
     TrustError,
-    UnavailableError,
 )
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -264,154 +256,3 @@ def _pattern(path: str) -> re.Pattern[str]:
     for name, whole, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         pattern += f"(?P<{name}>{'.+' if whole else '[^/]+'})" + re.escape(rest)
     return re.compile(pattern)
-
-
-class Incoming:
-    """An answer that is read piece by piece."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
-        self.status = response.status_code
-        self.headers = {k.lower(): v for k, v in response.headers.items()}
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        async for chunk in self._response.aiter_raw(256 << 10):
-            yield chunk
-
-
-class HttpClient:
-    """The way out. Every address is checked before it is connected to."""
-
-    def __init__(
-        self, allow_private: Sequence[str], seconds: float, trusted: ssl.SSLContext | None = None
-    ) -> None:
-        self._allow_private = frozenset(origin_of(o) for o in allow_private)
-        self._seconds = seconds
-        self._trusted = trusted or trusting(None)
-        self._clients: dict[str, httpx2.AsyncClient] = {}
-
-    async def __call__(
-        self,
-        method: str,
-        url: str,
-        body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
-        max_bytes: int = 1 << 20,
-    ) -> Reply:
-        """Call another node, or raise `UnavailableError`."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                client, target, host = await self._prepared(url)
-                extensions = {"sni_hostname": host.rpartition(":")[0] or host}
-                sent = {**(headers or {}), "host": host}
-                async with client.stream(
-                    method, target, content=body, headers=sent, extensions=extensions
-                ) as response:
-                    chunks = []
-                    size = 0
-                    async for chunk in response.aiter_bytes():
-                        size += len(chunk)
-                        if size > max_bytes:
-                            raise UnavailableError(f"{host} answered with more than {max_bytes} bytes")
-                        chunks.append(chunk)
-                    answered = {k.lower(): v for k, v in response.headers.items()}
-                    return Reply(response.status_code, b"".join(chunks), answered)
-        except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{origin_of(url)} did not answer: {type(error).__name__}") from error
-
-    @asynccontextmanager
-    async def stream(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> AsyncIterator["Incoming"]:
-        """Call another node and read its answer piece by piece; only a silence is bounded in time."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                client, target, host = await self._prepared(url)
-            sent = {**headers, "host": host}
-            extensions = {"sni_hostname": host.rpartition(":")[0] or host}
-            async with client.stream(
-                method, target, content=body, headers=sent, extensions=extensions
-            ) as response:
-                yield Incoming(response)
-        except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error
-
-    async def pour(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        content: AsyncIterator[bytes],
-        connected: Callable[[socket.socket], None],
-    ) -> Reply:
-        """Post a body piece by piece over a connection of its own, whose socket is shown to `connected`."""
-
-        async def trace(event: str, info: Mapping[str, Any]) -> None:
-            if event == "connection.connect_tcp.complete":
-                connected(info["return_value"].get_extra_info("socket"))
-
-        patience = httpx2.Timeout(self._seconds, read=_VERIFYING_SECONDS)
-        try:
-            async with asyncio.timeout(self._seconds):
-                _, target, host = await self._prepared(url)
-            extensions = {"sni_hostname": host.rpartition(":")[0] or host, "trace": trace}
-            async with (
-                self._client(patience) as client,
-                client.stream(
-                    "POST", target, content=content, headers={**headers, "host": host}, extensions=extensions
-                ) as response,
-            ):
-                body = b"".join([chunk async for chunk in response.aiter_raw(_MOST_OF_A_REPLY)])
-                answered = {k.lower(): v for k, v in response.headers.items()}
-                return Reply(response.status_code, body[:_MOST_OF_A_REPLY], answered)
-        except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{origin_of(url)} broke off: {type(error).__name__}") from error
-
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-
-    async def _prepared(self, url: str) -> tuple[httpx2.AsyncClient, str, str]:
-        """Resolve and check the address, and give the URL that names it by number."""
-        parts = urlsplit(url)
-        origin = origin_of(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self._resolved(parts.hostname or "", port, origin)
-        shown = f"[{address}]" if ":" in address else address
-        path = parts.path or "/"
-        target = f"{parts.scheme}://{shown}:{port}{path}" + (f"?{parts.query}" if parts.query else "")
-        if origin not in self._clients:
-            self._clients[origin] = self._client(httpx2.Timeout(self._seconds))
-        return self._clients[origin], target, parts.netloc
-
-    def _client(self, patience: httpx2.Timeout) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            verify=self._trusted, follow_redirects=False, trust_env=False, timeout=patience
-        )
-
-    async def _resolved(self, host: str, port: int, origin: str) -> str:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        for *_, address in found:
-            ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-            if ip.is_global or origin in self._allow_private:
-                return str(ip)
-        raise UnavailableError(f"{origin} lies on a private address that this node may not call")
-
-
-def trusting(authorities: Path | None) -> ssl.SSLContext:
-    """Who may vouch for a server: those whom the system trusts, and these certificates (PEM) beside them."""
-    context = httpx2.create_ssl_context(trust_env=False)
-    if authorities is not None:
-        context.load_verify_locations(authorities)
-    return context
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of an address, written in one way."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as error:
-        raise MalformedError("that is no address") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-        raise MalformedError("expected an http(s) address without a password in it")
-    return f"{parts.scheme}://{parts.hostname}:{port}"

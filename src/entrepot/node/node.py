@@ -11,7 +11,8 @@ from typing import Final
 from entrepot.identity import KeyJob, Vault, did_url
 from entrepot.journal import Journal, OutboxMessage
 from entrepot.ledger import NoteKey, SignedTransaction, Status, parse_note_key
-from entrepot.node.http import HttpClient, RawRoute, origin_of, trusting
+from entrepot.node.http import RawRoute
+from entrepot.node.outgoing import HttpClient, origin_of, trusting
 from entrepot.node.settings import Settings, SettingsError
 from entrepot.protocols import Route
 from entrepot.protocols.dcp import Acquaintance, Trust

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import structlog
 import uvicorn
+import uvloop
 
 from entrepot.identity import Vault
 from entrepot.journal import (
@@ -62,7 +63,8 @@ def run(folder: Path, faces: Sequence[Face] = ()) -> None:
             first = supervise(settings.workers)
             if first is None:
                 return
-        asyncio.run(_run(settings, folder, faces, sockets, first))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, folder, faces, sockets, first))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from dcp import did
 
 from entrepot.identity import SUITES, KeyJob, Signer, read_did_document, write_did_document
 from entrepot.journal import Journal
-from entrepot.node.http import Application, Gatekeeper, HttpClient
+from entrepot.node.http import Application, Gatekeeper
+from entrepot.node.outgoing import HttpClient
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.protocols.dcp import INSECURE_RC6, STRICT, Acquaintance, Trust
 from entrepot.values import Did, KeyId

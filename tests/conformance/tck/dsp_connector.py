@@ -19,7 +19,8 @@ from entrepot import contracts
 from entrepot.catalogue import Page, Place
 from entrepot.contracts import Desk, Move, Negotiation, Next, Party, Reason, State
 from entrepot.journal import Journal, Transaction, claim
-from entrepot.node.http import Application, Gatekeeper, HttpClient
+from entrepot.node.http import Application, Gatekeeper
+from entrepot.node.outgoing import HttpClient
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Proof, Response, Route, dsp
 from entrepot.protocols.dsp import codec

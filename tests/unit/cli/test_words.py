@@ -72,7 +72,7 @@ def test_every_setting_is_in_the_docs() -> None:
 
 def test_help_comes_at_once() -> None:
     """Nothing heavy is imported before it is needed."""
-    heavy = "{'sqlalchemy', 'cryptography', 'uvicorn', 'httpx2'}"
+    heavy = "{'sqlalchemy', 'cryptography', 'uvicorn', 'aiohttp'}"
     code = f"import sys; import entrepot.cli; print([m for m in sys.modules if m in {heavy}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

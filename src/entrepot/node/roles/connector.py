@@ -14,9 +14,10 @@ from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
 from entrepot.node.finding import owner_search, shelf_loop
 from entrepot.node.gather import packed_evidence, uses_under
-from entrepot.node.http import RawRoute, origin_of
+from entrepot.node.http import RawRoute
 from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Node, Part
+from entrepot.node.outgoing import origin_of
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.process_owner import process_routes
