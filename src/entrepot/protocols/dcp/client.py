@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from entrepot.identity import (
     Caller,
-    Credential,
     DidDocument,
     Membership,
     Signer,
@@ -44,12 +43,11 @@ from entrepot.values import Clock, Did, EntrepotError, MalformedError, TrustErro
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Somebody who is no member here, and what issuers that we trust say of it."""
+    """Somebody who is no member here, and whom issuers that we trust vouch for."""
 
     did: Did
-    credentials: tuple[Credential, ...]
     valid_until: UtcTime
-    """When the first of these ends, or is asked for again."""
+    """When the first of their credentials ends, or is asked for again."""
 
 
 class Acquaintance:
@@ -113,18 +111,6 @@ class Acquaintance:
             raise TrustError(str(error)) from error
         await self._journal.write(lambda tx: use_once(tx, caller))
         return caller
-
-    async def membership(self, caller: Caller) -> Membership:
-        """The caller's membership: known already, or shown by its credential service now."""
-        party = await self._party(caller, KEPT)
-        if isinstance(party, Guest):
-            raise TrustError(f"{caller.did} is no member of this space")
-        return party
-
-    async def credentials(self, caller: Caller, scopes: tuple[str, ...]) -> tuple[Credential, ...]:
-        """What the caller shows now of what is asked for; each scope is answered by something that holds."""
-        answer = await self._verifier.ask(caller.did, caller.access_token, scopes)
-        return await self._verifier.confirm(answer, scopes)
 
     async def document(self, did: Did) -> DidDocument:
         """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
@@ -203,7 +189,7 @@ class Acquaintance:
             try:
                 return await self._remember(shown.raw, membership_in(shown.credential))
             except MalformedError as error:
-                refused.append(str(error))
+                refused.append(error)
         vouched = tuple(s for s in answer.shown if s.credential.issuer in self._trust.issuers)
         return await self._guest(holder, Answer(vouched, tuple(refused)))
 
@@ -223,7 +209,7 @@ class Acquaintance:
             raise TrustError(f"{holder} shows no membership: {error}") from error
         ends = [c.valid_until for c in held if c.valid_until is not None]
         # Nobody brings us news of a guest: it is asked again when news of a member would be old.
-        return Guest(holder, held, min(now + self._trust.status_max_age, *ends))
+        return Guest(holder, min(now + self._trust.status_max_age, *ends))
 
     async def _standing(self, party: Membership | Guest) -> Standing:
         if isinstance(party, Guest):

@@ -38,7 +38,7 @@ class Answer:
     """What a holder showed of what was asked for, and why more of it was not believed."""
 
     shown: tuple[Shown, ...]
-    refused: tuple[str, ...]
+    refused: tuple[EntrepotError, ...]
 
 
 class Verifier:
@@ -63,37 +63,39 @@ class Verifier:
     async def ask(self, holder: Did, access_token: str, scopes: Sequence[str]) -> Answer:
         """Ask the holder's credential service, and verify whatever it shows of what was asked for."""
         shown: list[Shown] = []
-        refused: list[str] = []
+        refused: list[EntrepotError] = []
         for presentation in await self._query(holder, access_token, scopes):
             for raw in presentation.credentials:
                 try:
                     found = await self._verified(raw, holder, presentation)
-                except UnavailableError:
-                    raise
                 except EntrepotError as error:
-                    refused.append(str(error))
-                    continue
-                if covered(scopes, found):
-                    shown.append(Shown(raw, found))
+                    refused.append(error)
+                else:
+                    shown += [Shown(raw, found)] if covered(scopes, found) else []
         return Answer(tuple(shown), tuple(refused))
 
     async def confirm(self, answer: Answer, scopes: Sequence[str]) -> tuple[Credential, ...]:
-        """What also its issuers' lists and schemas bear out; each scope must be answered by some of it."""
+        """What also its issuers' lists and schemas bear out; each scope must be answered by some of it.
+
+        Raises `UnavailableError` where more might hold if somebody could be reached.
+        """
         held: list[Credential] = []
         refused = [*answer.refused]
         for shown in answer.shown:
             try:
                 await self._references.check(shown.credential)
-            except UnavailableError:
-                raise
             except EntrepotError as error:
-                refused.append(str(error))
+                refused.append(error)
             else:
                 held.append(shown.credential)
-        for scope in scopes:
-            if not any(covered((scope,), credential) for credential in held):
-                raise TrustError(f"nothing holds of {scope}: {'; '.join(refused) or 'nothing was shown'}")
-        return tuple(held)
+        missing = [scope for scope in scopes if not any(covered((scope,), found) for found in held)]
+        if not missing:
+            return tuple(held)
+        away = next((problem for problem in refused if isinstance(problem, UnavailableError)), None)
+        if away is not None:
+            raise away
+        reasons = "; ".join(str(problem) for problem in refused) or "nothing was shown"
+        raise TrustError(f"nothing holds of {', '.join(missing)}: {reasons}")
 
     async def _query(self, holder: Did, access_token: str, scopes: Sequence[str]) -> list[Presentation]:
         document = await self._documents.find(holder)

@@ -32,6 +32,7 @@ from entrepot.identity import (
     issue_credential,
     issue_presentation,
     issue_status_list,
+    known_member,
     parse_token,
 )
 from entrepot.protocols import Reply
@@ -324,16 +325,24 @@ def test_a_guest_is_asked_again_when_news_of_it_is_old(harbour: Harbour) -> None
 
 
 def test_a_guest_is_no_member(harbour: Harbour) -> None:
-    """It may ask and negotiate; what needs a membership, the gate above all, finds none."""
+    """It may ask and negotiate; the gate asks for a membership, and finds none."""
     harbour.show(said(VC20))
+    assert harbour.comes_in()
 
-    async def story() -> None:
-        header = await harbour.alice.acquaintance.authorization(BOB.did)
-        caller = await harbour.bob.acquaintance.identify(header)
-        with pytest.raises(TrustError, match="no member"):
-            await harbour.bob.acquaintance.membership(caller)
+    assert asyncio.run(harbour.bob.journal.read(lambda c: known_member(c, ALICE.did))) is None
 
-    asyncio.run(story())
+
+def test_an_issuer_that_is_away_takes_nothing_from_what_others_say(harbour: Harbour) -> None:
+    """Of two trusted issuers one cannot be reached: the other's word is enough; alone, it is no final no."""
+    other = Party("guild")
+    harbour.bob.issuers = frozenset({CHAMBER.did, other.did})
+    harbour.bob.meet()
+    absent = issue_credential(other.identity, said(VC20, issuer=other.did, status=(), schemas=()))
+    harbour.show(absent)
+    harbour.refused("guild.example cannot be reached")
+
+    harbour.show(absent, said(VC20))
+    assert harbour.comes_in()
 
 
 def test_a_member_that_was_shut_out_does_not_come_back_as_guest(harbour: Harbour) -> None:
@@ -352,19 +361,6 @@ def test_a_member_that_was_shut_out_does_not_come_back_as_guest(harbour: Harbour
     for _ in range(3):
         harbour.refused("revoked")
         harbour.web.now += 10 * SECOND
-
-
-def test_a_member_may_show_its_other_credentials_when_asked(harbour: Harbour) -> None:
-    """What a policy demands beside membership is asked for by scope."""
-    harbour.show(said(VC20, types=("PassportCredential",)))
-
-    async def story() -> None:
-        header = await harbour.alice.acquaintance.authorization(BOB.did)
-        caller = await harbour.bob.acquaintance.identify(header)
-        (found,) = await harbour.bob.acquaintance.credentials(caller, (PASSPORT,))
-        assert found.claims == {"level": "gold"}
-
-    asyncio.run(story())
 
 
 def _without_relations(party: Party) -> bytes:
