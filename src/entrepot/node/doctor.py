@@ -49,13 +49,22 @@ def examine(folder: Path) -> list[Finding]:
         "platform": lambda: _peer("platform", settings.space.platform_url + "/health", trusted()),
         "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing", trusted()),
     }
-    findings = [Finding("settings", True, str(folder / SETTINGS))]
+    findings = [Finding("settings", True, str(folder / SETTINGS)), _identity(settings)]
     for what, look in looks.items():
         try:
             findings.append(look())
         except EntrepotError as error:
             findings.append(Finding(what, False, str(error), error.remedy()))
     return findings
+
+
+def _identity(settings: Settings) -> Finding:
+    insecure = settings.identity.insecure_test
+    if insecure is None:
+        return Finding("identity", True, "every party proves who it is")
+    believed = ", ".join(peer.did for peer in settings.identity.insecure_peers) or "nobody"
+    detail = f"insecure test identity {insecure}: {believed} believed at their word"
+    return Finding("identity", False, detail, "Take insecure_test out of the settings after the test.")
 
 
 def _keys(settings: Settings, folder: Path) -> Finding:

@@ -32,7 +32,12 @@ def metrics_route(node: Node) -> Route:
 def figures(connection: Connection, node: Node) -> bytes:
     """Every figure of this node now."""
     now, registry = node.clock(), CollectorRegistry()
-    about = {"version": version("entrepot"), "roles": " ".join(sorted(node.settings.roles))}
+    insecure = node.settings.identity.insecure_test
+    about = {
+        "version": version("entrepot"),
+        "roles": " ".join(sorted(node.settings.roles)),
+        "identity": "dcp" if insecure is None else f"insecure {insecure}",
+    }
     Info("entrepot_node", "This node", registry=registry).info(about)
     waiting, oldest = backlog(connection)
     _set(registry, "outbox_messages", "Messages on their way", waiting)

@@ -15,7 +15,7 @@ from entrepot.node.http import RawRoute
 from entrepot.node.outgoing import HttpClient, origin_of, trusting
 from entrepot.node.settings import Settings, SettingsError
 from entrepot.protocols import Route
-from entrepot.protocols.dcp import Acquaintance, Trust
+from entrepot.protocols.dcp import Acquaintance, InsecureAcquaintance, InsecurePeer, Trust
 from entrepot.protocols.tlog import LedgerClient
 from entrepot.values import Clock, Did, UtcTime
 
@@ -116,14 +116,7 @@ def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, 
         issuers=frozenset(settings.guests.issuers),
         scopes=settings.guests.scopes,
     )
-    acquaintance = Acquaintance(
-        journal,
-        outgoing,
-        trust,
-        vault.signer(KeyJob.IDENTITY),
-        clock,
-        lambda peer: access_token(vault, peer),
-    )
+    acquaintance = _acquaintance(settings, vault, journal, outgoing, trust, clock)
     return Node(settings, folder, vault, journal, outgoing, acquaintance, clock, secrets.token_hex(8))
 
 
@@ -134,6 +127,20 @@ def trust_of(settings: Settings, folder: Path) -> ssl.SSLContext:
         return trusting(folder / named if named else None)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"outgoing.trusted_certificates cannot be read: {error.strerror}") from error
+
+
+def _acquaintance(
+    settings: Settings, vault: Vault, journal: Journal, outgoing: HttpClient, trust: Trust, clock: Clock
+) -> Acquaintance:
+    signer, insecure = vault.signer(KeyJob.IDENTITY), settings.identity.insecure_test
+
+    def token_for(peer: Did) -> str:
+        return access_token(vault, peer)
+
+    if insecure is None:
+        return Acquaintance(journal, outgoing, trust, signer, clock, token_for)
+    peers = [InsecurePeer(p.did, p.base, p.origins, p.token) for p in settings.identity.insecure_peers]
+    return InsecureAcquaintance(journal, outgoing, trust, signer, clock, token_for, insecure, peers)
 
 
 def _http_origin(did: Did) -> str:

@@ -152,6 +152,9 @@ async def _serve(
             raise UnavailableError(f"cannot listen on {listen.public} and {listen.owner}; are they taken?")
         await asyncio.sleep(0.01)
     loops.start()
+    if (insecure := node.settings.identity.insecure_test) is not None:
+        peers = [peer.did for peer in node.settings.identity.insecure_peers]
+        _log.warning("insecure test identity: these are believed at their word", kind=insecure, peers=peers)
     _log.info("node started", did=node.me, public=listen.public, owner=listen.owner, boot=node.boot)
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait([waiting, *serving], return_when=asyncio.FIRST_COMPLETED)

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from entrepot.protocols.dcp import InsecureIdentity
 from entrepot.values import Did, EntrepotError
 
 SETTINGS: Final = "entrepot.toml"
 OWNER_TOKEN: Final = "owner.token"  # noqa: S105 (the name of a file)
 """Files in a node's folder."""
+_SHORTEST_TOKEN: Final = 16
 SQLITE: Final = "sqlite:///node.db"
 """A database in the node's folder."""
 
@@ -153,6 +155,46 @@ class LedgerSettings(_Section, frozen=True):
     block_seconds: float = 0.05
 
 
+class InsecurePeer(_Section, frozen=True):
+    """A party that is let in without a proof."""
+
+    did: Did
+    base: str
+    """The base address of its Dataspace Protocol 2025-1."""
+    origins: tuple[str, ...] = ()
+    """Where else it may want callbacks and data."""
+    token: str = ""
+    """For `static-token`: what both sides send. No secret: the settings are not kept as one."""
+
+
+class IdentitySettings(_Section, frozen=True):
+    """Test identities; without them every party proves who it is."""
+
+    insecure_test: InsecureIdentity | None = None
+    """`edc-mock` or `static-token`: believe the parties listed at their word. Loopback only."""
+    insecure_peers: tuple[InsecurePeer, ...] = ()
+    """Who they are."""
+
+    def check(self, listen: Listen) -> None:
+        """Refuse a test identity that more than this machine could use, or that names nobody exactly."""
+        if self.insecure_test is None:
+            if self.insecure_peers:
+                raise SettingsError("identity.insecure_peers are listed, but insecure_test names no identity")
+            return
+        if not is_loopback(host_of(listen.public)):
+            raise SettingsError("identity.insecure_test is for nodes that listen on loopback only")
+        dids = [peer.did for peer in self.insecure_peers]
+        if len({*dids}) != len(dids) or not all(did.startswith("did:") for did in dids):
+            raise SettingsError("identity.insecure_peers are told apart by their DIDs (did:...)")
+        tokens = [peer.token for peer in self.insecure_peers]
+        if self.insecure_test is InsecureIdentity.STATIC_TOKEN and (
+            len({*tokens}) != len(tokens) or any(len(token) < _SHORTEST_TOKEN for token in tokens)
+        ):
+            raise SettingsError(
+                f"static-token needs for each peer a token of its own, {_SHORTEST_TOKEN} characters or more"
+            )
+
+
 class Settings(_Section, frozen=True):
     did: Did
     roles: tuple[Role, ...]
@@ -171,6 +213,7 @@ class Settings(_Section, frozen=True):
     rules: SpaceRules = SpaceRules()
     ledger: LedgerSettings = LedgerSettings()
     guests: Guests = Guests()
+    identity: IdentitySettings = IdentitySettings()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -205,6 +248,7 @@ class Settings(_Section, frozen=True):
             raise SettingsError("listen.url must be an http(s) address without a slash at the end")
         if bool(self.listen.tls_certificate) != bool(self.listen.tls_key):
             raise SettingsError("listen.tls_certificate and listen.tls_key go together")
+        self.identity.check(self.listen)
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
         self.guests.check(self.roles)
@@ -258,7 +302,8 @@ def write_settings(settings: Settings, path: Path) -> None:
     lines += [f"{k} = {_toml(v)}" for k, v in plain.items()]
     for name, table in document.items():
         if isinstance(table, dict):
-            lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in table.items())]
+            said = {k: v for k, v in table.items() if v is not None}
+            lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in said.items())]
     fresh = path.with_suffix(".new")
     fresh.write_text("\n".join(lines) + "\n", "utf-8")
     fresh.replace(path)
@@ -272,6 +317,8 @@ def _toml(value: object) -> str:
             return repr(value)
         case list() | tuple():
             return "[" + ", ".join(_toml(v) for v in value) + "]"
+        case dict():
+            return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
         case _:
             # JSON escapes all that TOML wants escaped but the delete character.
             return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

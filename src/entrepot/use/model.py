@@ -162,6 +162,8 @@ class House:
     oldest_unanchored: timedelta
     """How old the oldest record not yet on the ledger may be."""
     resume_window: timedelta = timedelta(hours=1)
+    insecure_peers: frozenset[Did] = frozenset()
+    """Whom the settings let in under a test identity: members of nothing, with no standing to be judged by."""
     receipt_wait: timedelta = timedelta(seconds=30)
     """How long after the end of a process its receipt may still come."""
 

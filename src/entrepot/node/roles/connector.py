@@ -70,6 +70,7 @@ class Connector:
             status_max_age=timedelta(seconds=settings.status.max_age),
             oldest_unanchored=timedelta(seconds=settings.records.oldest_unanchored),
             resume_window=timedelta(seconds=settings.records.resume_window),
+            insecure_peers=frozenset(peer.did for peer in settings.identity.insecure_peers),
         )
         self.desk = Desk(
             node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline, waiting
@@ -145,7 +146,8 @@ class Connector:
                 reasons.append(ruling.reason)
         membership = known_member(tx.connection, contract.counterparty)
         if membership is None:
-            reasons.append("nothing is known of the consumer's membership")
+            if contract.counterparty not in self.house.insecure_peers:
+                reasons.append("nothing is known of the consumer's membership")
         else:
             found = standing(tx.connection, membership, tx.now)
             reasons += found.refusals(self.house.status_max_age)

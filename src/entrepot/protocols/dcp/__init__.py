@@ -1,6 +1,7 @@
 """Decentralized Claims Protocol 1.0: who calls, and the credentials that say so."""
 
 from entrepot.protocols.dcp.client import Acquaintance, Guest
+from entrepot.protocols.dcp.insecure import InsecureAcquaintance, InsecureIdentity, InsecurePeer
 from entrepot.protocols.dcp.profile import INSECURE_RC6, STRICT, DcpProfile
 from entrepot.protocols.dcp.routes import PATH, Services, routes
 from entrepot.protocols.dcp.scopes import MEMBERSHIP, Alias, Scope
@@ -15,6 +16,9 @@ __all__ = [
     "Alias",
     "DcpProfile",
     "Guest",
+    "InsecureAcquaintance",
+    "InsecureIdentity",
+    "InsecurePeer",
     "Scope",
     "Services",
     "Trust",

@@ -1,0 +1,46 @@
+"""Our own data space beside a real EDC: nodes of ours as in tests/space, and runtimes that they know.
+
+An EDC has no membership here and no `tds`: it comes under the insecure test identity, its contracts are
+filed by our side alone, and the space allows that up to a grade.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from edc import Edc, Peer
+
+from entrepot.node import making
+from entrepot.node.settings import IdentitySettings, InsecurePeer, Settings, SpaceRules
+from entrepot.protocols.dcp import InsecureIdentity
+from space import Running, Space, found_space, wait_for
+
+RULES: Final = SpaceRules(place="3101", one_sided_up_to="L2")
+
+
+def found_town(root: Path) -> Space:
+    return found_space(root, rules=RULES)
+
+
+def acquaint(node: Running, peers: Sequence[InsecurePeer]) -> None:
+    """Let a node believe these at their word, and call them; it is started anew for it."""
+    node.stop()
+    path = node.folder / making.SETTINGS
+    settings = Settings.read(path)
+    identity = IdentitySettings(insecure_test=InsecureIdentity.EDC_MOCK, insecure_peers=tuple(peers))
+    outgoing = making.allow(settings.outgoing, [o for peer in peers for o in peer.origins])
+    making.write_settings(msgspec.structs.replace(settings, identity=identity, outgoing=outgoing), path)
+    node.start()
+    wait_for("a node", node.is_up)
+
+
+def peer_of(node: Running) -> Peer:
+    """A node of ours, as an EDC names it."""
+    return Peer(node.did, f"http://{node.public}/dsp/2025-1")
+
+
+def known(runtime: Edc, *more: str) -> InsecurePeer:
+    """A runtime, as the settings of a node list it; `more` are other origins that it may name."""
+    served = (f"http://127.0.0.1:{runtime.ports[name]}" for name in ("protocol", "public"))
+    return InsecurePeer(did=runtime.id, base=runtime.peer.address, origins=(*served, *more))
