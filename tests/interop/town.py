@@ -16,7 +16,7 @@ from entrepot.node.settings import IdentitySettings, InsecurePeer, Settings, Spa
 from entrepot.protocols.dcp import InsecureIdentity
 from space import Running, Space, found_space, wait_for
 
-RULES: Final = SpaceRules(place="3101", one_sided_up_to="L2")
+RULES: Final = SpaceRules(place="3101", one_sided_up_to="L2", one_sided_unregistered=True)
 
 
 def found_town(root: Path) -> Space:

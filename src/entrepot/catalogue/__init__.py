@@ -5,6 +5,7 @@ from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of,
 from entrepot.catalogue.asking import SEARCH_TERMS, parse_search, render_search
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
+from entrepot.catalogue.foreign import Offering, is_of_this_space, offering_of, parse_offering
 from entrepot.catalogue.model import Product, Resource, product_digest
 from entrepot.catalogue.pages import PAGE, Cover, Page, Place, dataset_page, page
 from entrepot.catalogue.protection import (
@@ -48,6 +49,7 @@ __all__ = [
     "Description",
     "ExtraError",
     "Found",
+    "Offering",
     "Page",
     "Place",
     "Product",
@@ -68,16 +70,19 @@ __all__ = [
     "examine",
     "formats_of",
     "inspect",
+    "is_of_this_space",
     "is_unchanged",
     "keep_secret",
     "list_product",
     "measure",
     "named",
     "offer_product",
+    "offering_of",
     "open_reader",
     "page",
     "parse_cursor",
     "parse_dataset",
+    "parse_offering",
     "parse_search",
     "prepare",
     "product",

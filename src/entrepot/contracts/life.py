@@ -63,8 +63,8 @@ class Contract:
 
     @property
     def others(self) -> tuple[Did, ...]:
-        """Every signatory but us."""
-        return (self.counterparty, *self.service_parties)
+        """Every signatory but us; a counterparty that did not sign does not speak of such things."""
+        return self.service_parties if self.one_sided else (self.counterparty, *self.service_parties)
 
 
 def agreement_of(connection: Connection, agreement_id: AgreementId) -> Contract | None:

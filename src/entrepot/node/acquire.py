@@ -28,7 +28,7 @@ from entrepot.use import (
     make_receipt,
 )
 from entrepot.use import acquisition as acquisitions
-from entrepot.use.fetch import Unseal, unsealing
+from entrepot.use.fetch import MAX_UNNAMED, Unseal, unsealing
 from entrepot.use.process import PUSH, TRANSFER, Rail, is_held, read_process
 from entrepot.values import (
     FORMATS,
@@ -41,7 +41,9 @@ from entrepot.values import (
     RefusedError,
     TrustError,
     UnavailableError,
+    UseId,
 )
+from entrepot.values.canonical import Json
 
 _log: Final = structlog.get_logger()
 _DATA_SERVICE: Final = "DataService"
@@ -103,9 +105,14 @@ class Acquirer:
             # What was promised goes on without asking anybody: the platform may be out of reach.
             await self._node.journal.write(lambda tx: acquisitions.go_on(tx, acquisition))
             return
-        product, address = await self.registered(acquisition.product_id)
+        wanted = acquisition.product_id
+        if acquisition.provider is None:
+            product, address = await self.registered(wanted)
+            offering = catalogue.offering_of(product)
+        else:
+            offering, address = await self.offered_by(acquisition.provider, wanted)
         await self._node.journal.write(
-            lambda tx: acquisitions.found(tx, self._desk, self._rail, acquisition, product, address)
+            lambda tx: acquisitions.found(tx, self._desk, self._rail, acquisition, offering, address)
         )
 
     async def registered(self, product_id: ProductId) -> tuple[catalogue.Product, str]:
@@ -115,6 +122,16 @@ class Acquirer:
         if catalogue.product_digest(product) != catalogue.product_digest(known):
             raise TrustError("the provider offers other terms than those registered with the platform")
         return product, address
+
+    async def offered_by(self, provider: Did, product_id: ProductId) -> tuple[catalogue.Offering, str]:
+        """What a provider that our owner names offers under this id, though it may be no member."""
+        document, address = await self._dataset(provider, product_id)
+        if not catalogue.is_of_this_space(document):
+            return catalogue.parse_offering(document, provider, product_id), address
+        product, address = await self.registered(product_id)
+        if product.provider != provider:
+            raise TrustError("the product is another provider's")
+        return catalogue.offering_of(product), address
 
     async def base_of(self, did: Did) -> str:
         """The base address of a party's endpoints, as its DID document names it."""
@@ -126,20 +143,27 @@ class Acquirer:
 
     async def product_at(self, did: Did, product_id: ProductId) -> tuple[catalogue.Product, str]:
         """A product as this party's catalogue shows it, and the base address of the party's endpoints."""
+        document, address = await self._dataset(did, product_id)
+        product, _ = catalogue.parse_dataset(document)
+        return product, address
+
+    async def _dataset(self, did: Did, product_id: ProductId) -> tuple[dict[str, Json], str]:
         address = await self.base_of(did)
         headers = {"authorization": await self._node.acquaintance.authorization(did)}
-        reply = await self._node.outgoing("GET", f"{address}/catalog/datasets/{product_id}", headers=headers)
+        reply = await self._node.outgoing(
+            "GET", f"{address}/catalog/datasets/{dsp.codec.path_step(product_id)}", headers=headers
+        )
         if reply.status == 404:
             raise NotFoundError(f"there is no product {product_id} in the catalogue, or not for us")
         if reply.status != 200:
             raise UnavailableError(f"the catalogue answered {reply.status}")
-        product, _ = catalogue.parse_dataset(dsp.codec.decode(reply.body))
-        return product, address
+        return dsp.codec.decode(reply.body), address
 
     async def _fetch(self, acquisition: Acquisition) -> None:
         process, contract = await self._opened_by(acquisition)
         if acquisition.artefact is None:
-            raise NotFoundError("the acquisition names no artefact")
+            await self._fetch_unnamed(acquisition, process, contract)
+            return
 
         def open_door(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
             return self._at_door(acquisition, headers)
@@ -154,6 +178,23 @@ class Acquirer:
             unseal=self._unsealing(acquisition, process, contract),
         )
         await self._acknowledge(acquisition, contract, fetched)
+
+    async def _fetch_unnamed(
+        self, acquisition: Acquisition, process: TransferProcess, contract: Contract
+    ) -> None:
+        """Fetch what the contract names by no digest: whole, as it comes, and not resumed.
+
+        Eclipse connectors want the token bare, others with its scheme: a door that refuses has given nothing.
+        """
+        token = self._node.vault.unseal(process.sealed_token).decode()
+        bare, named = {"authorization": token}, {"authorization": f"Bearer {token}"}
+        target = acquisition.target
+        try:
+            fetched = await ask(self._called("GET", process.endpoint, bare), target, MAX_UNNAMED)
+        except RefusedError:
+            fetched = await ask(self._called("GET", process.endpoint, named), target, MAX_UNNAMED)
+        came = replace(acquisition, artefact=fetched.digest, size=fetched.size)
+        await self._acknowledge(came, contract, replace(fetched, use_id=fetched.use_id or UseId(came.id)))
 
     async def _take_note(self, acquisition: Acquisition) -> None:
         """Acknowledge what was pushed to us; the inbox has verified it."""
@@ -234,7 +275,8 @@ class Acquirer:
             keep_own_receipt(tx, self._rail, acquisition, raw)
             deadline = tx.now + self._rail.deadline
             about = fetched.use_id
-            space.tell(tx, contract.counterparty, space.Notice.RECEIPT, raw, about, deadline)
+            if not contract.one_sided:  # else the provider does not speak of receipts
+                space.tell(tx, contract.counterparty, space.Notice.RECEIPT, raw, about, deadline)
             before = acquisitions.read(tx.connection, acquisition.id)
             known = replace(before, artefact=acquisition.artefact, size=acquisition.size)
             acquisitions.received(tx, known, fetched.use_id)

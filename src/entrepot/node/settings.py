@@ -123,6 +123,8 @@ class SpaceRules(_Section, frozen=True):
 
     one_sided_up_to: str = ""
     """Highest grade for which a one-sided contract is allowed; empty refuses all."""
+    one_sided_unregistered: bool = False
+    """Whether one is allowed over products of those who are no members, which nobody has graded."""
     contract_type: str = "1"
     place: str = "0000"
     """Four digits: a region of GB/T 2260, or `00` and two digits of an industry of GB/T 4754."""

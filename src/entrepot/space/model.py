@@ -61,6 +61,8 @@ class Rules:
     """First character of a contract id; the national text lists no values for it."""
     one_sided_up_to: Grade | None = None
     """Highest grade for which one signature is enough; nothing refuses every one-sided contract."""
+    one_sided_unregistered: bool = False
+    """Whether it is enough too over products of those who are no members, which are registered nowhere."""
     membership: timedelta = timedelta(days=365)
     deadline: timedelta = timedelta(hours=24)
     """How long a message or transaction is tried."""

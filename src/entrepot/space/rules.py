@@ -73,6 +73,12 @@ def filing_reasons(
     those who signed, with what is known of them.
     """
     provider = parties[0]
+    if product is None and rules.one_sided_unregistered and provider not in signers:
+        products: Iterable[tuple[bool, str]] = ()
+        is_enough = True
+    else:
+        products = _product_faults(product, provider, product_digest)
+        is_enough = one_sided_allowed(rules, product)
     return tuple(
         _found(
             (given.holder != sender, "the contract id was given to another member"),
@@ -80,10 +86,10 @@ def filing_reasons(
             (set(given.parties) != set(parties), "the contract id was given for other parties"),
             *((m is None or not m.in_force, f"{did} is no member in force") for did, m in signers.items()),
             (sender not in signers, "the party that files has not signed"),
-            *_product_faults(product, provider, product_digest),
+            *products,
             *_service_faults(signers, services),
             (
-                not signers.keys() >= set(parties) and not one_sided_allowed(rules, product),
+                not signers.keys() >= set(parties) and not is_enough,
                 f"a signature is missing, and {_one_sided_rule(rules)}",
             ),
             (ends_at is not None and now > ends_at, "the contract has expired"),

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from entrepot.catalogue import Product, product_digest
+from entrepot.catalogue import Offering
 from entrepot.contracts import (
     Contract,
     Desk,
@@ -32,6 +32,7 @@ from entrepot.use.process import PUSH, Rail, read_process, request_transfer, sta
 from entrepot.values import (
     FORMATS,
     AgreementId,
+    Did,
     Digest,
     KindOfUse,
     MalformedError,
@@ -60,12 +61,23 @@ def begin(
     *,
     format_name: str = DELIVERY,
     asked: Asked = NOTHING_ASKED,
+    provider: Did | None = None,
 ) -> Acquisition:
-    """Write down what is wanted; under this agreement and no other, where one is named."""
+    """Write down what is wanted; under this agreement and no other, where one is named.
+
+    Where a `provider` is named, it is asked for the product itself, and the platform is not.
+    """
     if format_name not in FORMATS:
         raise MalformedError(f"{format_name} is no format; there are {', '.join(FORMATS)}")
     acquisition = Acquisition(
-        tx.new_id(), product_id, purpose, target, format_name, asked, agreement_id=agreement_id
+        tx.new_id(),
+        product_id,
+        purpose,
+        target,
+        format_name,
+        asked,
+        provider=provider,
+        agreement_id=agreement_id,
     )
     store.create(tx, acquisition)
     audit(tx, AuditEvent(Event.BEGUN, {"acquisition": acquisition.id, "product": product_id}))
@@ -73,23 +85,22 @@ def begin(
 
 
 def found(
-    tx: Transaction, desk: Desk, rail: Rail, acquisition: Acquisition, product: Product, address: str
+    tx: Transaction, desk: Desk, rail: Rail, acquisition: Acquisition, product: Offering, address: str
 ) -> Acquisition:
     """The product was looked up: use a contract in force over it, or ask for one."""
     if FORMATS[acquisition.format] not in product.kinds:
         offered = ", ".join(sorted(product.kinds))
         raise RefusedError(f"the product is offered for {offered}, not for {FORMATS[acquisition.format]}")
-    digest = product_digest(product)
     known = replace(
         acquisition,
         provider=product.provider,
         address=address,
-        product_digest=digest,
+        product_digest=product.digest,
         artefact=product.artefact,
         size=product.size,
     )
     if acquisition.agreement_id is None:
-        contract = usable_contract(tx.connection, product.id, digest, tx.now)
+        contract = usable_contract(tx.connection, product.id, product.digest, tx.now)
     else:
         contract = agreement_of(tx.connection, acquisition.agreement_id)
         if contract is None:
@@ -97,7 +108,7 @@ def found(
     if contract is not None:
         return _open(tx, rail, known, contract)
     offer = Offer(product.offer_id, product.id, product.policy, product.provider, desk.me)
-    negotiation = request_contract(tx, desk, product.provider, address, offer, digest)
+    negotiation = request_contract(tx, desk, product.provider, address, offer, product.digest)
     return _saved(
         tx,
         acquisition,
@@ -183,12 +194,15 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
     return acquisition
 
 
-def arrived(tx: Transaction, acquisition_id: str, use_id: UseId) -> Acquisition:
-    """What is pushed to us is here, whole and verified; it is acknowledged next. A repeat changes nothing."""
+def arrived(tx: Transaction, acquisition_id: str, use_id: UseId, came: Digest, size: int) -> Acquisition:
+    """What is pushed to us is here, whole; it is acknowledged next. A repeat changes nothing.
+
+    **What a contract names by its digest, the caller has verified.**
+    """
     before = read(tx.connection, acquisition_id)
     if before.use_id is not None:
         return before
-    return _saved(tx, before, replace(before, use_id=use_id))
+    return _saved(tx, before, replace(before, use_id=use_id, artefact=came, size=size))
 
 
 def waits_for(tx: Transaction, acquisition_id: str, waiting_for: str) -> Acquisition:

@@ -29,6 +29,8 @@ from entrepot.values import (
 
 SYNC_EVERY: Final = 16 << 20
 MAX_ANSWER: Final = 256 << 20
+MAX_UNNAMED: Final = 64 << 30
+"""Of a delivery whose size no contract names."""
 USE_HEADER: Final = "entrepot-use"
 
 
@@ -110,6 +112,14 @@ async def fetch(
                 raise UnavailableError("the door gives nothing more")
     await asyncio.to_thread(finish, target, artefact, size, unseal)
     return Fetched(target, use_id, artefact, size)
+
+
+def take_as_it_is(target: Path) -> tuple[Digest, int]:
+    """Give what has come its name, whatever it is; gives what it turned out to be."""
+    part = part_of(target)
+    came, size = _digest_of(part), length_of(part)
+    _keep(part, target)
+    return came, size
 
 
 def finish(target: Path, artefact: Digest, size: int, unseal: Unseal | None) -> None:

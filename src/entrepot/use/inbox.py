@@ -25,7 +25,15 @@ from entrepot.journal import Journal
 from entrepot.policy import terms_of
 from entrepot.use import acquisition as acquisitions
 from entrepot.use.doors import UNKNOWN, USE_HEADER, Receive, Scope, Send, answer, complain, refuse
-from entrepot.use.fetch import SYNC_EVERY, finish, length_of, part_of, unsealing
+from entrepot.use.fetch import (
+    MAX_UNNAMED,
+    SYNC_EVERY,
+    finish,
+    length_of,
+    part_of,
+    take_as_it_is,
+    unsealing,
+)
 from entrepot.use.model import Acquisition, AcquisitionState
 from entrepot.use.process import PUSH
 from entrepot.use.sealed import sealed_size
@@ -44,7 +52,15 @@ class _Parcel:
     is_encrypted: bool
 
     @property
+    def is_named(self) -> bool:
+        """Whether the contract says what comes; another make of connector promises no digest."""
+        return self.acquisition.artefact is not None
+
+    @property
     def size(self) -> int:
+        """How long it is as it travels; how long it may be, where nobody has said."""
+        if not self.is_named:
+            return MAX_UNNAMED
         return sealed_size(self.acquisition.size) if self.is_encrypted else self.acquisition.size
 
     @property
@@ -116,7 +132,7 @@ class Inbox:
                 return  # the sender has gone; what came is kept
             if written > parcel.size:
                 await self._refuse(parcel, "more came than the contract names", send)
-            elif written < parcel.size:
+            elif written < parcel.size and parcel.is_named:
                 await _say(send, 202, written)
             else:
                 await self._finish(parcel, UseId(use_id or ""), send)
@@ -144,8 +160,14 @@ class Inbox:
     async def _finish(self, parcel: _Parcel, use_id: UseId, send: Send) -> None:
         """Give it its name, if it is what the contract names; write down that it is here; then say so."""
         acquisition = parcel.acquisition
-        if acquisition.artefact is None or acquisition.process_id is None:
-            raise AssertionError("an acquisition that is waited for names its artefact and process")
+        if acquisition.artefact is None:
+            came, size = await asyncio.to_thread(take_as_it_is, acquisition.target)
+            ours = use_id or UseId(acquisition.id)
+            await self._journal.write(lambda tx: acquisitions.arrived(tx, acquisition.id, ours, came, size))
+            await _say(send, 201, size)
+            return
+        if acquisition.process_id is None:
+            raise AssertionError("an acquisition that is waited for names its process")
         unseal = (
             unsealing(self._receiver, acquisition.process_id, acquisition.artefact)
             if parcel.is_encrypted
@@ -158,7 +180,8 @@ class Inbox:
         except TrustError as error:
             await self._refuse(parcel, str(error), send)
             return
-        await self._journal.write(lambda tx: acquisitions.arrived(tx, acquisition.id, use_id))
+        came, size = acquisition.artefact, acquisition.size
+        await self._journal.write(lambda tx: acquisitions.arrived(tx, acquisition.id, use_id, came, size))
         await _say(send, 201, parcel.size)
 
     async def _refuse(self, parcel: _Parcel, problem: str, send: Send) -> None:

@@ -163,7 +163,7 @@ class House:
     """How old the oldest record not yet on the ledger may be."""
     resume_window: timedelta = timedelta(hours=1)
     insecure_peers: frozenset[Did] = frozenset()
-    """Whom the settings let in under a test identity: members of nothing, with no standing to be judged by."""
+    """Whom the settings let in under a test identity: they are no members, and nobody vouches for them."""
     receipt_wait: timedelta = timedelta(seconds=30)
     """How long after the end of a process its receipt may still come."""
 

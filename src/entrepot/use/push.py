@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from entrepot import catalogue
-from entrepot.contracts import Move, Next, Party, Reason, State
+from entrepot.contracts import Move, Next, Party, Reason, State, agreement_of
 from entrepot.journal import Journal, OutboxMessage, Transaction, postpone
 from entrepot.journal import settle as drop
 from entrepot.use.cargo import Cargo, Consignment, Sealer, consignment, seen_of
@@ -29,10 +29,10 @@ from entrepot.use.doors import USE_HEADER
 from entrepot.use.gate import admit, settle
 from entrepot.use.inbox import RECEIVED_HEADER
 from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Spent, TransferProcess, Use
-from entrepot.use.process import TRANSFER, Rail, has_door, move, read_process
+from entrepot.use.process import TRANSFER, Rail, existing, has_door, move, read_process
 from entrepot.use.streams import Stream, Streams
 from entrepot.use.upkeep import GoingOn
-from entrepot.values import KindOfUse, ProcessId, RefusedError, UnavailableError, UtcTime
+from entrepot.values import KindOfUse, ProcessId, RefusedError, TransitionError, UnavailableError, UtcTime
 
 _KEPT: Final = timedelta(seconds=60)
 _HEARTBEAT: Final = 20.0
@@ -105,7 +105,7 @@ class Pusher:
         except RefusedError as error:
             await self._give_up(message, process_id, error.reasons)
         else:
-            await self.journal.write(lambda tx: drop(tx, message.id))
+            await self.journal.write(lambda tx: self._done(tx, message, process_id))
         finally:
             beating.cancel()
 
@@ -126,6 +126,15 @@ class Pusher:
             use = await self._admitted(knock, found)
             stream.begin()
             await self._pour(process, use, cargo, offset, head, stream, cut)
+
+    def _done(self, tx: Transaction, message: OutboxMessage, process_id: ProcessId) -> None:
+        """The receiver has everything. It completes the process with its receipt; without `tds` we do."""
+        drop(tx, message.id)
+        process = existing(tx.connection, process_id)
+        contract = agreement_of(tx.connection, process.agreement_id)
+        if contract is not None and contract.one_sided:
+            with contextlib.suppress(TransitionError):  # it is over already
+                move(tx, self.rail, process_id, Next(Move.COMPLETE))
 
     async def _offset(self, process: TransferProcess, head: Mapping[str, str], cargo: Cargo) -> int:
         """How much the receiver has already; nothing, where it does not say."""

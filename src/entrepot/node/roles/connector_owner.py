@@ -24,6 +24,7 @@ from entrepot.protocols import Call, Content, Response, Route
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
     AgreementId,
+    Did,
     Grade,
     KindOfUse,
     NotFoundError,
@@ -85,6 +86,8 @@ class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     purpose: str | None = None
     agreement: str | None = None
     """Use this contract and no other."""
+    provider: str | None = None
+    """Ask this party for the product, though it may be no member and its product registered nowhere."""
     format: str = acquisitions.DELIVERY
     below: Annotated[str, Meta(max_length=4000, pattern=r"^[A-Za-z0-9][!-~]*\Z|^\Z")] = ""
     """For a door that answers calls: path and query below it."""
@@ -181,6 +184,7 @@ class _Api:
                 None if body.agreement is None else AgreementId(body.agreement),
                 format_name=body.format,
                 asked=use.Asked(body.below, body.body),
+                provider=None if body.provider is None else Did(body.provider),
             )
         )
         return answer(acquisition_row(begun, 0))

@@ -52,6 +52,7 @@ def rules_of(node: Node) -> space.Rules:
         ledger_url=settings.space.ledger_url,
         contract_type=settings.rules.contract_type,
         one_sided_up_to=Grade(highest) if highest else None,
+        one_sided_unregistered=settings.rules.one_sided_unregistered,
         membership=timedelta(days=settings.rules.membership_days),
     )
 
