@@ -32,10 +32,14 @@ from entrepot.policy.literals import (
 )
 from entrepot.policy.network import parse_network, short_network
 from entrepot.policy.terms import Terms
-from entrepot.protocols.dsp.codec import read_reasons
+from entrepot.protocols.dps import codec as dps
+from entrepot.protocols.dps.codec import parse_registration
+from entrepot.protocols.dsp.codec import read_address, read_reasons
 from entrepot.protocols.tds import codec as tds
 from entrepot.use.api_ask import Table, parse_ask
 from entrepot.use.delivery import Span, parse_range
+from entrepot.use.flow.model import PlaneKind
+from entrepot.use.flow.taking import read_grant
 from entrepot.use.notices import decode_notice
 from entrepot.use.query.answer import read_answer
 from entrepot.values import Digest, EntrepotError, canonical, sha256
@@ -57,6 +61,12 @@ BYTES: Final[dict[str, Callable[[bytes], Any]]] = {
     "catalogue.protection.decode_protection": decode_protection,
     "journal.carrying.decode_row": decode_row,
     "protocols.dsp.codec.read_reasons": read_reasons,
+    "protocols.dps.codec.decode": dps.decode,
+    "protocols.dps.codec.parse_order": dps.parse_order,
+    "protocols.dps.codec.parse_word": dps.parse_word,
+    "protocols.dps.codec.parse_renewal": dps.parse_renewal,
+    "protocols.dps.codec.parse_registration": lambda raw: [parse_registration(raw, k) for k in PlaneKind],
+    "use.flow.taking.read_grant": read_grant,
     "protocols.tds.codec.parse_listing": tds.parse_listing,
     "protocols.tds.codec.read_problem": tds.read_problem,
     "use.api_ask.parse_ask": lambda raw: parse_ask(raw, Table(TABLE, Terms(), ("a", "b"), 100)),
@@ -90,7 +100,10 @@ TEXTS: Final[dict[str, Callable[[str], Any]]] = {
     "policy.network.parse_network": parse_network,
     "use.delivery.parse_range": lambda text: parse_range(text, 10),
 }
-DOCUMENTS: Final[dict[str, Callable[[Any], Any]]] = {"contracts.wire.parse_offer": parse_offer}
+DOCUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
+    "contracts.wire.parse_offer": parse_offer,
+    "protocols.dsp.codec.read_address": read_address,
+}
 ELSEWHERE: Final = {
     "catalogue.source.parse_source": "reads what render_source wrote down here, see below",
     "oversight.verify.read_point": "only ever given 32 bytes; see tests/unit/oversight/test_ed25519.py",

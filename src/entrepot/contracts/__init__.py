@@ -42,7 +42,9 @@ from entrepot.contracts.life import (
     end_told,
     ends_untold,
     hold_insecure_unsigned,
+    hold_vouched,
     in_force,
+    vouched_agreements,
 )
 from entrepot.contracts.model import (
     Agreement,
@@ -163,6 +165,7 @@ __all__ = [
     "existing_service",
     "handed_over",
     "hold_insecure_unsigned",
+    "hold_vouched",
     "in_force",
     "move",
     "negotiations",
@@ -198,6 +201,7 @@ __all__ = [
     "unsigned_services",
     "used_already",
     "versions_of",
+    "vouched_agreements",
     "waiting_for_a_person",
     "waits_for_a_person",
     "withdraw_request",

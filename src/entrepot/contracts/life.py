@@ -34,10 +34,12 @@ from entrepot.values import (
     ProtocolError,
     UtcTime,
     canonical,
+    check_character,
     sha256,
 )
 
 _BOTH: Final = (Signatory.PROVIDER, Signatory.CONSUMER)
+_ALPHANUMERIC: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Contract:
     ended_at: UtcTime | None
     service_parties: tuple[Did, ...] = ()
     """Who has signed it in that role."""
+    vouched_by: str = ""
+    """The control plane that speaks for an agreement made elsewhere; empty where it was signed here."""
 
     @property
     def others(self) -> tuple[Did, ...]:
@@ -141,6 +145,7 @@ def keep_contract(tx: Transaction, n: Negotiation) -> None:
             "end_reason": None,
             "ended_at": None,
             "end_told": True,
+            "vouched_by": "",
         },
     )
     audit(tx, AuditEvent(Event.FILED, {"contract": n.signing.contract_id or n.agreement.id}))
@@ -165,7 +170,42 @@ def settle_contract(tx: Transaction, n: Negotiation) -> None:
 def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:
     """Put an agreement into performance that nobody has signed. For rigs of test suites only; it warns."""
     warnings.warn("an agreement without signatures is held", stacklevel=2)
-    values: dict[str, Any] = {
+    store.keep_contract(tx, _unsigned(agreement, party, counterparty))
+
+
+def hold_vouched(tx: Transaction, agreement: Agreement, voucher: str, product_digest: Digest) -> Contract:
+    """Hold an agreement that a control plane of our owner's has made: on our owner's terms, not on its.
+
+    Nobody has signed it here and it is filed nowhere; it is what a use under that control plane is judged
+    by. Where it is held already, that one stands.
+    """
+    known = agreement_of(tx.connection, agreement.id)
+    if known is not None:
+        return known
+    values = _unsigned(agreement, Party.PROVIDER, agreement.assignee)
+    own = {"contract_id": _vouched_code(agreement.id), "product_digest": product_digest}
+    store.keep_contract(tx, values | own | {"vouched_by": voucher})
+    audit(tx, AuditEvent(Event.VOUCHED, {"agreement": agreement.id, "by": voucher}))
+    kept = agreement_of(tx.connection, agreement.id)
+    if kept is None:
+        raise AssertionError("what was kept a moment ago is there")
+    return kept
+
+
+def vouched_agreements(connection: Connection, voucher: str) -> list[AgreementId]:
+    """The agreements that are held on the word of a control plane."""
+    return store.vouched(connection, voucher)
+
+
+def _vouched_code(agreement_id: AgreementId) -> str:
+    """What records call such an agreement: as long as a contract's code, and none that a platform gives."""
+    number = int.from_bytes(sha256(agreement_id.encode()))
+    rest = "".join(_ALPHANUMERIC[number // 36**place % 36] for place in range(39))
+    return "VOUCHED" + rest + check_character("VOUCHED" + rest)
+
+
+def _unsigned(agreement: Agreement, party: Party, counterparty: Did) -> dict[str, Any]:
+    return {
         "agreement_id": agreement.id,
         "contract_id": agreement.id,
         "negotiation_id": "",
@@ -182,8 +222,8 @@ def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, 
         "end_reason": None,
         "ended_at": None,
         "end_told": True,
+        "vouched_by": "",
     }
-    store.keep_contract(tx, values)
 
 
 @lru_cache(maxsize=1024)
@@ -205,4 +245,5 @@ def _contract_of(row: "Row[Any]") -> Contract:
         end_reason=None if row.end_reason is None else EndReason(row.end_reason),
         ended_at=row.ended_at,
         service_parties=signed_by(row.envelope, Signatory.SERVICE_PARTY),
+        vouched_by=row.vouched_by,
     )

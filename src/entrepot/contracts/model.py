@@ -58,6 +58,10 @@ class DoorAddress:
 
     endpoint: str
     token: str = field(repr=False)
+    kind: str = ""
+    """What kind of endpoint it is, where it is not one of ours."""
+    more: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Properties beside the token, by name: how it is renewed, and whatever another data plane says."""
 
 
 @dataclass(frozen=True, slots=True)

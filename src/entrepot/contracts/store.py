@@ -97,6 +97,7 @@ _contract: Final = Table(
     Column("end_reason", String(20)),
     Column("ended_at", UtcTimeColumn),
     Column("end_told", Boolean, nullable=False),
+    Column("vouched_by", String(200), nullable=False, server_default=""),
 )
 
 _INSERT: Final = insert(_negotiation)
@@ -124,7 +125,13 @@ _KEEP_TERMS: Final = insert(_terms)
 _KEEP_CONTRACT: Final = insert(_contract)
 _CONTRACT: Final = Prepared(select(_contract).where(_contract.c.agreement_id == bindparam("of")))
 _CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
-_CONTRACTS: Final = select(_contract).order_by(_contract.c.agreement_id).limit(bindparam("most"))
+_CONTRACTS: Final = (
+    select(_contract)
+    .where(_contract.c.vouched_by == "")
+    .order_by(_contract.c.agreement_id)
+    .limit(bindparam("most"))
+)
+_VOUCHED: Final = select(_contract.c.agreement_id).where(_contract.c.vouched_by == bindparam("of"))
 _UNTOLD: Final = select(_contract).where(_contract.c.end_told == false()).limit(bindparam("most"))
 _TELL: Final = (
     update(_contract)
@@ -206,6 +213,10 @@ def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any]
 
 def contract_row_by_id(connection: Connection, contract_id: ContractId) -> "Row[Any] | None":
     return connection.execute(_CONTRACT_BY_ID, {"of": contract_id}).first()
+
+
+def vouched(connection: Connection, voucher: str) -> list[AgreementId]:
+    return [AgreementId(row.agreement_id) for row in connection.execute(_VOUCHED, {"of": voucher})]
 
 
 def contract_rows(connection: Connection, most: int) -> "list[Row[Any]]":

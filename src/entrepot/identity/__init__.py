@@ -1,5 +1,6 @@
 """Who is this, and how do we know? Keys, DIDs, credentials, status lists, tokens."""
 
+from entrepot.identity.assertion import verify_assertion
 from entrepot.identity.credential import (
     Credential,
     CredentialForm,
@@ -97,6 +98,7 @@ __all__ = [
     "standing",
     "to_base64url",
     "use_once",
+    "verify_assertion",
     "verify_credential",
     "verify_id_token",
     "verify_membership",

@@ -17,6 +17,7 @@ from entrepot.node.roles.ledger import ledger_part
 from entrepot.node.roles.observer import observer_part
 from entrepot.node.roles.platform import platform_part, rules_of
 from entrepot.node.roles.records_owner import record_routes, retention_loop
+from entrepot.node.roles.signaling import signaling_part
 from entrepot.node.settings import Role
 from entrepot.protocols import dcp, tds
 from entrepot.values import Did, EntrepotError, UnavailableError
@@ -36,7 +37,8 @@ def parts_of(node: Node) -> list[Part]:
     if Role.PLATFORM in roles:
         parts.append(platform_part(node, client))
     if Role.CONNECTOR in roles:
-        parts.append(connector_part(Connector(node, client.member_card), client))
+        connector = Connector(node, client.member_card)
+        parts += [connector_part(connector, client), signaling_part(connector)]
     if Role.OBSERVER in roles:
         parts.append(observer_part(node, client))
     url = node.settings.listen.url

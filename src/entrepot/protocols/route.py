@@ -27,6 +27,8 @@ class Proof(StrEnum):
     """The content is signed by the log or a member; whoever brings it does not matter."""
     ACCESS_TOKEN = "access token"  # noqa: S105 (the name of a proof, not a secret)
     """A self-issued token that carries the access token we gave that party."""
+    PLANE_TOKEN = "plane token"  # noqa: S105 (the name of a proof, not a secret)
+    """What the owner has agreed on with another product's control or data plane."""
     INVITATION = "invitation"
     OWNER = "owner"
     """The owner's token, on the owner's port only."""

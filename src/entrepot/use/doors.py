@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 from entrepot.journal import Journal
 from entrepot.policy import Fact
 from entrepot.use.facts import caller_of, claims_of
+from entrepot.use.flow.behind import behind_door
 from entrepot.use.model import Denied, Knock, TransferProcess
-from entrepot.use.process import read_process
 from entrepot.values import KindOfUse, ProcessId, canonical
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -81,7 +81,7 @@ class Doors:
         """The process of a door, read once: whose it is and what it is for never changes."""
         known = self._known.get(process_id)
         if known is None:
-            known = await self._journal.read(lambda c: read_process(c, process_id))
+            known = await self._journal.read(lambda c: behind_door(c, process_id))
             if known is not None:
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()

@@ -50,6 +50,8 @@ class Door:
     consumer: Did
     format: str
     epoch: int
+    until: UtcTime | None = None
+    """When its token lapses, where that is before the door is shut."""
 
 
 class UseState(StrEnum):

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from entrepot.contracts import (
     DSP,
+    Content,
     Contract,
     DoorAddress,
     Exchange,
@@ -84,6 +85,8 @@ TRANSFER: Final = Machine(
 )
 
 Respond: TypeAlias = Callable[[Connection, TransferProcess, UtcTime], Next | None]
+Moved: TypeAlias = Callable[[Transaction, TransferProcess, Party, Content], None]
+"""Is told that a process has moved, or is about to stop: by whom, and with what content."""
 
 
 PUSH: Final = "HttpData-PUSH"
@@ -110,6 +113,9 @@ class Rail:
     callback: str = ""
     seal: Callable[[bytes], bytes] = bytes
     """Seals a token that we received before it is written down."""
+    elsewhere: Callable[[Connection, TransferProcess], bool] = lambda _connection, _process: False
+    """Whether another product's data plane carries a process; then it has no door of ours."""
+    moved: Moved = lambda _tx, _process, _by, _content: None
     follow_up: timedelta = timedelta(milliseconds=200)
     deadline: timedelta = timedelta(hours=24)
     deadline_waiting: timedelta = timedelta(minutes=10)
@@ -128,6 +134,13 @@ def request_transfer(
     tx: Transaction, rail: Rail, contract: Contract, address: str, format_name: str
 ) -> TransferProcess:
     """Ask the provider to open a use under `contract`."""
+    process = new_process(tx, contract, address, format_name)
+    destination = rail.inbox(process.exchange.id) if format_name == PUSH else None
+    return request(tx, rail, process, destination)
+
+
+def new_process(tx: Transaction, contract: Contract, address: str, format_name: str) -> TransferProcess:
+    """A process of ours as consumer, of which the provider has not heard yet."""
     process = TransferProcess(
         exchange=Exchange(ProcessId(tx.new_id()), Party.CONSUMER),
         counterparty=contract.counterparty,
@@ -136,9 +149,15 @@ def request_transfer(
         format=format_name,
     )
     store.create(tx, process)
-    destination = rail.inbox(process.exchange.id) if format_name == PUSH else None
-    request = TransferRequest(process.agreement_id, format_name, destination)
-    return _move(tx, rail, process, Next(Move.REQUEST, request))
+    return process
+
+
+def request(
+    tx: Transaction, rail: Rail, process: TransferProcess, destination: DoorAddress | None
+) -> TransferProcess:
+    """Ask the provider; for a push, name where to."""
+    wanted = TransferRequest(process.agreement_id, process.format, destination)
+    return _move(tx, rail, process, Next(Move.REQUEST, wanted))
 
 
 def started_process(connection: Connection, agreement_id: AgreementId, format_name: str) -> ProcessId | None:
@@ -182,7 +201,11 @@ def receive(
             pass
     if message.move is Move.START:
         process = replace(process, problem="")  # why it was suspended is told no longer
-    process = _proceed(tx, rail, process, process.exchange, before, by=before.party.other)
+    process = _proceed(
+        tx, rail, process, process.exchange, before, by=before.party.other, content=message.content
+    )
+    if rail.elsewhere(tx.connection, process):
+        return process  # the start that answers comes when its data plane has
     if message.move is Move.START and before.party is Party.PROVIDER and process.exchange.pending is None:
         return _move(tx, rail, process, Next(Move.START))  # the consumer resumes, and needs a new door
     return process
@@ -216,12 +239,39 @@ def _receive_request(
         sealed = rail.seal(request.destination.token.encode())
         process = replace(process, endpoint=request.destination.endpoint, sealed_token=sealed)
     store.create(tx, process)
-    return _proceed(tx, rail, process, after, new, by=Party.CONSUMER, saved=True)
+    return _proceed(tx, rail, process, after, new, by=Party.CONSUMER, saved=True, content=request)
 
 
 def move(tx: Transaction, rail: Rail, process_id: ProcessId, wanted: Next) -> TransferProcess:
     """Make a move that our owner or a rule of ours wants: suspend, start again, complete, terminate."""
-    return _move(tx, rail, existing(tx.connection, process_id), wanted)
+    process = existing(tx.connection, process_id)
+    at = process.exchange
+    is_resumed = wanted.move is Move.START and wanted.content is None and at.party is Party.PROVIDER
+    if is_resumed and at.state is State.SUSPENDED and rail.elsewhere(tx.connection, process):
+        _tell(tx, rail, process, State.STARTED, at.party, None)
+        return process
+    return _move(tx, rail, process, wanted)
+
+
+def give_up(tx: Transaction, rail: Rail, process_id: ProcessId, why: Reason) -> TransferProcess:
+    """Nothing can come of a process: end it, and tell the peer where that has heard of it."""
+    process = existing(tx.connection, process_id)
+    process = replace(process, problem=_said(why))
+    before = process.exchange
+    if before.state is not State.INITIAL:
+        return _move(tx, rail, process, Next(Move.TERMINATE, why))
+    after = replace(before, state=State.TERMINATED, version=before.version + 1)
+    process = _saved(tx, replace(process, exchange=after), before)
+    rail.moved(tx, process, before.party, None)
+    return process
+
+
+def note(tx: Transaction, process_id: ProcessId, problem: str) -> None:
+    """Write down what our owner should know of a process; it goes on as it was."""
+    process = existing(tx.connection, process_id)
+    before = process.exchange
+    after = replace(before, version=before.version + 1)
+    _saved(tx, replace(process, exchange=after, problem=problem[:1000]), before)
 
 
 def delivered(
@@ -350,6 +400,7 @@ def _proceed(
     *,
     by: Party,
     saved: bool = False,
+    content: Content = None,
 ) -> TransferProcess:
     """Save, open or shut the door, then do what the responder wants next."""
     process = _without_old_token(replace(process, exchange=after))
@@ -370,7 +421,8 @@ def _proceed(
         }
         audit(tx, AuditEvent(Event.MOVED, facts))
     _shut_if_closed(tx, after)
-    if process.exchange.pending is None:
+    rail.moved(tx, process, by, content)
+    if process.exchange.pending is None and not rail.elsewhere(tx.connection, process):
         wanted = rail.respond(tx.connection, process, tx.now)
         if wanted is not None:
             return _move(tx, rail, process, wanted)
@@ -385,11 +437,16 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
     content = wanted.content
     if wanted.move in {Move.SUSPEND, Move.COMPLETE, Move.TERMINATE}:
         store.shut_door(tx, before.id)  # at once, whether the peer has heard or not
-    if wanted.move is Move.START and before.party is Party.PROVIDER:
+        stopped = TRANSFER.after(before.state, wanted.move, before.party)
+        if stopped is not None:
+            _tell(tx, rail, process, stopped, before.party, None)
+    is_provided = wanted.move is Move.START and before.party is Party.PROVIDER
+    if is_provided and not rail.elsewhere(tx.connection, process):
         process = replace(process, epoch=process.epoch + 1)
         process = _with_door(tx, rail, process)
         if process.format == PUSH:
-            _begin_push(tx, rail, process)  # its door is for us alone: the consumer has named its own
+            # Its door is for us alone: the consumer has named its own.
+            begin_push(tx, before.id, process.endpoint, process.epoch, rail.follow_up, rail.deadline)
         else:
             token = rail.door_token(before.id, process.epoch)
             content = DoorAddress(rail.door_endpoint(before.id), token)
@@ -429,6 +486,13 @@ def _said(reason: Reason) -> str:
     return ", ".join(t for t in (reason.code, *reason.texts) if t)[:1000]
 
 
+def _tell(
+    tx: Transaction, rail: Rail, process: TransferProcess, state: State, by: Party, content: Content
+) -> None:
+    """Tell of a move as soon as it is wanted: what carries the data must not wait for the peer's answer."""
+    rail.moved(tx, replace(process, exchange=replace(process.exchange, state=state)), by, content)
+
+
 def _without_old_token(process: TransferProcess) -> TransferProcess:
     """A token lives as long as its process is started; a new one comes with the next start."""
     if process.exchange.party is Party.PROVIDER or process.exchange.state is State.STARTED:
@@ -448,19 +512,20 @@ def _with_door(tx: Transaction, rail: Rail, process: TransferProcess) -> Transfe
     return process
 
 
-def _begin_push(tx: Transaction, rail: Rail, process: TransferProcess) -> None:
-    """Queue the push itself, in a lane of its own: messages of the process do not wait behind it."""
-    process_id = process.exchange.id
+def begin_push(
+    tx: Transaction, process_id: ProcessId, endpoint: str, epoch: int, after: timedelta, life: timedelta
+) -> None:
+    """Queue a push, in a lane of its own: messages of its process do not wait behind it."""
     enqueue(
         tx,
         OutboxMessage(
             id=MessageId(tx.new_id()),
             kind=PUSHING,
             lane=f"push {process_id}",
-            address=process.endpoint,
-            body=canonical.encode({"epoch": process.epoch, "process": process_id}),
-            not_before=tx.now + rail.follow_up,
-            deadline=tx.now + rail.deadline,
+            address=endpoint,
+            body=canonical.encode({"epoch": epoch, "process": process_id}),
+            not_before=tx.now + after,
+            deadline=tx.now + life,
         ),
     )
 

@@ -26,6 +26,10 @@ from entrepot.journal import settle as drop
 from entrepot.use.cargo import Cargo, Consignment, Sealer, consignment, seen_of
 from entrepot.use.delivery import CHANGED
 from entrepot.use.doors import USE_HEADER
+from entrepot.use.flow import serving
+from entrepot.use.flow import store as flow_store
+from entrepot.use.flow.behind import to_push
+from entrepot.use.flow.model import FlowState, Quay
 from entrepot.use.gate import admit, settle
 from entrepot.use.inbox import RECEIVED_HEADER
 from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Spent, TransferProcess, Use
@@ -83,12 +87,14 @@ class Pusher:
     """Opens a token that `rail.seal` has sealed."""
     ask: Ask
     pour: Pour
+    quay: Quay | None = None
+    """What data flows stand on, where another control plane may start a push."""
 
     async def send(self, message: OutboxMessage, now: UtcTime) -> None:
         """Push what a message is about, as far as it goes; it stays until the receiver has everything."""
         wanted = msgspec.json.decode(message.body, type=_Wanted)
         process_id = ProcessId(wanted.process)
-        process = await self.journal.read(lambda c: _to_push(c, process_id, wanted.epoch))
+        process = await self.journal.read(lambda c: _to_push(c, self.quay, process_id, wanted.epoch))
         if process is None:  # it was suspended, ended or started again: another message stands for that
             await self.journal.write(lambda tx: drop(tx, message.id))
             return
@@ -128,8 +134,15 @@ class Pusher:
             await self._pour(process, use, cargo, offset, head, stream, cut)
 
     def _done(self, tx: Transaction, message: OutboxMessage, process_id: ProcessId) -> None:
-        """The receiver has everything. It completes the process with its receipt; without `tds` we do."""
+        """The receiver has everything. It completes the process with its receipt; without `tds` we do.
+
+        Of a flow that is the end.
+        """
         drop(tx, message.id)
+        if self.quay is not None and (flow := flow_store.read(tx.connection, process_id)) is not None:
+            if flow.state is FlowState.STARTED:
+                serving.finished(tx, self.quay, flow)
+            return
         process = existing(tx.connection, process_id)
         contract = agreement_of(tx.connection, process.agreement_id)
         if contract is not None and contract.one_sided:
@@ -217,6 +230,9 @@ class Pusher:
 
         def end(tx: Transaction) -> None:
             drop(tx, message.id)
+            if self.quay is not None and (flow := flow_store.read(tx.connection, process_id)) is not None:
+                serving.failed(tx, self.quay, flow, reasons)
+                return
             process = read_process(tx.connection, process_id)
             if process is not None and TRANSFER.after(process.exchange.state, Move.TERMINATE, Party.PROVIDER):
                 move(tx, self.rail, process_id, Next(Move.TERMINATE, Reason("push", reasons)))
@@ -260,9 +276,11 @@ class _Counted:
             self.sent += len(piece)
 
 
-def _to_push(connection: Connection, process_id: ProcessId, epoch: int) -> TransferProcess | None:
+def _to_push(
+    connection: Connection, quay: Quay | None, process_id: ProcessId, epoch: int
+) -> TransferProcess | None:
     """The process, where this start of it is still the one that holds."""
-    process = read_process(connection, process_id)
+    process = to_push(connection, quay, process_id)
     if process is None or process.epoch != epoch or not has_door(connection, process_id):
         return None
     return None if process.exchange.state is State.SUSPENDED else process

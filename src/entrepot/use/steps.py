@@ -60,7 +60,8 @@ def _digest_of(decision: Decision) -> str:
 
 def identify(tx: Transaction, knock: Knock) -> Door | None:
     """Find the open door of this process that the token opens. It names the agreement's consumer."""
-    return find_door(tx.connection, knock.process_id, knock.token)
+    door = find_door(tx.connection, knock.process_id, knock.token)
+    return None if door is None or (door.until is not None and tx.now > door.until) else door
 
 
 def find_agreement(tx: Transaction, door: Door) -> Contract | None:
@@ -97,14 +98,14 @@ def decide(
         reasons.append(f"this door is for {door.format}")
     age = timedelta.max
     membership = known_member(tx.connection, contract.counterparty)
-    if membership is None:
-        if contract.counterparty not in house.insecure_peers:
-            reasons.append("nothing is known of the consumer's membership")
-    else:
+    if membership is not None:
         most = max(house.status_max_age, regulation.grace(goods.grade, tx.now.date()))
         known = standing(tx.connection, membership, tx.now)
         reasons += known.refusals(most)
         age = known.age
+    elif not contract.vouched_by and contract.counterparty not in house.insecure_peers:
+        # Who a consumer is whom a control plane of our owner's has named, that has verified.
+        reasons.append("nothing is known of the consumer's membership")
     if knock.kind not in goods.kinds:
         reasons.append(f"the product is offered for {', '.join(sorted(goods.kinds))}, not for {knock.kind}")
     ruling = regulation.may_use(goods.grade, knock.kind, tx.now.date())

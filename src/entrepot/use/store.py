@@ -71,6 +71,7 @@ _door: Final = Table(
     Column("consumer", String(500), nullable=False),
     Column("format", String(100), nullable=False),
     Column("epoch", Integer, nullable=False),
+    Column("until", UtcTimeColumn),
 )
 _use: Final = Table(
     "use",
@@ -220,6 +221,7 @@ def open_door(tx: Transaction, door: Door, token_digest: Digest) -> None:
             "consumer": door.consumer,
             "format": door.format,
             "epoch": door.epoch,
+            "until": door.until,
         },
     )
 
@@ -233,7 +235,12 @@ def read_door(connection: Connection, process_id: ProcessId, token_digest: Diges
     if row is None:
         return None
     return Door(
-        ProcessId(row.process_id), AgreementId(row.agreement_id), Did(row.consumer), row.format, row.epoch
+        ProcessId(row.process_id),
+        AgreementId(row.agreement_id),
+        Did(row.consumer),
+        row.format,
+        row.epoch,
+        row.until,
     )
 
 

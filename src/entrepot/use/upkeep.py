@@ -7,9 +7,11 @@ from sqlalchemy import Connection
 from entrepot.contracts import agreement_of, in_force
 from entrepot.journal import Journal, Transaction, present_holders
 from entrepot.use import store
+from entrepot.use.flow.behind import behind_door
+from entrepot.use.flow.store import is_running
 from entrepot.use.gate import settle
 from entrepot.use.model import House, Outcome, Use, UseState
-from entrepot.use.process import TRANSFER, read_process
+from entrepot.use.process import TRANSFER
 from entrepot.values import UseId, UtcTime
 
 
@@ -63,9 +65,11 @@ def _dead(connection: Connection, house: House) -> list[Use]:
 def _due(connection: Connection, house: House, now: UtcTime) -> list[tuple[Use, Outcome]]:
     due: list[tuple[Use, Outcome]] = []
     for use in store.live_uses(connection):
-        process = read_process(connection, use.process_id)
+        process = behind_door(connection, use.process_id)
         contract = agreement_of(connection, use.agreement_id)
         waited = now - use.touched_at
+        if process is not None and is_running(connection, use.process_id):
+            continue  # it goes on where nobody here sees it
         if waited > house.resume_window:
             due.append((use, Outcome.LAPSED))
         elif process is None or contract is None or in_force(contract, now):

@@ -129,7 +129,8 @@ class Pushing:
             store.create(tx, process)
             door = Door(PUSHED, gate_world.AGREEMENT, gate_world.CONSUMER, PUSH, 1)
             store.open_door(tx, door, token_digest(gate_world.TOKEN))
-            transfers._begin_push(tx, self.rail, process)
+            follow_up, deadline = self.rail.follow_up, self.rail.deadline
+            transfers.begin_push(tx, PUSHED, process.endpoint, process.epoch, follow_up, deadline)
 
         self.world.journal.write_now(fill)
         self.world.now += timedelta(seconds=1)

@@ -23,11 +23,14 @@ from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.process_owner import process_routes
 from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
+from entrepot.node.roles.signaling import quay_of
 from entrepot.node.roles.sources_owner import api_door, source_routes
 from entrepot.node.roles.use_owner import use_routes
 from entrepot.policy import Policy, service_parties
-from entrepot.protocols import Content, Proof, Shape, dsp, tds
+from entrepot.protocols import Content, Proof, Shape, dps, dsp, tds
 from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
+from entrepot.use.flow import driving
+from entrepot.use.flow.driving import Helm
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
 from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
 from entrepot.values import (
@@ -86,7 +89,11 @@ class Connector:
             follow_up=follow_up,
             deadline=deadline,
             deadline_waiting=waiting,
+            elsewhere=driving.is_elsewhere,
+            moved=lambda tx, process, by, content: driving.moved(tx, self.helm, process, by, content),
         )
+        self.helm = Helm(self.rail, self.house, dps.teller(node.me))
+        self.quay = quay_of(node)
         self.sealer = Sealer(self._receiving_key, lambda name: node.vault.derive("sealing", name))
         self.acquirer = Acquirer(node, self.desk, self.rail)
         self.cover = catalogue.Cover(
@@ -104,6 +111,7 @@ class Connector:
             node.vault.unseal,
             lambda url, headers: node.outgoing("HEAD", url, headers=headers),
             node.outgoing.pour,
+            self.quay,
         )
 
     async def _receiving_key(self, did: Did) -> PublicKey | None:

@@ -56,6 +56,7 @@ EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_TOKEN: Final = 8192
+MAX_PROPERTIES: Final = 50
 MAX_PAGE: Final = 1_000
 MAX_OFFSET: Final = 10**9
 
@@ -93,6 +94,9 @@ _TRANSFER_TYPES: Final = MappingProxyType(
         "TransferCompletionMessage": Move.COMPLETE,
         "TransferTerminationMessage": Move.TERMINATE,
     }
+)
+_OF_A_DOOR: Final = frozenset(
+    {"authorization", "authType", "endpoint", "endpointType", "baseUrl", "authKey", "authCode"}
 )
 SEARCH: Final = ENTREPOT + "Search"
 """The type of our own filter."""
@@ -203,10 +207,10 @@ def parse_transfer(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Me
         content = TransferRequest(
             AgreementId(text(document, "agreementId")),
             _format(document),
-            _door_address(document.get("dataAddress")),
+            read_address(document.get("dataAddress")),
         )
     elif move is Move.START:
-        content = _door_address(document.get("dataAddress"))
+        content = read_address(document.get("dataAddress"))
     elif move in {Move.SUSPEND, Move.TERMINATE}:
         content = _reason(document)
     return _message(raw, document, move, content)
@@ -242,9 +246,9 @@ def render_transfer(message: Message, base: str) -> tuple[str, bytes]:
             document["agreementId"] = agreement_id
             document["format"] = format_name
             if destination is not None:
-                document["dataAddress"] = _render_destination(destination.endpoint, destination.token)
-        case DoorAddress(endpoint, token):
-            document["dataAddress"] = _render_door(endpoint, token)
+                document["dataAddress"] = _render_destination(destination)
+        case DoorAddress() as door:
+            document["dataAddress"] = _render_door(door)
         case Reason() as reason:
             document |= _render_reason(reason)
         case _:
@@ -422,16 +426,17 @@ def _render_reason(reason: Reason) -> dict[str, Json]:
     return document
 
 
-def _render_door(endpoint: str, token: str) -> Json:
-    """Write a door's address."""
-    properties = {"authorization": token, "authType": "bearer"}
-    return _render_address(ENDPOINT_TYPE, endpoint, properties)
+def _render_door(door: DoorAddress) -> Json:
+    """Write a door's address; that of another data plane as it was given to us."""
+    properties = ({"authorization": door.token, "authType": "bearer"} if door.token else {}) | dict(door.more)
+    return _render_address(door.kind or ENDPOINT_TYPE, door.endpoint, properties)
 
 
-def _render_destination(endpoint: str, token: str) -> Json:
+def _render_destination(sink: DoorAddress) -> Json:
     """Write where data is to be pushed, in the words of an Eclipse connector's HTTP sink too."""
-    for_others = {"baseUrl": endpoint, "authKey": "Authorization", "authCode": f"Bearer {token}"}
-    return _render_address(SINK_TYPE, endpoint, {"authorization": token, "authType": "bearer"} | for_others)
+    for_others = {"baseUrl": sink.endpoint, "authKey": "Authorization", "authCode": f"Bearer {sink.token}"}
+    own = {"authorization": sink.token, "authType": "bearer"} | dict(sink.more)
+    return _render_address(sink.kind or SINK_TYPE, sink.endpoint, own | for_others)
 
 
 def _render_address(kind: str, endpoint: str, more: Mapping[str, str]) -> Json:
@@ -449,7 +454,8 @@ def _render_address(kind: str, endpoint: str, more: Mapping[str, str]) -> Json:
     }
 
 
-def _door_address(document: Json) -> DoorAddress | None:
+def read_address(document: Json) -> DoorAddress | None:
+    """Read a data address: its endpoint and token wherever they stand, and what else it says."""
     if document is None:
         return None
     if not isinstance(document, dict):
@@ -465,4 +471,8 @@ def _door_address(document: Json) -> DoorAddress | None:
     token = found.get("authorization", "") or found.get("authCode", "").removeprefix("Bearer ")
     if len(endpoint) > 2000 or len(token) > MAX_TOKEN or not (endpoint + token).isprintable():
         raise MalformedError("dataAddress: no such endpoint or token")
-    return DoorAddress(endpoint, token)
+    kind = optional_text(document, "endpointType") or found.get("endpointType", "")
+    more = tuple((name, value) for name, value in found.items() if name not in _OF_A_DOOR)
+    if len(more) > MAX_PROPERTIES or sum(len(n) + len(v) for n, v in more) > MAX_TOKEN:
+        raise MalformedError("dataAddress: more properties than anybody needs")
+    return DoorAddress(endpoint, token, "" if kind in {ENDPOINT_TYPE, SINK_TYPE} else kind, more)

@@ -15,6 +15,50 @@ depends_on: Final = None
 
 def upgrade() -> None:
     op.create_table(
+        "data_flow",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("plane", sa.String(length=200), nullable=False),
+        sa.Column("process_id", sa.String(length=500), nullable=False),
+        sa.Column("participant", sa.String(length=500), nullable=False),
+        sa.Column("counterparty", sa.String(length=500), nullable=False),
+        sa.Column("dataset", sa.String(length=500), nullable=False),
+        sa.Column("agreement", sa.String(length=500), nullable=False),
+        sa.Column("profile", sa.String(length=500), nullable=False),
+        sa.Column("party", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("agreement_id", sa.String(length=500), nullable=False),
+        sa.Column("sealed_address", sa.LargeBinary(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("since", sa.Integer(), nullable=False),
+        sa.Column("refresh_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_flow")),
+        sa.UniqueConstraint("plane", "process_id", name=op.f("uq_data_flow_plane_process_id")),
+    )
+    op.create_index(op.f("ix_data_flow_dataset"), "data_flow", ["dataset"], unique=False)
+    op.create_index(op.f("ix_data_flow_refresh_digest"), "data_flow", ["refresh_digest"], unique=False)
+    op.create_table(
+        "driven_flow",
+        sa.Column("process_id", sa.String(length=200), nullable=False),
+        sa.Column("plane", sa.String(length=200), nullable=False),
+        sa.Column("flow_id", sa.String(length=500), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("use_id", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("process_id", name=op.f("pk_driven_flow")),
+    )
+    op.create_table(
+        "opening",
+        sa.Column("plane", sa.String(length=200), nullable=False),
+        sa.Column("dataset", sa.String(length=500), nullable=False),
+        sa.Column("product_id", sa.String(length=200), nullable=True),
+        sa.Column("policy", sa.LargeBinary(), nullable=False),
+        sa.Column("by_hand", sa.Boolean(), nullable=False),
+        sa.Column("most_bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("plane", "dataset", name=op.f("pk_opening")),
+    )
+    op.create_table(
         "openings_request",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("side", sa.String(length=20), nullable=False),
@@ -31,6 +75,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_openings_request")),
     )
     op.create_table(
+        "plane",
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("endpoint", sa.String(length=2000), nullable=False),
+        sa.Column("profiles", sa.String(length=4000), nullable=False),
+        sa.Column("participant", sa.String(length=500), nullable=False),
+        sa.Column("shows", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_plane")),
+    )
+    op.create_index(op.f("ix_plane_shows"), "plane", ["shows"], unique=False)
+    op.create_table(
         "policy_held",
         sa.Column("use_id", sa.String(length=200), nullable=False),
         sa.Column("counter", sa.String(length=20), nullable=False),
@@ -39,6 +95,12 @@ def upgrade() -> None:
         sa.Column("window_start", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("use_id", "counter", name=op.f("pk_policy_held")),
+    )
+    op.create_table(
+        "served_elsewhere",
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("plane", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("pk_served_elsewhere")),
     )
     op.create_table(
         "service_contract",
@@ -132,6 +194,10 @@ def upgrade() -> None:
     op.add_column("acquisition", sa.Column("below", sa.Text(), nullable=False, server_default=""))
     op.add_column("acquisition", sa.Column("body", sa.Text(), nullable=False, server_default=""))
     op.add_column("contract", sa.Column("end_told", sa.Boolean(), nullable=False, server_default=sa.true()))
+    op.add_column(
+        "contract", sa.Column("vouched_by", sa.String(length=200), server_default="", nullable=False)
+    )
+    op.add_column("door", sa.Column("until", sa.BigInteger(), nullable=True))
     op.add_column("meter", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("product", sa.Column("protection", sa.LargeBinary(), nullable=True))
     op.add_column("resource", sa.Column("columns", sa.LargeBinary(), nullable=False, server_default="[]"))
