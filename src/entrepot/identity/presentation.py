@@ -1,6 +1,6 @@
 """Who is calling: self-issued tokens and presentations, shaped as DCP 1.0 shapes them."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -143,26 +143,38 @@ def verify_presentation(raw: str, document: DidDocument, audience: Did, now: Utc
     if key is None:
         raise TrustError("the presentation is signed by a key that is not the holder's")
     check_token_signature(token, key)
-    if did_claim(token, "iss") != document.id:  # (3) by the holder itself
+    form = CredentialForm.VC11 if "vp" in token.claims else CredentialForm.VC20
+    parts = _parts(token.claims.get("vp", {**token.claims}))
+    named = [token.claims.get("iss"), *(_holder(part) for part in parts)]
+    if {name == document.id for name in named if name is not None} != {True}:  # (3) by the holder itself
         raise TrustError("the presentation is another holder's")
     if audience_of(token) != audience:  # (4) meant for us
         raise TrustError("the presentation is meant for somebody else")
     check_times(token, now)  # (5) inside its time
-    if "vp" in token.claims:
-        return Presentation(CredentialForm.VC11, tuple(_shown(token.claims["vp"], _embedded)))
-    return Presentation(CredentialForm.VC20, tuple(_shown({**token.claims}, _enveloped)))
+    read = _embedded if form is CredentialForm.VC11 else _enveloped
+    shown = [read(credential) for part in parts for credential in _credentials(part)]
+    if len(shown) > _MOST:
+        raise MalformedError(f"the presentation shows more than {_MOST} credentials")
+    return Presentation(form, tuple(shown))
 
 
-def _shown(body: Json, read: Callable[[Json], str]) -> list[str]:
-    """The credentials of a presentation, or of several under one signature."""
-    found: list[str] = []
-    for part in body if isinstance(body, list) and body else [body]:
-        credentials = part.get("verifiableCredential") if isinstance(part, dict) else None
-        if not isinstance(credentials, list):
-            raise MalformedError("the presentation shows no list of credentials")
-        found += [read(credential) for credential in credentials]
-        if len(found) > _MOST:
-            raise MalformedError(f"the presentation shows more than {_MOST} credentials")
+def _parts(body: Json) -> list[Mapping[str, Json]]:
+    """One presentation, or several under one signature."""
+    parts = body if isinstance(body, list) and body else [body]
+    if not all(isinstance(part, dict) for part in parts):
+        raise MalformedError("the presentation is no object")
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _holder(part: Mapping[str, Json]) -> Json:
+    named = part.get("holder")
+    return named.get("id") if isinstance(named, dict) else named
+
+
+def _credentials(part: Mapping[str, Json]) -> list[Json]:
+    found = part.get("verifiableCredential")
+    if not isinstance(found, list):
+        raise MalformedError("the presentation shows no list of credentials")
     return found
 
 

@@ -218,12 +218,17 @@ def _vp(**changes: Any) -> dict[str, Any]:
     [
         {"iss": EVE.did},
         {"iss": None},
+        {"aud": [BOB.did, EVE.did]},
         {"aud": EVE.did},
         {"aud": None},
         {"exp": seconds(START) - 6},
         {"exp": None},
         {"nbf": seconds(START) + 60},
         {"vp": None},
+        {"vp": {"verifiableCredential": [], "holder": EVE.did}},
+        {"vp": [{"verifiableCredential": []}, {"verifiableCredential": [], "holder": {"id": EVE.did}}]},
+        {"vp": {"verifiableCredential": [7]}},
+        {"vp": {"verifiableCredential": [{"id": "data:application/vc+jwt,one"}]}},
         {"vp": []},
         {"vp": {}},
         {"vp": {"verifiableCredential": "one"}},
@@ -248,7 +253,25 @@ def test_only_the_holder_presents() -> None:
         verify_presentation(write_token(ALICE.identity, _vp()), EVE.document, BOB.did, START)
 
 
-@given(value=JSON | st.dictionaries(st.sampled_from(["verifiableCredential", "x"]), JSON, max_size=2))
+def test_several_presentations_may_stand_under_one_signature() -> None:
+    """VC Data Model 1.1 lets `vp` be a list; the holder may be named in the token or inside."""
+    vp = [{"verifiableCredential": ["one"]}, {"verifiableCredential": ["two"], "holder": ALICE.did}]
+    for changes in ({"vp": vp}, {"vp": vp, "iss": None}):
+        raw = write_token(ALICE.identity, _vp(**changes))
+        assert verify_presentation(raw, ALICE.document, BOB.did, START).credentials == ("one", "two")
+
+
+def test_an_envelope_holds_a_signed_credential_and_nothing_else() -> None:
+    """VC Data Model 2.0, 4.13: what is not such an envelope is refused, not passed over."""
+    for wrong in ("one", {}, {"id": 7}, {"id": "https://eve.example/vc"}, {"id": "data:text/plain,one"}):
+        claims = {**id_claims(token=None), "verifiableCredential": [wrong]}
+        with pytest.raises(MalformedError, match="credential"):
+            verify_presentation(write_token(ALICE.identity, claims), ALICE.document, BOB.did, START)
+
+
+@given(
+    value=JSON | st.dictionaries(st.sampled_from(["verifiableCredential", "holder", "x"]), JSON, max_size=2)
+)
 def test_any_presentation_is_read_or_refused(value: Any) -> None:
     raw = write_token(ALICE.identity, {**_vp(), "vp": value})
     try:
