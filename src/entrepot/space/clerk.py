@@ -4,6 +4,7 @@ Decided, signed, stored: a node that is killed between two of these finds its wo
 so a pass of the clerk can be repeated at any time, by any number of clerks.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +13,7 @@ from entrepot.identity import Signer
 from entrepot.journal import Journal
 from entrepot.space import endings, filing, membership, operations, service
 from entrepot.space.model import FiledContract, Member, Operation, Rules
-from entrepot.values import Clock, UtcTime
+from entrepot.values import Clock, ContractId, UtcTime
 
 
 @dataclass(slots=True)
@@ -30,21 +31,20 @@ class Clerk:
     """The ledger's height: a transaction names the one it was made at."""
     clock: Clock
     resign: timedelta = timedelta(seconds=30)
+    receipt_signed: Callable[[ContractId], None] = lambda _: None
+    """Told of each receipt once it is kept."""
     _listed: list[int] = field(default_factory=list, init=False)
     """Who was shut out on the list that this clerk has signed last."""
 
     async def work(self) -> int:
         """Do once all that waits to be signed; say how much that was."""
-        done = 0
-        for operation in await self.journal.read(operations.unsigned):
-            await self._send(operation)
-            done += 1
-        for member in await self.journal.read(membership.members_without_credential):
-            await self._certify(member)
-            done += 1
-        for contract in await self.journal.read(filing.contracts_without_receipt):
-            await self._receipt(contract)
-            done += 1
+        done = len(
+            await asyncio.gather(  # what is written at once is made durable at once
+                *(self._send(o) for o in await self.journal.read(operations.unsigned)),
+                *(self._certify(m) for m in await self.journal.read(membership.members_without_credential)),
+                *(self._receipt(c) for c in await self.journal.read(filing.contracts_without_receipt)),
+            )
+        )
         if await self.journal.read(membership.shut_out) != self._listed:
             await self.sign_status_list()
             done += 1
@@ -73,6 +73,7 @@ class Clerk:
     async def _receipt(self, contract: FiledContract) -> None:
         receipt = filing.sign_receipt(contract, self.rules, self.evidence)
         await self.journal.write(lambda tx: service.receipt_signed(tx, contract.contract_id, receipt))
+        self.receipt_signed(contract.contract_id)
 
     async def _any_expired(self) -> bool:
         now: UtcTime = self.clock()

@@ -61,6 +61,7 @@ def platform_part(node: Node, client: tds.Client) -> Part:
     """Put the role together."""
     rules = rules_of(node)
     height = _Height(node)
+    receipts = tds.Receipts()
     clerk = space.Clerk(
         node.journal,
         rules,
@@ -70,6 +71,7 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         lambda: height.known,
         node.clock,
         timedelta(seconds=node.settings.status.resign),
+        receipts.signed,
     )
 
     async def clerk_works() -> bool:
@@ -88,6 +90,7 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         node.acquaintance.document,
         node.vault.signer(KeyJob.EVIDENCE),
         node.clock,
+        receipts,
     )
     desk = _Catalogue(node)
     ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")

@@ -12,7 +12,7 @@ from entrepot.protocols.tds.notices import (
     withdraw_from_platform,
 )
 from entrepot.protocols.tds.party import PartyServices, party_routes, status_list_route
-from entrepot.protocols.tds.platform import PlatformServices, platform_routes
+from entrepot.protocols.tds.platform import PlatformServices, Receipts, platform_routes
 from entrepot.protocols.tds.sending import Notices, Signing
 from entrepot.protocols.tds.supervision import (
     Acknowledgements,
@@ -38,6 +38,7 @@ __all__ = [
     "OpeningsServices",
     "PartyServices",
     "PlatformServices",
+    "Receipts",
     "Register",
     "RegisterEntry",
     "Signing",

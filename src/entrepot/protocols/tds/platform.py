@@ -1,8 +1,10 @@
 """What a platform does for the members of its space: admission, contract ids, filing, ends, stop orders."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -14,6 +16,7 @@ from entrepot.protocols.tds import codec
 from entrepot.space import EndNotice, FiledContract, Member, MemberState, Rules, StopOrder
 from entrepot.values import (
     Clock,
+    ContractId,
     Did,
     NotFoundError,
     ProductId,
@@ -35,6 +38,38 @@ class PlatformServices:
     evidence: Signer
     """Signs member cards."""
     clock: Clock
+    receipts: "Receipts" = field(default_factory=lambda: Receipts(0.0))
+
+
+class Receipts:
+    """Filings whose callers wait in this process until the receipt is signed, for so many seconds."""
+
+    def __init__(self, patience: float = 2.0) -> None:
+        self._patience = patience
+        self._waiting: defaultdict[ContractId, set[asyncio.Event]] = defaultdict(set)
+
+    def signed(self, contract_id: ContractId) -> None:
+        """The receipt of this contract is there: let go whoever waits for it."""
+        for event in self._waiting.get(contract_id, ()):
+            event.set()
+
+    @contextmanager
+    def awaited(self, contract_id: ContractId) -> Iterator[Callable[[], Awaitable[None]]]:
+        """Listen before anything is written; what is given waits for the receipt, perhaps in vain."""
+        event = asyncio.Event()
+
+        async def wait() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await event.wait()
+
+        self._waiting[contract_id].add(event)
+        try:
+            yield wait
+        finally:
+            self._waiting[contract_id].discard(event)
+            if not self._waiting[contract_id]:
+                del self._waiting[contract_id]
 
 
 def platform_routes(services: PlatformServices) -> list[Route]:
@@ -91,24 +126,31 @@ class _Desk:
         return codec.answer(codec.ContractCreated(contract_id))
 
     async def register_contract(self, call: Call) -> Response:
-        """File a contract; answers 202 until the ledger has it and the receipt is signed."""
+        """File a contract; answers 202 where its receipt is not signed in time."""
         caller = _caller(call)
         envelope = codec.raw(codec.decode(call.body, codec.ContractRegistrate).envelope)
         parties = space.named_parties(envelope)
         if caller not in parties:
             raise RefusedError("only a party files its contract")
-        known = await self._filed_before(envelope, caller)
-        if known is None:
-            journal, rules = self.services.journal, self.services.rules
-            keys = await journal.read(lambda c: space.keys_of(c, parties))
-            filing = space.verify_filing(envelope, keys)
-            known = await journal.write(lambda tx: space.file_contract(tx, rules, filing, caller))
+        with self.services.receipts.awaited(space.named_contract(envelope)) as receipt:
+            known = await self._filed_before(envelope, caller)
+            if known is None:
+                known = await self._file(envelope, parties, caller)
+            if not known.receipt:
+                await receipt()
+                known = await self._filed_before(envelope, caller) or known
         answer = codec.ContractRegistrated(
             contractHash=sha256(envelope).hex(),
             receipt=codec.text(known.receipt),
             status="0" if known.receipt else "",
         )
         return codec.answer(answer, 200 if known.receipt else 202)
+
+    async def _file(self, envelope: bytes, parties: tuple[Did, ...], caller: Did) -> FiledContract:
+        journal, rules = self.services.journal, self.services.rules
+        keys = await journal.read(lambda c: space.keys_of(c, parties))
+        filing = space.verify_filing(envelope, keys)
+        return await journal.write(lambda tx: space.file_contract(tx, rules, filing, caller))
 
     async def end(self, call: Call) -> Response:
         caller = _caller(call)
