@@ -27,6 +27,7 @@ from entrepot.catalogue import (
     Resource,
     Source,
     SourceKind,
+    asking,
     parse_dataset,
     prepare,
     render_dataset,
@@ -51,12 +52,14 @@ from entrepot.policy import parse_policy, render_policy
 from entrepot.policy.national import parse_national, render_national
 from entrepot.policy.terms import Terms
 from entrepot.protocols.dcp import codec as dcp
+from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dsp import codec as dsp
 from entrepot.protocols.tds import codec as tds
 from entrepot.protocols.tds import finding
 from entrepot.protocols.tlog import codec as tlog
 from entrepot.use.api_ask import Table as ApiTable
 from entrepot.use.api_ask import parse_ask
+from entrepot.use.flow.model import Order, PlaneKind
 from entrepot.use.query.cage import admitting
 from entrepot.use.query.cage.model import Column as CageColumn
 from entrepot.use.query.cage.model import Limits, NotAdmittedError, Role, Table
@@ -226,6 +229,23 @@ def signed(verify: Callable[[str], Any], signer: identity.Signer, token: str) ->
     return Parser((claims(token),), read)
 
 
+ORDERED: Final = Order(
+    process_id="urn:uuid:p", participant=PROVIDER.did, counterparty=CONSUMER.did, dataset="urn:product",
+    agreement="urn:agreement", profile="http-pull",
+)  # fmt: skip
+ORDER: Final = canonical.encode(dps.render_order("urn:uuid:m", ORDERED, DOOR))
+WORD: Final = canonical.encode(
+    {**dps.render_word("urn:uuid:m", DOOR, "because"), "dataFlowId": "f", "state": "STARTED", "error": "no"}
+)
+REGISTRATION: Final = canonical.encode(
+    {
+        "dataplaneId": "plane",
+        "endpoint": "https://plane.example/signaling/",
+        "profiles": ["http-pull", "http-push"],
+        "participantId": PROVIDER.did,
+        "authorization": {"type": "bearer", "token": "a" * 16, "ourToken": "b" * 16},
+    }
+)
 LIMITS: Final = Limits()
 SALES: Final = Table(
     name="sales",
@@ -364,12 +384,12 @@ PARSERS: Final[dict[str, Parser]] = {
         (tds.render_listing({"a": 1}, b"raw"),), tds.parse_listing, lambda v: tds.render_listing(*v)
     ),
     "protocols.tds.codec.read_problem": Parser((b'{"detail":"no","reasons":["a"]}',), tds.read_problem),
-    "protocols.tds.finding.parse_search": Parser(
+    "catalogue.asking.parse_search": Parser(
         (
             b"words=rain&grade=L1,L2&kind=api&provider=did:web:a&keyword=a,b&since=2026-01-01T00:00:00Z&limit=5",
         ),
-        lambda raw: finding.parse_search(_query(raw)),
-        lambda wanted: finding.render_search(wanted).encode(),
+        lambda raw: asking.parse_search(_query(raw)),
+        lambda wanted: asking.render_search(wanted).encode(),
     ),
     "protocols.tds.finding.parse_found": Parser(
         (b'{"dataset":[{"@id":"x"}],"nextOffset":20,"total":21}',),
@@ -386,6 +406,22 @@ PARSERS: Final[dict[str, Parser]] = {
         (tlog.encode_hashes([Digest(bytes(32)), Digest(sha256(b"a"))]),),
         tlog.decode_hashes,
         tlog.encode_hashes,
+    ),
+    "protocols.dsp.codec.read_address": of_document(
+        dsp.read_address,
+        lambda v: dps.render_word("m", v).get("dataAddress"),
+        json.loads(TRANSFER[1])["dataAddress"],
+    ),
+    "protocols.dps.codec.decode": Parser((ORDER, WORD), dps.decode),
+    "protocols.dps.codec.parse_order": Parser(
+        (ORDER,), dps.parse_order, lambda v: canonical.encode(dps.render_order(*v))
+    ),
+    "protocols.dps.codec.parse_word": Parser((WORD, ORDER), dps.parse_word),
+    "protocols.dps.codec.parse_registration": Parser(
+        (REGISTRATION,), lambda raw: [dps.parse_registration(raw, kind) for kind in (PlaneKind.DATA,)]
+    ),
+    "protocols.dps.codec.parse_renewal": Parser(
+        (b"grant_type=refresh_token&refresh_token=abc%20d&client_id=x",), dps.parse_renewal
     ),
     "contracts.wire.parse_offer": of_document(parse_offer, render_offer, render_offer(OFFER)),
     "contracts.wire.parse_agreement": of_document(

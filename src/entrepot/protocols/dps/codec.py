@@ -194,7 +194,11 @@ def _addressed(address: DoorAddress | None) -> dict[str, Json]:
 
 def _secret(authorization: dict[str, Json], name: str) -> str:
     value = authorization.get(name)
-    if not isinstance(value, str) or not 16 <= len(value) <= MAX_SECRET or not value.isascii():
+    if (
+        not isinstance(value, str)
+        or not 16 <= len(value) <= MAX_SECRET
+        or not (value.isascii() and value.isprintable())
+    ):
         raise MalformedError(f"authorization.{name}: expected a secret of at least 16 characters")
     return value
 
