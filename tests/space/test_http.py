@@ -30,6 +30,7 @@ from town import Town, found_town
 from entrepot.identity import KeyJob, Vault, issue_id_token
 from entrepot.journal import new_uuid
 from entrepot.node.node import access_token
+from entrepot.node.settings import SETTINGS, Settings
 from entrepot.values import Did, system_clock
 from space import PASSPHRASE
 
@@ -73,7 +74,8 @@ class Caller:
             return {}
         me, to = self.vault.did, Did(self.town.nodes[self.name].did)
         signer = self.vault.signer(KeyJob.IDENTITY)
-        shown = access_token(self.vault, to)
+        ours = Settings.read(self.town.nodes["consumer"].folder / SETTINGS)
+        shown = access_token(ours, self.vault, system_clock, to)
         return {
             "authorization": f"Bearer {issue_id_token(signer, me, to, system_clock(), new_uuid(), shown)}"
         }

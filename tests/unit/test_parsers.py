@@ -18,6 +18,7 @@ from entrepot.catalogue import Column, ColumnType, Resource, parse_cursor
 from entrepot.catalogue.protection import decode_protection
 from entrepot.catalogue.source import Source, SourceKind, parse_source, render_source, split_address
 from entrepot.contracts.wire import parse_offer
+from entrepot.identity import Asked, AskedState
 from entrepot.identity.membership import read_membership
 from entrepot.journal.carrying import decode_row
 from entrepot.ledger.note import decode_base64, decode_hash, encode_base64, parse_size
@@ -32,6 +33,9 @@ from entrepot.policy.literals import (
 )
 from entrepot.policy.network import parse_network, short_network
 from entrepot.policy.terms import Terms
+from entrepot.protocols.dcp import issuance_codec as issuance
+from entrepot.protocols.dcp.codec import read_object
+from entrepot.protocols.dcp.sts import parse_token_request
 from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dps.codec import parse_registration
 from entrepot.protocols.dsp.codec import read_address, read_reasons
@@ -42,7 +46,7 @@ from entrepot.use.flow.model import PlaneKind
 from entrepot.use.flow.taking import read_grant
 from entrepot.use.notices import decode_notice
 from entrepot.use.query.answer import read_answer
-from entrepot.values import Digest, EntrepotError, canonical, sha256
+from entrepot.values import Did, Digest, EntrepotError, canonical, sha256
 
 SRC: Final = Path(__file__).parents[2] / "src" / "entrepot"
 TESTS: Final = Path(__file__).parents[1]
@@ -57,9 +61,19 @@ TABLE: Final = Resource(
     columns=(Column("a", ColumnType.INTEGER), Column("b", ColumnType.TEXT)),
     rows=7,
 )
+ASKED: Final = Asked(
+    "ours", Did("did:web:issuer.example"), (), AskedState.RECEIVED, datetime(2026, 1, 1, tzinfo=UTC)
+)
 BYTES: Final[dict[str, Callable[[bytes], Any]]] = {
     "catalogue.protection.decode_protection": decode_protection,
     "journal.carrying.decode_row": decode_row,
+    "protocols.dcp.codec.read_object": read_object,
+    "protocols.dcp.issuance_codec.parse_delivery": issuance.parse_delivery,
+    "protocols.dcp.issuance_codec.parse_metadata": issuance.parse_metadata,
+    "protocols.dcp.issuance_codec.parse_offer": issuance.parse_offer,
+    "protocols.dcp.issuance_codec.parse_request": issuance.parse_request,
+    "protocols.dcp.issuance_codec.parse_status": lambda raw: issuance.parse_status(raw, ASKED),
+    "protocols.dcp.sts.parse_token_request": parse_token_request,
     "protocols.dsp.codec.read_reasons": read_reasons,
     "protocols.dps.codec.decode": dps.decode,
     "protocols.dps.codec.parse_order": dps.parse_order,

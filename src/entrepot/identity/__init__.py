@@ -1,5 +1,6 @@
 """Who is this, and how do we know? Keys, DIDs, credentials, status lists, tokens."""
 
+from entrepot.identity.access import ACCESS_LIFETIME, Access, verify_access_token, write_access_token
 from entrepot.identity.assertion import verify_assertion
 from entrepot.identity.credential import (
     Credential,
@@ -11,6 +12,16 @@ from entrepot.identity.credential import (
     verify_credential,
 )
 from entrepot.identity.did import DidDocument, did_url, did_web, read_did_document, write_did_document
+from entrepot.identity.issuance import (
+    Issuance,
+    IssuanceState,
+    Rejection,
+    end_issuance,
+    issuance,
+    issuances,
+    pending,
+    receive_request,
+)
 from entrepot.identity.issuing import issue_credential
 from entrepot.identity.jwt import Token, parse_token, sign_token
 from entrepot.identity.keys import (
@@ -22,7 +33,16 @@ from entrepot.identity.keys import (
     to_base64url,
     verify_signature,
 )
-from entrepot.identity.membership import Membership, issue_membership, membership_in, verify_membership
+from entrepot.identity.membership import (
+    TYPE as MEMBERSHIP_TYPE,
+)
+from entrepot.identity.membership import (
+    Membership,
+    issue_membership,
+    membership_credential,
+    membership_in,
+    verify_membership,
+)
 from entrepot.identity.presentation import (
     Caller,
     Presentation,
@@ -46,22 +66,60 @@ from entrepot.identity.standing import (
     remember_status_list,
     standing,
 )
-from entrepot.identity.status import ENTRIES, StatusList, issue_status_list, verify_status_list
+from entrepot.identity.status import (
+    ENTRIES,
+    StatusList,
+    issue_status_list,
+    issue_status_list_2021,
+    verify_status_list,
+)
 from entrepot.identity.vault import Vault
+from entrepot.identity.wallet import (
+    OwnCredential,
+    answer,
+    ask_for,
+    close_token_client,
+    drop_credential,
+    have_asked,
+    is_good,
+    keep_credential,
+    keep_offer,
+    make_token_client,
+    new_client_secret,
+    offers,
+    own_credentials,
+    request_of,
+    requests,
+    token_clients,
+    verify_token_client,
+)
+from entrepot.identity.wallet_model import Asked, AskedState, Held, Kind, Offer, TokenClient
 
 __all__ = [
+    "ACCESS_LIFETIME",
     "ENTRIES",
     "MAX_SCHEMA",
+    "MEMBERSHIP_TYPE",
     "SUITES",
+    "Access",
+    "Asked",
+    "AskedState",
     "Caller",
     "Credential",
     "CredentialForm",
     "DidDocument",
+    "Held",
+    "Issuance",
+    "IssuanceState",
     "KeyJob",
+    "Kind",
     "Membership",
+    "Offer",
+    "OwnCredential",
     "Presentation",
     "PublicKey",
     "Receiver",
+    "Rejection",
     "Schema",
     "Signer",
     "Standing",
@@ -69,35 +127,59 @@ __all__ = [
     "StatusEntry",
     "StatusList",
     "Token",
+    "TokenClient",
     "Validator",
     "Vault",
+    "answer",
+    "ask_for",
     "check_claims",
     "claimed_did",
     "claimed_issuer",
+    "close_token_client",
     "did_url",
     "did_web",
+    "drop_credential",
+    "end_issuance",
     "from_base64url",
+    "have_asked",
+    "is_good",
+    "issuance",
+    "issuances",
     "issue_credential",
     "issue_id_token",
     "issue_membership",
     "issue_presentation",
     "issue_status_list",
+    "issue_status_list_2021",
+    "keep_credential",
+    "keep_offer",
     "key_for",
     "known_credential",
     "known_dids",
     "known_member",
+    "make_token_client",
+    "membership_credential",
     "membership_in",
+    "new_client_secret",
     "newest_status_list",
+    "offers",
+    "own_credentials",
     "parse_token",
+    "pending",
     "read_credential",
     "read_did_document",
     "read_schema",
+    "receive_request",
     "remember_membership",
     "remember_status_list",
+    "request_of",
+    "requests",
     "sign_token",
     "standing",
     "to_base64url",
+    "token_clients",
     "use_once",
+    "verify_access_token",
     "verify_assertion",
     "verify_credential",
     "verify_id_token",
@@ -105,5 +187,7 @@ __all__ = [
     "verify_presentation",
     "verify_signature",
     "verify_status_list",
+    "verify_token_client",
+    "write_access_token",
     "write_did_document",
 ]

@@ -14,6 +14,8 @@ from entrepot.values.canonical import Json
 
 MAX_DOCUMENT: Final = 64 << 10
 MAX_ENTRIES: Final = 32
+_CONTEXTS: Final = ("https://www.w3.org/ns/did/v1", "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld")
+"""The second says what the services are (DCP 1.0, 5.2 and 6.2)."""
 _PREFIX: Final = "did:web:"
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 
@@ -96,7 +98,7 @@ def write_did_document(
     return canonical.encode(
         receiving
         | {
-            "@context": ["https://www.w3.org/ns/did/v1"],
+            "@context": list(_CONTEXTS),
             "id": did,
             "verificationMethod": methods,
             "authentication": [*identity],

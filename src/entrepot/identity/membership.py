@@ -42,24 +42,26 @@ class Membership:
 
 def issue_membership(signer: Signer, membership: Membership) -> str:
     """Sign a membership credential; it holds in whole seconds."""
-    return issue_credential(
-        signer,
-        Credential(
-            form=CredentialForm.VC20,
-            issuer=membership.issuer,
-            subject=membership.did,
-            types=(TYPE,),
-            claims={
-                "connectorCode": membership.connector_code,
-                "subjectCode": membership.subject_code,
-                "region": membership.region,
-                "roles": [*membership.roles],
-                "evidenceKey": {"id": membership.evidence_key_id, **membership.evidence_key.jwk()},
-            },
-            valid_from=membership.valid_from,
-            valid_until=membership.valid_until,
-            status=(StatusEntry(membership.status_url, membership.status_index),),
-        ),
+    return issue_credential(signer, membership_credential(membership))
+
+
+def membership_credential(membership: Membership, form: CredentialForm = CredentialForm.VC20) -> Credential:
+    """What a platform's credential says, in one of its forms; its status list is one of that form."""
+    return Credential(
+        form=form,
+        issuer=membership.issuer,
+        subject=membership.did,
+        types=(TYPE,),
+        claims={
+            "connectorCode": membership.connector_code,
+            "subjectCode": membership.subject_code,
+            "region": membership.region,
+            "roles": [*membership.roles],
+            "evidenceKey": {"id": membership.evidence_key_id, **membership.evidence_key.jwk()},
+        },
+        valid_from=membership.valid_from,
+        valid_until=membership.valid_until,
+        status=(StatusEntry(membership.status_url, membership.status_index),),
     )
 
 

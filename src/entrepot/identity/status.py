@@ -78,6 +78,26 @@ def issue_status_list(signer: Signer, issuer: Did, url: str, revoked: Iterable[i
     )
 
 
+def issue_status_list_2021(signer: Signer, newest: StatusList, url: str) -> str:
+    """Sign what a list says in the form of 2021, which credentials of VC 1.1 name (W3C StatusList2021)."""
+    at = newest.signed_at.replace(microsecond=0)
+    subject: dict[str, Json] = {
+        "id": f"{url}#list",
+        "type": "StatusList2021",
+        "statusPurpose": "revocation",
+        "encodedList": to_base64url(compress(newest.bits, mtime=0)),
+    }
+    body: dict[str, Json] = {
+        "@context": [CredentialForm.VC11.context, "https://w3id.org/vc/status-list/2021/v1"],
+        "id": url,
+        "type": [BASE, "StatusList2021Credential"],
+        "issuer": newest.issuer,
+        "issuanceDate": render_time(at),
+        "credentialSubject": subject,
+    }
+    return sign_token(signer, {"iss": newest.issuer, "jti": url, "nbf": int(at.timestamp()), "vc": body})
+
+
 def verify_status_list(
     raw: str, issuer: Did, public: PublicKey, now: UtcTime, purpose: str = "revocation"
 ) -> StatusList:

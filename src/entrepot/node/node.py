@@ -8,8 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from entrepot.identity import KeyJob, Vault, did_url
-from entrepot.journal import Journal, OutboxMessage
+from entrepot.identity import (
+    ACCESS_LIFETIME,
+    Access,
+    KeyJob,
+    Vault,
+    did_url,
+    issue_id_token,
+    verify_access_token,
+    write_access_token,
+)
+from entrepot.journal import Journal, OutboxMessage, new_uuid
 from entrepot.ledger import NoteKey, SignedTransaction, Status, parse_note_key
 from entrepot.node.http import RawRoute
 from entrepot.node.outgoing import HttpClient, origin_of, trusting
@@ -95,12 +104,38 @@ class Node:
         return self.settings.space.platform_url + "/tds/statusList"
 
     def access_token(self, peer: Did) -> str:
-        """The token with which this party, and no other, may ask for our credentials."""
-        return access_token(self.vault, peer)
+        """The token with which this party, and no other, may ask for what we show to all whom we call."""
+        return access_token(self.settings, self.vault, self.clock, peer)
+
+    def grant(self, access: Access) -> str:
+        """Write an access token of ours."""
+        return write_access_token(access_key(self.vault), access)
+
+    def access(self, raw: str, reader: Did) -> Access:
+        """What an access token of ours grants to this party, or `TrustError`."""
+        return verify_access_token(access_key(self.vault), raw, reader, self.clock())
+
+    def id_token(self, audience: Did, access_token: str) -> str:
+        """A fresh token that says who we are, with this access token in it."""
+        signer = self.vault.signer(KeyJob.IDENTITY)
+        return issue_id_token(signer, self.me, audience, self.clock(), new_uuid(), access_token)
+
+    def authorization(self, peer: Did, access_token: str) -> str:
+        """The `Authorization` header for a call that brings this access token, or none."""
+        return f"Bearer {self.id_token(peer, access_token)}"
+
+    def believes(self, issuer: Did) -> bool:
+        """Whether this issuer may bring us credentials that we have not asked for."""
+        return issuer == self.settings.space.platform or issuer in self.settings.wallet.issuers
 
 
-def access_token(vault: Vault, peer: Did) -> str:
-    return vault.derive("access-token", peer.encode()).hex()
+def access_token(settings: Settings, vault: Vault, clock: Clock, peer: Did) -> str:
+    access = Access(peer, settings.wallet.shown, clock() + ACCESS_LIFETIME)
+    return write_access_token(access_key(vault), access)
+
+
+def access_key(vault: Vault) -> bytes:
+    return vault.derive("access-token", b"")
 
 
 def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, clock: Clock) -> Node:
@@ -135,7 +170,7 @@ def _acquaintance(
     signer, insecure = vault.signer(KeyJob.IDENTITY), settings.identity.insecure_test
 
     def token_for(peer: Did) -> str:
-        return access_token(vault, peer)
+        return access_token(settings, vault, clock, peer)
 
     if insecure is None:
         return Acquaintance(journal, outgoing, trust, signer, clock, token_for)

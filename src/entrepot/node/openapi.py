@@ -30,6 +30,10 @@ _SCHEMES: Final[Mapping[Proof, tuple[str, Mapping[str, Any]]]] = {
         "access",
         {"description": "A self-issued token that carries the access token which this node gave."},
     ),
+    Proof.ID_TOKEN: (
+        "identity",
+        {"description": "A self-issued token of whoever calls, made out to this node; it passes once."},
+    ),
     Proof.DOOR_TOKEN: ("door", {"description": "The token of an open door; the gate judges the use."}),
     Proof.PLANE_TOKEN: ("plane", {"description": "The token that the owner has given to this plane."}),
     Proof.INBOX_TOKEN: ("inbox", {"description": "The token that was given for one push."}),

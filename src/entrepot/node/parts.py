@@ -18,7 +18,9 @@ from entrepot.node.roles.observer import observer_part
 from entrepot.node.roles.platform import platform_part, rules_of
 from entrepot.node.roles.records_owner import record_routes, retention_loop
 from entrepot.node.roles.signaling import signaling_part
+from entrepot.node.roles.wallet_owner import wallet_routes
 from entrepot.node.settings import Role
+from entrepot.node.wallet import asking, credential_service, token_service
 from entrepot.protocols import dcp, tds
 from entrepot.values import Did, EntrepotError, UnavailableError
 
@@ -68,23 +70,18 @@ def _common_part(node: Node, client: tds.Client, services: Mapping[str, str]) ->
     async def credential() -> str | None:
         return await node.journal.read(lambda c: identity.known_credential(c, node.me))
 
-    routes = dcp.routes(
-        dcp.Services(
-            me=node.me,
-            signer=node.vault.signer(KeyJob.IDENTITY),
-            did_document=lambda: document,
-            credential=credential,
-            identify=node.acquaintance.identify,
-            access_token=node.access_token,
-            clock=node.clock,
-        )
-    )
+    asks = asking(node)
+    routes = [*dcp.routes(credential_service(node, document)), *token_service(node).routes()]
     poll = Loop("status list", node.settings.status.poll, _StatusPoll(node, client).run, alone=True)
     loops = [poll, retention_loop(node)]
     if Role.PLATFORM not in node.settings.roles:
         loops.append(Loop("join", 0.5, _Joining(node, client, credential).run, alone=True))
-    owner = [*record_routes(node), metrics_route(node)]
-    return Part(public=[*routes, tds.status_list_route(_newest_list(node))], owner=owner, loops=loops)
+    return Part(
+        public=[*routes, tds.status_list_route(_newest_list(node))],
+        owner=[*record_routes(node), *wallet_routes(node), metrics_route(node)],
+        loops=loops,
+        senders={dcp.DCP_REQUEST: asks.send},
+    )
 
 
 def _newest_list(node: Node) -> Callable[[], Awaitable[str | None]]:

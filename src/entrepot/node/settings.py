@@ -149,6 +149,22 @@ class Guests(_Section, frozen=True):
             raise SettingsError("guests.scopes: a guest shows at least one credential")
 
 
+class Wallet(_Section, frozen=True):
+    """The credentials of this node (DCP 1.0)."""
+
+    shown: tuple[str, ...] = ("org.eclipse.dspace.dcp.vc.type:MembershipCredential:read",)
+    """What everybody whom we call may see of them."""
+    issuers: tuple[Did, ...] = ()
+    """Who, beside the platform, may bring credentials that we have not asked for."""
+    follow_offers: bool = False
+    """Whether what these offer is asked for at once."""
+
+    def check(self) -> None:
+        """Refuse what grants nothing."""
+        if not all(scope.startswith("org.eclipse.dspace.dcp.vc.") for scope in self.shown):
+            raise SettingsError("wallet.shown: expected org.eclipse.dspace.dcp.vc.type:TYPE or ...vc.id:ID")
+
+
 class LedgerSettings(_Section, frozen=True):
     """The embedded ledger."""
 
@@ -216,6 +232,7 @@ class Settings(_Section, frozen=True):
     ledger: LedgerSettings = LedgerSettings()
     guests: Guests = Guests()
     identity: IdentitySettings = IdentitySettings()
+    wallet: Wallet = Wallet()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -254,6 +271,7 @@ class Settings(_Section, frozen=True):
         if self.space.quorum > len(self.space.witnesses):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
         self.guests.check(self.roles)
+        self.wallet.check()
         if self.workers < 1:
             raise SettingsError("a node needs at least one worker")
         if self.workers > 1 and (

@@ -29,6 +29,10 @@ class Proof(StrEnum):
     """A self-issued token that carries the access token we gave that party."""
     PLANE_TOKEN = "plane token"  # noqa: S105 (the name of a proof, not a secret)
     """What the owner has agreed on with another product's control or data plane."""
+    ID_TOKEN = "id token"  # noqa: S105 (the name of a proof, not a secret)
+    """A self-issued token of whoever calls; what that party may do, the handler says."""
+    CLIENT_SECRET = "client secret"  # noqa: S105 (the name of a proof, not a secret)
+    """The secret of a client that the owner made for software of its own."""
     INVITATION = "invitation"
     OWNER = "owner"
     """The owner's token, on the owner's port only."""

@@ -40,6 +40,7 @@ from entrepot.space.filing import (
     verify_filing,
     verify_receipt,
 )
+from entrepot.space.issuing import KINDS, SCHEMAS, OlderList, decide_membership
 from entrepot.space.listing import (
     ProductListing,
     list_product,
@@ -86,8 +87,10 @@ from entrepot.space.statement import Statement, read_statement, sign_statement, 
 
 __all__ = [
     "END_NOTICE",
+    "KINDS",
     "LEDGER",
     "LIFE",
+    "SCHEMAS",
     "SHUT",
     "STOP_ORDER",
     "TDS",
@@ -106,6 +109,7 @@ __all__ = [
     "MemberRole",
     "MemberState",
     "Notice",
+    "OlderList",
     "Operation",
     "OperationState",
     "PartyReason",
@@ -125,6 +129,7 @@ __all__ = [
     "check_invitation",
     "contract",
     "contracts",
+    "decide_membership",
     "decline",
     "digest_of_code",
     "end_contract",

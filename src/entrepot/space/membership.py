@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from entrepot.identity import (
     ENTRIES,
+    CredentialForm,
     Membership,
     PublicKey,
     Signer,
@@ -199,24 +200,26 @@ def members_without_credential(connection: Connection, most: int = 100) -> list[
 
 def sign_credential(member: Member, rules: Rules, signer: Signer) -> str:
     """Sign the credential of a member in force."""
+    return issue_membership(signer, membership_of(member, rules))
+
+
+def membership_of(member: Member, rules: Rules, form: CredentialForm = CredentialForm.VC20) -> Membership:
+    """What the credential of a member in force says; each form names the status list of its data model."""
     if not member.in_force or member.status_index is None or member.admitted_at is None:
         raise RefusedError(f"{member.did} is no member in force")
-    return issue_membership(
-        signer,
-        Membership(
-            did=member.did,
-            issuer=rules.platform,
-            connector_code=member.connector_code,
-            subject_code=member.subject_code,
-            region=member.region,
-            roles=tuple(str(r) for r in member.roles),
-            evidence_key_id=member.evidence_key_id,
-            evidence_key=member.evidence_key,
-            status_url=rules.status_url,
-            status_index=member.status_index,
-            valid_from=member.admitted_at,
-            valid_until=member.admitted_at + rules.membership,
-        ),
+    return Membership(
+        did=member.did,
+        issuer=rules.platform,
+        connector_code=member.connector_code,
+        subject_code=member.subject_code,
+        region=member.region,
+        roles=tuple(str(r) for r in member.roles),
+        evidence_key_id=member.evidence_key_id,
+        evidence_key=member.evidence_key,
+        status_url=rules.status_url if form is CredentialForm.VC20 else rules.status_url_2021,
+        status_index=member.status_index,
+        valid_from=member.admitted_at,
+        valid_until=member.admitted_at + rules.membership,
     )
 
 

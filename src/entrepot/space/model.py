@@ -67,6 +67,11 @@ class Rules:
     deadline: timedelta = timedelta(hours=24)
     """How long a message or transaction is tried."""
 
+    @property
+    def status_url_2021(self) -> str:
+        """Where the status list lies in the form that credentials of VC 1.1 name."""
+        return self.status_url + "/2021"
+
     def __post_init__(self) -> None:
         if not is_social_credit_code(self.subject_code):
             raise MalformedError("the operator's code is no unified social credit code")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from role import Ports, Role
 
+CLIENT = "suite"
+SECRET = "a secret of the suite, long enough to be one"
 _TESTS = "org.eclipse.dataspacetck.dcp.verification"
 
 
@@ -42,4 +44,39 @@ VERIFIER = Role(
     arguments=("--profile", "rc6"),
     ports=Ports(18300, 18093),
     properties=verifier,
+)
+
+
+def holder(ports: Ports) -> Mapping[str, str]:
+    return {
+        **suite(ports),
+        "dataspacetck.did.holder": did(ports.connector, "holder"),
+        "dataspacetck.sts.url": f"http://127.0.0.1:{ports.connector}/dcp/sts",
+        "dataspacetck.sts.client.id": CLIENT,
+        "dataspacetck.sts.client.secret": SECRET,
+        "dataspacetck.credentials.correlation.id": "request-of-the-suite",
+    }
+
+
+def issuer(ports: Ports) -> Mapping[str, str]:
+    return {**suite(ports), "dataspacetck.did.issuer": did(ports.connector, "issuer")}
+
+
+HOLDER = Role(
+    name="DCP credential service",
+    tests=40,
+    pom="dcp.xml",
+    packages=(f"{_TESTS}.presentation.cs", f"{_TESTS}.issuance.cs"),
+    connector="dcp_holder.py",
+    arguments=("--profile", "rc6"),
+    properties=holder,
+)
+ISSUER = Role(
+    name="DCP issuer",
+    tests=25,
+    pom="dcp.xml",
+    packages=(f"{_TESTS}.issuance.issuer",),
+    connector="dcp_issuer.py",
+    arguments=("--profile", "rc6"),
+    properties=issuer,
 )

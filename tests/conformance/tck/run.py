@@ -19,11 +19,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcp import VERIFIER
+from dcp import HOLDER, ISSUER, VERIFIER
 from dsp import DSP
 from role import Ports, Role
 
-ROLES = {role.name: role for role in (DSP, VERIFIER)}
+ROLES = {role.name: role for role in (DSP, VERIFIER, HOLDER, ISSUER)}
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "build" / "tck"
 NOT_HERE = 77

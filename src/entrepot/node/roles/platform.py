@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 
 from entrepot import catalogue, space
-from entrepot.identity import KeyJob
+from entrepot.identity import KeyJob, newest_status_list
 from entrepot.journal import Transaction
 from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
 from entrepot.node import rows
@@ -16,7 +17,7 @@ from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.finding import found_here, owner_search, shelf_loop
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
-from entrepot.protocols import Call, Content, Response, Route, dsp, tds
+from entrepot.protocols import Call, Content, Response, Route, dcp, dsp, tds
 from entrepot.space import MemberRole
 from entrepot.values import Did, Grade, ProductId, render_digest, render_time
 
@@ -100,6 +101,8 @@ def platform_part(node: Node, client: tds.Client) -> Part:
             *tds.platform_routes(services),
             *tds.register_routes(node.journal),
             tds.search_route(node.journal),
+            *issuer_of(node, rules).routes(),
+            _OlderList(node, rules).route(),
         ],
         owner=[*_owner_routes(node, rules), owner_search(found_here(node.journal))],
         loops=[
@@ -108,8 +111,32 @@ def platform_part(node: Node, client: tds.Client) -> Part:
             Loop("sign status list", node.settings.status.resign, sign_list, alone=True),
         ],
         settled=dict.fromkeys(ops, settled),
-        senders={space.TDS: tds.Notices(node.journal, client).send},
-        services={"CatalogService": node.settings.listen.url + dsp.PATH},
+        senders={
+            space.TDS: tds.Notices(node.journal, client).send,
+            dcp.DCP_DELIVERY: dcp.Deliveries(
+                node.journal, node.outgoing, node.acquaintance.document, node.authorization
+            ).send,
+        },
+        services={
+            "CatalogService": node.settings.listen.url + dsp.PATH,
+            "IssuerService": node.settings.listen.url + dcp.ISSUER_PATH,
+        },
+    )
+
+
+def issuer_of(node: Node, rules: space.Rules) -> dcp.Issuer:
+    """The issuer of the space: membership credentials, for members in force."""
+    return dcp.Issuer(
+        journal=node.journal,
+        me=node.me,
+        base=node.settings.listen.url + dcp.ISSUER_PATH,
+        signer=node.vault.signer(KeyJob.IDENTITY),
+        kinds=space.KINDS,
+        schemas=space.SCHEMAS,
+        decide=lambda c, holder, kinds, now: space.decide_membership(c, rules, holder, kinds, now),
+        identify=node.acquaintance.identify,
+        profile=dcp.STRICT,
+        clock=node.clock,
     )
 
 
@@ -134,6 +161,22 @@ class _Height:
 
     async def look(self) -> None:
         self.known = (await self._node.ledger.standing()).height
+
+
+class _OlderList:
+    """The status list in the form that credentials of VC 1.1 name."""
+
+    def __init__(self, node: Node, rules: space.Rules) -> None:
+        self._node = node
+        self._rules = rules
+        self._signed = space.OlderList(rules, node.vault.signer(KeyJob.IDENTITY))
+
+    def route(self) -> Route:
+        return tds.status_list_route(self._newest, urlsplit(self._rules.status_url_2021).path)
+
+    async def _newest(self) -> str | None:
+        found = await self._node.journal.read(lambda c: newest_status_list(c, self._rules.status_url))
+        return None if found is None else self._signed.of(found[0])
 
 
 class _Catalogue:

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from entrepot.protocols.dcp.errors import UnsupportedQueryError
 from entrepot.values import MalformedError, canonical
 from entrepot.values.canonical import Json
 
@@ -19,11 +20,13 @@ def render_query(scopes: tuple[str, ...]) -> bytes:
 
 
 def parse_query(raw: bytes) -> tuple[str, ...]:
-    """Read a query by scopes; one by presentation definition is refused, and so is one with both."""
-    document = _object(raw)
-    scopes = document.get("scope")
-    if document.get("presentationDefinition") is not None:
-        raise MalformedError("presentation definitions are not supported; ask by scope")
+    """Read a query by scopes; one that asks in both ways, or in none, is malformed (DCP 1.0, 5.4.1)."""
+    document = read_object(raw)
+    scopes, definition = document.get("scope"), document.get("presentationDefinition")
+    if definition is not None and scopes is not None:
+        raise MalformedError("expected scope or presentationDefinition, got both")
+    if isinstance(definition, dict) and definition:
+        raise UnsupportedQueryError("presentation definitions are not supported here")
     if (
         not isinstance(scopes, list)
         or not 0 < len(scopes) <= MAX_SCOPES
@@ -41,14 +44,15 @@ def render_presentations(presentations: tuple[str, ...]) -> bytes:
 
 
 def parse_presentations(raw: bytes) -> tuple[str, ...]:
-    found = _object(raw).get("presentation")
+    found = read_object(raw).get("presentation")
     items = found if isinstance(found, list) else [found]
     if len(items) > MAX_SCOPES or not all(isinstance(i, str) for i in items):
         raise MalformedError("presentation: expected signed tokens")
     return tuple(str(i) for i in items)
 
 
-def _object(raw: bytes) -> dict[str, Json]:
+def read_object(raw: bytes) -> dict[str, Json]:
+    """Read the object that every message is."""
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -1,18 +1,25 @@
-"""What others ask of us to find out who we are: our DID document and our credentials (DCP 1.0)."""
+"""The credential service and the DID document: what others ask of us to find out who we are (DCP 1.0, 5).
 
-from collections.abc import Awaitable, Callable
+What a verifier sees is what it asks for by scope, and of that only what its access token grants.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from hmac import compare_digest
+from typing import Final
 
-from entrepot.identity import Caller, Signer, issue_presentation, parse_token, read_credential
+from entrepot.identity import Access, Caller, CredentialForm, OwnCredential, Signer, issue_presentation
 from entrepot.journal import new_uuid
 from entrepot.protocols.dcp import shapes
 from entrepot.protocols.dcp.codec import parse_query, render_presentations
-from entrepot.protocols.dcp.scopes import covered
-from entrepot.protocols.route import Call, Proof, Response, Route
-from entrepot.values import Clock, Did, TrustError
+from entrepot.protocols.dcp.profile import STRICT, DcpProfile
+from entrepot.protocols.dcp.scopes import covered, includes
+from entrepot.protocols.dcp.storage import Storage
+from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape
+from entrepot.values import Clock, Did, RefusedError, TrustError
 
-PATH = "/dcp"
+PATH: Final = "/dcp"
+MAX_SHOWN: Final = 16
+"""So many credentials are shown at once, the latest of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,46 +29,61 @@ class Services:
     me: Did
     signer: Signer
     did_document: Callable[[], bytes]
-    credential: Callable[[], Awaitable[str | None]]
-    """Our membership credential; None before admission."""
+    held: Callable[[], Awaitable[Sequence[OwnCredential]]]
+    """Our credentials that hold now."""
     identify: Callable[[str], Awaitable[Caller]]
     """Turns an `Authorization` header into whoever sent it."""
-    access_token: Callable[[Did], str]
-    """The token that we gave this party with our call; with it it may ask for our credentials."""
+    access: Callable[[str, Did], Access]
+    """What an access token of ours grants to this party, or `TrustError`."""
     clock: Clock
+    storage: Storage | None = None
+    profile: DcpProfile = STRICT
 
 
 def routes(services: Services) -> list[Route]:
-    """The DID document, and presentation queries of those whom we called."""
+    """The DID document, presentation queries of those whom we called, and what issuers bring."""
 
     async def did_document(_call: Call) -> Response:
         return Response(200, services.did_document(), "application/did+json")
 
     async def query(call: Call) -> Response:
         caller = await services.identify(call.headers.get("authorization", ""))
-        given = services.access_token(caller.did)
-        if not caller.access_token or not compare_digest(caller.access_token.encode(), given.encode()):
+        if not caller.access_token:
             raise TrustError("no access token of ours")
-        scopes = parse_query(call.body)
-        credential = await services.credential()
-        shown = (
-            ()
-            if credential is None or not covered(scopes, read_credential(parse_token(credential)))
-            else (credential,)
-        )
-        presentation = issue_presentation(
-            services.signer, services.me, caller.did, shown, services.clock(), new_uuid()
-        )
-        return Response(200, render_presentations((presentation,)))
+        granted = services.access(caller.access_token, caller.did).scopes
+        asked = parse_query(call.body)
+        if services.profile.refuses_wider_scopes and not all(includes(granted, scope) for scope in asked):
+            raise RefusedError("the access token does not grant all of these scopes")
+        shown = [
+            own
+            for own in await services.held()
+            if covered(asked, own.credential) and covered(granted, own.credential)
+        ]
+        return Response(200, render_presentations(_presentations(services, caller.did, shown[:MAX_SHOWN])))
 
-    return [
+    def post(path: str, proof: Proof, handle: Handler, shape: Shape, max_bytes: int = 64 << 10) -> Route:
+        return Route("POST", PATH + path, proof, handle, max_bytes, shape)
+
+    found = [
         Route("GET", "/.well-known/did.json", Proof.NONE, did_document, shape=shapes.DID_DOCUMENT),
-        Route(
-            "POST",
-            PATH + "/presentations/query",
-            Proof.ACCESS_TOKEN,
-            query,
-            max_bytes=64 << 10,
-            shape=shapes.QUERY,
-        ),
+        post("/presentations/query", Proof.ACCESS_TOKEN, query, shapes.QUERY),
     ]
+    if services.storage is not None:
+        store, offer = services.storage.store, services.storage.offer
+        found += [
+            post("/credentials", Proof.ID_TOKEN, store, shapes.DELIVERY, 1 << 20),
+            post("/offers", Proof.ID_TOKEN, offer, shapes.OFFER),
+        ]
+    return found
+
+
+def _presentations(services: Services, reader: Did, shown: Sequence[OwnCredential]) -> tuple[str, ...]:
+    """One presentation a form that something is shown in (DCP 1.0, Profiles: homogeneity)."""
+    by_form = {form: tuple(o.raw for o in shown if o.credential.form is form) for form in CredentialForm}
+    return tuple(
+        issue_presentation(
+            services.signer, services.me, reader, credentials, services.clock(), new_uuid(), form
+        )
+        for form, credentials in by_form.items()
+        if credentials
+    )

@@ -34,10 +34,22 @@ class Scope:
             raise MalformedError(f"expected a scope such as {MEMBERSHIP}")
         return cls(Alias(name), value)
 
+    def includes(self, other: "Scope") -> bool:
+        """Whether all that the other asks for is asked for here too."""
+        return other == self or (self.alias is other.alias is Alias.TYPE and self.value == _ALL)
+
     def covers(self, credential: Credential) -> bool:
         if self.alias is Alias.ID:
             return credential.id == self.value
         return self.value == _ALL or self.value in credential.types
+
+
+def includes(granted: Iterable[str], wanted: str) -> bool:
+    """Whether all that `wanted` asks for is granted by one of these scopes; what is no scope is not."""
+    with suppress(MalformedError):
+        scope = Scope.parse(wanted)
+        return any(Scope.parse(text).includes(scope) for text in granted)
+    return False
 
 
 def covered(scopes: Iterable[str], credential: Credential) -> bool:

@@ -109,7 +109,9 @@ def party_routes(services: PartyServices) -> list[Route]:
     ]
 
 
-def status_list_route(newest: Callable[[], Awaitable[str | None]]) -> Route:
+def status_list_route(
+    newest: Callable[[], Awaitable[str | None]], path: str = codec.PATH + codec.STATUS_LIST
+) -> Route:
     """The status list relay: any node gives the newest list it has, which the platform has signed."""
 
     async def relay(_call: Call) -> Response:
@@ -119,7 +121,7 @@ def status_list_route(newest: Callable[[], Awaitable[str | None]]) -> Route:
         return Response(200, found.encode(), codec.CREDENTIAL)
 
     shape = Shape({200: (Content({"type": "string"}, codec.CREDENTIAL),)})
-    return Route("GET", codec.PATH + codec.STATUS_LIST, Proof.NONE, relay, shape=shape)
+    return Route("GET", path, Proof.NONE, relay, shape=shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,11 @@ def by_bob(alice: Node, jti: str = "one", access_token: str | None = None) -> st
 
 def shown(response: Response) -> tuple[str, ...]:
     assert response.status == 200
-    (raw,) = parse_presentations(response.body)
-    return verify_presentation(raw, ALICE.document, BOB.did, START).credentials
+    return tuple(
+        credential
+        for raw in parse_presentations(response.body)
+        for credential in verify_presentation(raw, ALICE.document, BOB.did, START).credentials
+    )
 
 
 def test_our_document_is_there_for_everybody(alice: Node) -> None:
@@ -51,6 +54,9 @@ def test_each_route_names_its_proof(alice: Node) -> None:
     assert {r.path: r.proof for r in alice.routes} == {
         "/.well-known/did.json": Proof.NONE,
         "/dcp/presentations/query": Proof.ACCESS_TOKEN,
+        "/dcp/credentials": Proof.ID_TOKEN,
+        "/dcp/offers": Proof.ID_TOKEN,
+        "/dcp/sts/token": Proof.CLIENT_SECRET,
     }
 
 

@@ -15,6 +15,26 @@ depends_on: Final = None
 
 def upgrade() -> None:
     op.create_table(
+        "credential_offer",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credential_offer")),
+    )
+    op.create_table(
+        "credential_request",
+        sa.Column("holder_pid", sa.String(length=200), nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("status_url", sa.String(length=2000), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("holder_pid", name=op.f("pk_credential_request")),
+    )
+    op.create_index("ix_credential_request_issuer", "credential_request", ["issuer"], unique=False)
+    op.create_table(
         "data_flow",
         sa.Column("id", sa.String(length=200), nullable=False),
         sa.Column("plane", sa.String(length=200), nullable=False),
@@ -48,6 +68,26 @@ def upgrade() -> None:
         sa.Column("use_id", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("process_id", name=op.f("pk_driven_flow")),
     )
+    op.create_table(
+        "held_credential",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.Column("held_since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_held_credential")),
+    )
+    op.create_table(
+        "issuance",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("holder", sa.String(length=500), nullable=False),
+        sa.Column("holder_pid", sa.String(length=200), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issuance")),
+    )
+    op.create_index("ix_issuance_holder", "issuance", ["holder", "state"], unique=False)
     op.create_table(
         "opening",
         sa.Column("plane", sa.String(length=200), nullable=False),
@@ -160,6 +200,14 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_source_secret")),
+    )
+    op.create_table(
+        "token_client",
+        sa.Column("id", sa.String(length=100), nullable=False),
+        sa.Column("secret_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_token_client")),
     )
     op.create_table(
         "use_duty",

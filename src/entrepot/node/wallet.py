@@ -1,0 +1,58 @@
+"""The identity of a node towards others, put together: credential service, token service, asking issuers."""
+
+from collections.abc import Sequence
+
+from entrepot import identity
+from entrepot.identity import KeyJob, OwnCredential
+from entrepot.node.node import Node
+from entrepot.protocols import dcp
+
+
+async def good_credentials(node: Node) -> Sequence[OwnCredential]:
+    """Our credentials that hold now, as far as this node knows."""
+    now = node.clock()
+    return await node.journal.read(
+        lambda c: [
+            own for own in identity.own_credentials(c, node.me) if identity.is_good(c, own.credential, now)
+        ]
+    )
+
+
+def credential_service(node: Node, did_document: bytes) -> dcp.Services:
+    return dcp.Services(
+        me=node.me,
+        signer=node.vault.signer(KeyJob.IDENTITY),
+        did_document=lambda: did_document,
+        held=lambda: good_credentials(node),
+        identify=node.acquaintance.identify,
+        access=node.access,
+        clock=node.clock,
+        storage=dcp.Storage(
+            journal=node.journal,
+            me=node.me,
+            platform=node.settings.space.platform,
+            identify=node.acquaintance.identify,
+            document=node.acquaintance.document,
+            access=node.access,
+            believes=node.believes,
+            take_in_membership=node.acquaintance.take_in_own_credential,
+            profile=dcp.STRICT,
+            clock=node.clock,
+            follows_offers=node.settings.wallet.follow_offers,
+        ),
+    )
+
+
+def token_service(node: Node) -> dcp.TokenService:
+    return dcp.TokenService(node.journal, node.me, node.id_token, node.grant, node.clock)
+
+
+def asking(node: Node) -> dcp.Asking:
+    return dcp.Asking(
+        node.journal,
+        node.outgoing,
+        node.acquaintance.document,
+        node.authorization,
+        node.grant,
+        node.clock,
+    )
