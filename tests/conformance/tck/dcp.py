@@ -69,6 +69,7 @@ HOLDER = Role(
     packages=(f"{_TESTS}.presentation.cs", f"{_TESTS}.issuance.cs"),
     connector="dcp_holder.py",
     arguments=("--profile", "rc6"),
+    ports=Ports(18300, 18093),
     properties=holder,
 )
 ISSUER = Role(
@@ -78,5 +79,6 @@ ISSUER = Role(
     packages=(f"{_TESTS}.issuance.issuer",),
     connector="dcp_issuer.py",
     arguments=("--profile", "rc6"),
+    ports=Ports(18300, 18093),
     properties=issuer,
 )

@@ -9,7 +9,7 @@ import pytest
 RUN = Path(__file__).with_name("run.py")
 PAGE = RUN.parents[3] / "docs" / "reference" / "conformance.md"
 NOT_HERE = 77
-SUITES = [("DSP", 65), ("DCP verifier", 20)]
+SUITES = [("DSP", 65), ("DCP verifier", 20), ("DCP credential service", 40), ("DCP issuer", 25)]
 
 
 @pytest.mark.timeout(900)
