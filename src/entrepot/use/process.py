@@ -248,6 +248,7 @@ def move(tx: Transaction, rail: Rail, process_id: ProcessId, wanted: Next) -> Tr
     at = process.exchange
     is_resumed = wanted.move is Move.START and wanted.content is None and at.party is Party.PROVIDER
     if is_resumed and at.state is State.SUSPENDED and rail.elsewhere(tx.connection, process):
+        exchange.propose(TRANSFER, at, wanted.move, MessageId(""))  # refused where another is on its way
         _tell(tx, rail, process, State.STARTED, at.party, None)
         return process
     return _move(tx, rail, process, wanted)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+SIZE = 400 << 20
 CONNECTOR = Path(__file__).parents[1] / "tck" / "dps_connector.py"
 
 
@@ -36,31 +38,41 @@ class UnderTest:
 
     url: str
     peer: Any
+    pid: int
+    folder: Path
 
 
-@pytest.fixture(scope="session")
-def connector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[UnderTest]:
     peer = dps_peer.Peer()
     port = _free_port()
-    folder = tmp_path_factory.mktemp("dps")
-    command = [
-        sys.executable,
-        str(CONNECTOR),
-        "--port",
-        str(port),
-        "--suite-port",
-        str(peer.port),
-        str(folder),
-    ]
+    command = [sys.executable, str(CONNECTOR), "--port", str(port), "--suite-port", str(peer.port)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, *arguments, str(folder)], stdout=log, stderr=log)
     try:
         _wait_for(port, process, folder / "log")
-        yield UnderTest(f"http://127.0.0.1:{port}", peer)
+        yield UnderTest(f"http://127.0.0.1:{port}", peer, process.pid, folder)
     finally:
         process.terminate()
         process.wait(10)
         peer.close()
+
+
+@pytest.fixture(scope="session")
+def connector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    with running(tmp_path_factory.mktemp("dps")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def mover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    """One that really moves data: a file too large for its memory to hide."""
+    folder = tmp_path_factory.mktemp("mover")
+    large = folder / "large.bin"
+    with large.open("wb") as file:
+        file.truncate(SIZE)
+    with running(folder, "--data", str(large)) as found:
+        yield found
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 CONTEXT = "https://w3id.org/dspace/2025/1/context.jsonld"
 PATIENCE = 10.0
+PIECE = 1 << 20
 _ORDER = [
     "messageId",
     "participantId",
@@ -70,6 +71,11 @@ class Peer:
     answers: dict[str, Callable[[Came], tuple[int, Any]]] = field(default_factory=dict)
     """By pattern of the path; what is not named is answered 404, as nobody waits for it."""
 
+    taken: int = 0
+    """Bytes that came to `/large`."""
+    gives: int = 0
+    """Bytes that `/large` gives out."""
+
     def __post_init__(self) -> None:
         self._news = threading.Condition()
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -88,10 +94,10 @@ class Peer:
         """From now on, answer what comes to this path so."""
         self.answers[pattern] = lambda _came: (status, {} if body is None else body)
 
-    def wait_for(self, pattern: str, number: int = 1) -> Came:
-        """The newest message that came to this path and was welcome, once there are so many."""
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> Came:
+        """The newest message that came to this path and was welcome, once there is one."""
         with self._news:
-            arrived = self._news.wait_for(lambda: len(self.at(pattern)) >= number, PATIENCE)
+            arrived = self._news.wait_for(lambda: bool(self.at(pattern)), patience)
         assert arrived, f"nothing came to {pattern}; there came {[c.path for c in self.came]}"
         return self.at(pattern)[-1]
 
@@ -163,6 +169,9 @@ def call(
 def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
+            if self.path.startswith("/large"):
+                self._move()
+                return
             raw = self.rfile.read(int(self.headers.get("content-length", "0")))
             body = json.loads(raw) if raw else None
             status, answered = peer.take(
@@ -174,6 +183,20 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
+
+        def _move(self) -> None:
+            """Take in or give out much, a piece at a time; what came is counted and thrown away."""
+            if self.command == "POST":
+                left = int(self.headers["content-length"])
+                while left:
+                    left -= len(self.rfile.read(min(left, PIECE)))
+                peer.taken += int(self.headers["content-length"])
+            self.send_response(200)
+            size = peer.gives if self.command == "GET" else 0
+            self.send_header("content-length", str(size))
+            self.end_headers()
+            for start in range(0, size, PIECE):
+                self.wfile.write(bytes(min(PIECE, size - start)))
 
         do_GET = do_POST = do_HEAD = _answer  # noqa: N815 (the names that the library looks for)
 

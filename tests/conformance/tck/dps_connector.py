@@ -3,7 +3,8 @@
 The product's journal, gate, doors, transfer processes, data flows and protocol packages over real sockets.
 What belongs to the suite alone is said here: its fixed token, that every data set is open to it, and what
 nothing in its messages tells: a data set called `async` waits for a person, who says yes a moment later;
-one called `finish` ends by itself. Its data is not pushed: the suite has nowhere to push to.
+one called `finish` ends by itself. Data is moved only where `--data` names some: the suite has nowhere to
+push to.
 """
 
 import argparse
@@ -29,10 +30,11 @@ from entrepot.identity import (
     verify_assertion,
 )
 from entrepot.journal import Journal, Transaction, claim
-from entrepot.node.http import Application, Gatekeeper, HttpClient, RawRoute
+from entrepot.node.http import Application, Gatekeeper, RawRoute
+from entrepot.node.outgoing import HttpClient
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Handler, Proof, Response, Route, dps, dsp
-from entrepot.use import DeliveryDoor, Doors, House, Sealer, Streams
+from entrepot.use import DeliveryDoor, Doors, House, Pusher, Sealer, Streams
 from entrepot.use import process as transfers
 from entrepot.use.flow import driving, planes, serving
 from entrepot.use.flow.driving import Helm
@@ -47,6 +49,7 @@ from entrepot.use.flow.model import (
     PlaneKind,
     Quay,
 )
+from entrepot.use.flow.taking import FETCHING, Basin, Fetcher
 from entrepot.values import (
     AgreementId,
     Did,
@@ -68,13 +71,15 @@ SUITE = "suite"
 DATA = b"date,degrees\n2026-11-25,4\n"
 SAYS_YES_AFTER = timedelta(milliseconds=300)
 ENDS_AFTER = timedelta(milliseconds=1500)
+MOST = 1 << 30
 PATIENCE = 5.0
 
 
 class Rig:
     """What the parts share."""
 
-    def __init__(self, port: int, suite_port: int, folder: Path) -> None:
+    def __init__(self, port: int, suite_port: int, folder: Path, data: Path | None) -> None:
+        self.folder, self.moves = folder, data is not None
         self.url, self.suite = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{suite_port}"
         self.journal = Journal.open(f"sqlite:///{folder / 'connector.db'}")
         self.journal.create_schema()
@@ -105,9 +110,9 @@ class Rig:
             signal=dps.signal,
             client_of=lambda _counterparty: did_web(self.suite),
         )
-        file = folder / "data.csv"
-        file.write_bytes(DATA)
-        resource = catalogue.measure(file, "text/csv", "resource-1")
+        few = folder / "data.csv"
+        few.write_bytes(DATA)
+        resource = catalogue.measure(data or few, "text/csv", "resource-1")
         self.journal.write_now(lambda tx: self._seed(tx, resource))
 
     def _seed(self, tx: Transaction, resource: catalogue.Resource) -> None:
@@ -162,7 +167,7 @@ def secret(name: str) -> str:
 def opening(order: Order) -> Opening:
     """Everything is open to the suite."""
     by_hand = order.dataset == "async"
-    return Opening(SUITE, order.dataset, PRODUCT, OPEN, by_hand=by_hand, most_bytes=1 << 20)
+    return Opening(SUITE, order.dataset, PRODUCT, OPEN, by_hand=by_hand, most_bytes=MOST)
 
 
 class Dsp:
@@ -268,8 +273,8 @@ def trigger(rig: Rig) -> Handler:
     return handle
 
 
-async def serve(port: int, suite_port: int, folder: Path, also: int | None) -> None:
-    rig = Rig(port, suite_port, folder)
+async def serve(port: int, suite_port: int, folder: Path, also: int | None, data: Path | None) -> None:
+    rig = Rig(port, suite_port, folder, data)
     data_plane = dps.DataPlane(
         rig.journal, rig.quay, rig.control_plane, rig.client, use_once, rig.streams.stop_process, ""
     )
@@ -279,6 +284,7 @@ async def serve(port: int, suite_port: int, folder: Path, also: int | None) -> N
 
     sealer = Sealer(_no_key, sha256)
     doors = Doors(rig.journal, {"HttpData-PULL": DeliveryDoor(rig.journal, rig.house, rig.streams, sealer)})
+    basin = Basin(rig.journal, rig.quay, rig.folder / "flows")
     application = Application(
         [
             *Dsp(rig).routes(),
@@ -286,6 +292,7 @@ async def serve(port: int, suite_port: int, folder: Path, also: int | None) -> N
             *dps.control_plane_routes(dps.ControlPlane(rig.journal, rig.helm, nobody)),
             Route("POST", "/tck/dps/dataflows/trigger", Proof.NONE, trigger(rig)),
             RawRoute("GET", "/door/{process}", Proof.DOOR_TOKEN, doors),
+            *(RawRoute(m, "/basin/{flow}", Proof.INBOX_TOKEN, basin) for m in ("GET", "POST")),
         ],
         Gatekeeper(authenticate),
     )
@@ -356,6 +363,7 @@ async def _send(rig: Rig) -> None:
     senders: Mapping[str, Callable[..., Awaitable[object]]] = {
         contracts.DSP: correspondence.send,
         dps.DPS: signals.send,
+        **(_movers(rig) if rig.moves else {}),
     }
     running: set[asyncio.Task[object]] = set()
     while True:
@@ -367,14 +375,32 @@ async def _send(rig: Rig) -> None:
         await asyncio.sleep(0.02)
 
 
+def _movers(rig: Rig) -> Mapping[str, Callable[..., Awaitable[object]]]:
+    """What moves data."""
+    quay, outgoing = rig.quay, rig.outgoing
+    sealer = Sealer(_no_key, sha256)
+    pusher = Pusher(
+        rig.journal, rig.house, rig.streams, rig.rail, sealer, bytes,
+        lambda url, headers: outgoing("HEAD", url, headers=headers), outgoing.pour, quay,
+    )  # fmt: skip
+    fetcher = Fetcher(
+        rig.journal, quay,
+        lambda tx, flow: serving.finished(tx, quay, flow),
+        lambda tx, flow, reasons: serving.failed(tx, quay, flow, reasons),
+        rig.folder / "flows", outgoing, lambda provider, token: f"proof {provider} {token}",
+    )  # fmt: skip
+    return {transfers.PUSHING: pusher.send, FETCHING: fetcher.send}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=18282)
     parser.add_argument("--suite-port", type=int, default=18103)
     parser.add_argument("--also", type=int, help="a second port for the same, such as 18310")
+    parser.add_argument("--data", type=Path, help="a file that is given out; data is then really moved")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.suite_port, options.folder, options.also))
+    asyncio.run(serve(options.port, options.suite_port, options.folder, options.also, options.data))
 
 
 if __name__ == "__main__":
