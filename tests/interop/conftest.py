@@ -1,7 +1,8 @@
-"""A real Eclipse connector for tests; what needs one is skipped by name where none can be had."""
+"""A real Eclipse connector beside a data space of ours; skipped by name where no EDC can be had."""
 
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,24 +10,70 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "space"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edc import Edc, started
-from jars import NotHereError
+from edc import Edc, prepared
+from harness import Origin, Scripted
+from jars import MOCK, NotHereError, classpath
+from town import acquaint, found_town, known
 
-Start = Callable[[str], Edc]
+from space import Space, wait_for
+
+FULL = 500
 
 
-@pytest.fixture(scope="module")
-def edc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts runtimes by name; all end with the module."""
-    running: list[Edc] = []
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--crowd", type=int, default=40, help=f"how many negotiations at once (make interop: {FULL})"
+    )
 
-    def start(name: str) -> Edc:
-        try:
-            running.append(started(tmp_path_factory.mktemp(name), name))
-        except NotHereError as reason:
-            pytest.skip(str(reason))
-        return running[-1]
 
-    yield start
-    for runtime in running:
-        runtime.stop()
+@pytest.fixture(scope="session")
+def jars() -> str:
+    try:
+        return classpath(MOCK)
+    except NotHereError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def origin() -> Iterator[Origin]:
+    """A web server of the test: what an EDC offers lies there, and what it wants pushed goes there."""
+    server = Origin(("127.0.0.1", 0))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[Scripted]:
+    """A peer that says it is an EDC and sends what a real one would not."""
+    server = Scripted(("127.0.0.1", 0))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def edc(jars: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edc]:
+    """One runtime, both as provider and as consumer."""
+    del jars
+    runtime = prepared(tmp_path_factory.mktemp("edc"), "did:web:edc.example")
+    runtime.start()
+    yield runtime
+    runtime.stop()
+
+
+@pytest.fixture(scope="session")
+def town(
+    edc: Edc, origin: Origin, scripted: Scripted, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Space]:
+    """Our space; its provider and its consumer know the runtime and the scripted peer."""
+    running = found_town(tmp_path_factory.mktemp("town"))
+    try:
+        for node in (running.provider, running.consumer):
+            acquaint(node, [known(edc, origin.url), scripted.listed])
+        wait_for("an EDC", edc.is_up)
+        yield running
+    finally:
+        running.stop()

@@ -23,7 +23,7 @@ from space import free_ports, wait_for
 NS: Final = "https://w3id.org/edc/v0.0.1/ns/"
 ODRL: Final = "http://www.w3.org/ns/odrl.jsonld"
 PROTOCOL: Final = "dataspace-protocol-http:2025-1"
-FRUGAL: Final = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+FRUGAL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Options of a runtime that shares a small machine with others; none for one that is measured."""
 PATIENCE: Final = 90.0
 USE: Final[Mapping[str, Any]] = {"permission": [{"action": "use"}]}

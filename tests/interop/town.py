@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from edc import Edc, Peer
+from edc import Edc
 
 from entrepot.node import making
 from entrepot.node.settings import IdentitySettings, InsecurePeer, Settings, SpaceRules
@@ -33,11 +33,6 @@ def acquaint(node: Running, peers: Sequence[InsecurePeer]) -> None:
     making.write_settings(msgspec.structs.replace(settings, identity=identity, outgoing=outgoing), path)
     node.start()
     wait_for("a node", node.is_up)
-
-
-def peer_of(node: Running) -> Peer:
-    """A node of ours, as an EDC names it."""
-    return Peer(node.did, f"http://{node.public}/dsp/2025-1")
 
 
 def known(runtime: Edc, *more: str) -> InsecurePeer:

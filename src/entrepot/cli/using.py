@@ -17,6 +17,7 @@ def use(
     *,
     purpose: str | None = None,
     agreement: str | None = None,
+    provider: str | None = None,
     sql: str | None = None,
     get: str | None = None,
     push: Annotated[bool, Parameter(negative="")] = False,
@@ -42,6 +43,7 @@ def use(
         target: File to be written, or `-` to print the answer.
         purpose: What it is used for; the agreement's purpose if not given.
         agreement: Use this contract and no other; else one in force is found, or a new one is made.
+        provider: Ask this party for it (a DID), though it may be no member of the space.
         sql: A query to be run in place, by the provider.
         get: What is asked of an open API: path and parameters, such as "items?limit=10".
         push: Have the provider send a delivery to this node, which others must be able to reach.
@@ -52,6 +54,7 @@ def use(
 
     owner = client(node)
     body = _wanted(sql, get, push=push) | {"product": product_id, "purpose": purpose, "agreement": agreement}
+    body |= {} if provider is None else {"provider": provider}
     with tempfile.TemporaryDirectory() as folder:
         printed = str(target) == "-"
         file = Path(folder) / "answer" if printed else target.resolve()

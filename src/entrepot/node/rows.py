@@ -275,6 +275,17 @@ class AcquisitionRow(TypedDict):
     digest: str | None
 
 
+class ElsewhereRow(TypedDict):
+    """A dataset in another party's catalogue."""
+
+    product: str
+    kinds: list[str]
+    graded: bool
+    """Whether it is a product of a space like this one, with grade, digest and size."""
+    problem: str
+    """Why its terms cannot be agreed to here; what is not known is named."""
+
+
 class UseRow(TypedDict):
     use: str
     contract: str

@@ -20,6 +20,7 @@ from entrepot.node.node import Loop, Node, Part
 from entrepot.node.outgoing import origin_of
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
+from entrepot.node.roles.elsewhere_owner import elsewhere_routes
 from entrepot.node.roles.process_owner import process_routes
 from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
@@ -422,6 +423,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
+            *elsewhere_routes(connector),
             owner_search(client.search),
         ],
         loops=[
