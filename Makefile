@@ -16,7 +16,7 @@ apt = command -v $(1) >/dev/null || if command -v apt-get >/dev/null && [ "$$(id
   (apt-get install -qq -y $(2) || (apt-get update -qq && apt-get install -qq -y $(2))) >/dev/null 2>&1 \
   || echo "Could not install $(2): what needs it is skipped by name"; fi
 
-.PHONY: help setup demo test lint types unit space console docs faults fuzz schedules tck bench lock clean
+.PHONY: help setup demo test lint types unit space console interop interop-slice docs faults fuzz schedules tck bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ demo: $(READY) ## Three kinds of use of real data among six organisations, from 
 	@$(call apt,bwrap,bubblewrap)
 	$(BIN)/python examples/street/demo.py $(DEMO)
 
-test: $(READY) lint types unit space console docs ## Everything that must hold before a change lands
+test: $(READY) lint types unit space console interop-slice docs ## Everything that must hold before a change lands
 
 lint: $(READY) ## Format, lint and the house rules of imports
 	@$(BIN)/ruff format --check .
@@ -86,6 +86,16 @@ bench: $(READY) ## Measure every claim: our figure, the rival's, their ratio
 	missed=0
 	for claim in bench/*.py; do echo; echo "== $$claim"; $(BIN)/python $$claim || missed=1; done
 	exit $$missed
+
+interop: $(READY) ## A real Eclipse connector (EDC) as consumer and as provider; 500 negotiations each way (needs Java and Maven)
+	@$(call apt,javac,openjdk-17-jdk-headless)
+	$(call apt,mvn,maven)
+	$(BIN)/pytest tests/interop -s --crowd 500
+
+interop-slice: $(READY)
+	@$(call apt,javac,openjdk-17-jdk-headless)
+	$(call apt,mvn,maven)
+	$(BIN)/pytest tests/interop
 
 lock: ## Resolve the locked list of packages anew
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \

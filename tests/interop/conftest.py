@@ -10,9 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "space"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edc import Edc, prepared
+from edc import Edc, hang_up, prepared
 from harness import Origin, Scripted
-from jars import MOCK, NotHereError, classpath
+from jars import MOCK, RELEASE, NotHereError, classpath
 from town import acquaint, found_town, known
 
 from space import Space, wait_for
@@ -23,6 +23,18 @@ FULL = 500
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--crowd", type=int, default=40, help=f"how many negotiations at once (make interop: {FULL})"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counted = {
+        name: len(terminalreporter.getreports(name)) for name in ("passed", "failed", "error", "skipped")
+    }
+    said = ", ".join(
+        f"{count} {name}" for name, count in counted.items() if count or name in {"passed", "failed"}
+    )
+    terminalreporter.write_line(
+        f"interop with EDC {RELEASE}: {said}; {config.getoption('--crowd')} at once each way"
     )
 
 
@@ -76,4 +88,5 @@ def town(
         wait_for("an EDC", edc.is_up)
         yield running
     finally:
+        hang_up(int(node.public.rpartition(":")[2]) for node in running.nodes)
         running.stop()

@@ -9,8 +9,8 @@ import http.client
 import json
 import os
 import subprocess
-import threading
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,8 @@ PATIENCE: Final = 90.0
 USE: Final[Mapping[str, Any]] = {"permission": [{"action": "use"}]}
 _CONTEXTS: Final = ("api", "control", "management", "protocol", "version", "public")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_links = threading.local()
+_idle: Final[dict[int, list[http.client.HTTPConnection]]] = defaultdict(list)
+"""Connections that nobody uses at the moment, by port; each list is used by many threads."""
 
 
 class SaidNoError(Exception):
@@ -104,6 +105,7 @@ class Edc:
 
     def stop(self) -> None:
         """End the process and wait for its end; its ports are free then."""
+        hang_up(self.ports.values())
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -290,18 +292,31 @@ def call(
     method: str, port: int, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """One call to a port of this machine over a kept connection; gives status and text."""
-    kept: dict[int, http.client.HTTPConnection] = _links.__dict__
     for last in (False, True):
-        link = kept.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=120))
+        link = _idle[port].pop() if _idle[port] and not last else _link(port)
         try:
             link.request(method, path, body, {"content-type": "application/json", **(headers or {})})
             reply = link.getresponse()
-            return reply.status, reply.read().decode()
+            said = reply.read().decode()
         except (http.client.HTTPException, OSError):
-            kept.pop(port).close()
+            link.close()
             if last:
                 raise
+        else:
+            _idle[port].append(link)
+            return reply.status, said
     raise AssertionError("unreachable")
+
+
+def hang_up(ports: Iterable[int]) -> None:
+    """Close the connections that were kept to these ports."""
+    for port in ports:
+        while _idle[port]:
+            _idle[port].pop().close()
+
+
+def _link(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
 
 def first(value: Any) -> Any:
