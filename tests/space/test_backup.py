@@ -98,7 +98,17 @@ def test_a_backup_under_load_becomes_a_node_that_goes_on(harbour: Space, tmp_pat
     wait_for("the restored node", restored.is_up)
     counted = "SELECT used FROM policy_counter WHERE agreement_id = ?"
     ((used,),) = restored.rows(counted, agreement)
+    gap = wait_for("the ledger read", lambda: _gap(restored))
+    assert gap["lastLost"] >= gap["firstLost"] > 0
+    assert f"batches {gap['firstLost']} to {gap['lastLost']}" in gap["gap"]
     again = [harbour.begin(product, agreement) for _ in range(3)]
+    tries = "SELECT 1 FROM outbox WHERE attempts > 1"
+    wait_for("calls that are told to come later", lambda: harbour.consumer.rows(tries))
+    asked = {"agreement": agreement}
+    said = restored.ask("POST", "/owner/policy/explain", asked)
+    assert (said["allowed"], "has to accept that first" in said["reasons"][0]) == (False, True)
+    assert restored.rows(counted, agreement) == [(used,)]
+    entrepot("restored", "accept", "--node", elsewhere)
     assert [sha256(a.target.read_bytes()) for a in again if a.received()] == [sha256(content)] * 3
     assert restored.rows(counted, agreement) == [(used + 3,)]
     for acquiring in again:
@@ -110,6 +120,13 @@ def test_a_backup_under_load_becomes_a_node_that_goes_on(harbour: Space, tmp_pat
     assert restored.rows("SELECT 1 FROM audit_event WHERE name = 'ledger:batch:lose'")
     findings = {f["what"]: f["detail"] for f in entrepot("doctor", "--node", elsewhere)}
     assert "not counted here" in findings["records"]
+
+
+def _gap(node: Running) -> dict[str, Any] | None:
+    """What the restored node has found that it has forgotten; None while it has not looked."""
+    found: dict[str, Any] = node.ask("GET", "/owner/restored")
+    assert not found["accepted"]
+    return found if found["comparedAt"] else None
 
 
 def _is_anchored(node: Running) -> bool:

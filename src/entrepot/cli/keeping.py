@@ -5,10 +5,11 @@ from typing import Final
 
 from cyclopts import App
 
-from entrepot.cli.options import HERE, Json, Node
+from entrepot.cli.options import HERE, Json, Node, client
 from entrepot.cli.output import Exit, show
 
 database: Final = App(name="database", help="Where a node's own records are.")
+restored: Final = App(name="restored", help="What a restored node has forgotten.")
 
 
 def register(app: App) -> None:
@@ -16,6 +17,7 @@ def register(app: App) -> None:
     app.command(backup)
     app.command(restore)
     app.command(database)
+    app.command(restored)
 
 
 def backup(file: Path, *, node: Node = HERE, json: Json = False) -> int:
@@ -84,6 +86,28 @@ def restore(file: Path, folder: Path, *, database: str = "", json: Json = False)
     lines = [text]
     lines += [f"missing, attach it again: {path}" for path in found.missing]
     show(answer, as_json=json, text="\n".join(lines))
+    return Exit.DONE
+
+
+@restored.command(name="show")
+def show_restored(*, node: Node = HERE, json: Json = False) -> int:
+    """Say what a restored node has forgotten. Until that is accepted, nobody uses anything of it.
+
+    Example: entrepot restored show --node clinic
+    """
+    found = client(node).get("/owner/restored")
+    show(found, as_json=json, text=found["gap"] + (" (accepted)" if found["accepted"] else ""))
+    return Exit.DONE
+
+
+@restored.command
+def accept(*, node: Node = HERE, json: Json = False) -> int:
+    """Accept that uses of that time are not counted here; data is used again from now on.
+
+    Example: entrepot restored accept --node clinic
+    """
+    found = client(node).post("/owner/restored/accept")
+    show(found, as_json=json, text=f"accepted: {found['gap']}")
     return Exit.DONE
 
 

@@ -115,7 +115,14 @@ from entrepot.ledger.record import (
     new_salt,
     sign_receipt,
 )
-from entrepot.ledger.rejoining import Anchored, batches_on_ledger, lost_batches, rejoin_batches
+from entrepot.ledger.rejoining import (
+    Anchored,
+    batches_on_ledger,
+    ends_on_ledger,
+    last_batch_number,
+    lost_batches,
+    rejoin_batches,
+)
 from entrepot.ledger.transaction import (
     SignedTransaction,
     Transaction,
@@ -225,11 +232,13 @@ __all__ = [
     "encode_note",
     "encode_proof",
     "encode_record",
+    "ends_on_ledger",
     "erase_openings",
     "genesis_head",
     "is_block_leaf",
     "keep_receipt",
     "kept_until",
+    "last_batch_number",
     "leaf_hash",
     "lost_batches",
     "make_payload",

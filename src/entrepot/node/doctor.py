@@ -18,6 +18,7 @@ from entrepot.node.node import VAULT, trust_of
 from entrepot.node.outgoing import HttpClient
 from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
 from entrepot.protocols import Reply
+from entrepot.use import newest_restore
 from entrepot.values import EntrepotError, system_clock
 
 _SKEW_SECONDS = 30
@@ -87,7 +88,10 @@ def _records(settings: Settings, folder: Path) -> Finding:
     if schema_state(url) is not SchemaState.CURRENT:
         return Finding("records", False, "they cannot be read", "Bring the schema to this version first.")
     with Journal.open(url) as journal:
-        lost = journal.read_now(lost_batches)
+        lost, restored = journal.read_now(lambda c: (lost_batches(c), newest_restore(c)))
+    if restored is not None and restored.accepted_at is None:
+        remedy = "Read it, then run `entrepot restored accept`; until then nothing here is used."
+        return Finding("records", False, restored.gap, remedy)
     if lost is None:
         return Finding("records", True, "every batch on the ledger is here too")
     forgotten = f"batches {lost[0]} to {lost[1]} were made after the backup that this node was restored from"

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from entrepot import catalogue
+from entrepot import catalogue, use
 from entrepot.journal import (
     AuditEvent,
     Journal,
@@ -36,7 +36,7 @@ from entrepot.journal import (
 from entrepot.ledger import BatchState, batches_in
 from entrepot.node.backup import DATABASES, FILES, Manifest, Opened, opened
 from entrepot.node.making import database_url
-from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, write_settings
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Role, Settings, write_settings
 from entrepot.node.tables import declare_tables
 from entrepot.values import (
     Clock,
@@ -78,6 +78,8 @@ def restore(source: Path, folder: Path, database: str, clock: Clock) -> Restored
         migrate(url)
         with Journal.open(url, clock) as journal:
             missing = journal.write_now(lambda tx: _take_up(tx, backup.manifest, folder))
+            if Role.CONNECTOR in settings.roles:
+                journal.write_now(lambda tx: use.begin_restored(tx, backup.manifest.made_at))
             audit_events, batches = journal.read_now(_sound)
         _write_secret(folder / OWNER_TOKEN, secrets.token_urlsafe(32).encode())
         write_settings(settings, folder / SETTINGS)

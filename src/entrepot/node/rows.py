@@ -126,6 +126,18 @@ class LeftRow(TypedDict):
     left: int
 
 
+class RestoredRow(TypedDict):
+    """What a restored node has forgotten, and whether its owner has accepted that."""
+
+    backupAt: str
+    restoredAt: str
+    comparedAt: str | None
+    firstLost: int | None
+    lastLost: int | None
+    accepted: bool
+    gap: str
+
+
 class SignatureRequestRow(TypedDict):
     """What we were asked to sign as service party."""
 

@@ -30,6 +30,14 @@ from entrepot.use.notices import decode_notice, keep_own_notice, make_notice, ta
 from entrepot.use.push import Pusher
 from entrepot.use.receipts import keep_own_receipt, make_receipt, take_in_receipt
 from entrepot.use.remaining import Left, counts_of, left_of
+from entrepot.use.restored import (
+    Restored,
+    accept_restored,
+    begin_restored,
+    compared,
+    newest_restore,
+    not_accepted,
+)
 from entrepot.use.steps import goods_of, plan_of
 from entrepot.use.store import read_use, uses, uses_by_outcome
 from entrepot.use.streams import Streams
@@ -58,6 +66,7 @@ __all__ = [
     "Outcome",
     "Owed",
     "Pusher",
+    "Restored",
     "Sealer",
     "Spent",
     "Streams",
@@ -65,11 +74,14 @@ __all__ = [
     "Use",
     "UseState",
     "Visit",
+    "accept_restored",
     "acquisition",
     "admit",
     "agreed_purpose",
     "ask",
+    "begin_restored",
     "close_due",
+    "compared",
     "counts_of",
     "decode_notice",
     "duties",
@@ -85,6 +97,8 @@ __all__ = [
     "left_of",
     "make_notice",
     "make_receipt",
+    "newest_restore",
+    "not_accepted",
     "plan_of",
     "process",
     "read_use",

@@ -33,6 +33,7 @@ from entrepot.use.model import (
     UseState,
 )
 from entrepot.use.process import find_door
+from entrepot.use.restored import not_accepted
 from entrepot.values import FORMATS, KindOfUse, UseId, canonical, render_digest, render_time, sha256
 from entrepot.values.canonical import Json
 
@@ -93,7 +94,7 @@ def decide(
     goods = goods_of(tx.connection, contract)
     if goods is None:
         return Denied(("the product of this contract is not here",))
-    reasons = list(in_force(contract, tx.now))
+    reasons = [*in_force(contract, tx.now), *not_accepted(tx.connection)]
     if FORMATS.get(door.format) is not knock.kind:
         reasons.append(f"this door is for {door.format}")
     age = timedelta.max

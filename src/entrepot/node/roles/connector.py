@@ -22,6 +22,7 @@ from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.elsewhere_owner import elsewhere_routes
 from entrepot.node.roles.process_owner import process_routes
+from entrepot.node.roles.restored_owner import comparing_loop, restored_routes
 from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.signaling import quay_of
@@ -139,6 +140,8 @@ class Connector:
 
     def may_open(self, tx: Transaction, contract: Contract, format_name: str) -> tuple[str, ...]:
         """Why a transfer process may not be opened: a new one needs a fresh status list."""
+        if shut := use.not_accepted(tx.connection):
+            raise UnavailableError(*shut)  # its owner may accept in a moment: no final answer
         reasons = list(contracts.in_force(contracts.used_already(tx, self.desk, contract), tx.now))
         kind = FORMATS.get(format_name)
         goods = use.goods_of(tx.connection, contract)
@@ -420,6 +423,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *use_routes(connector, client),
             *process_routes(connector),
             *service_routes(connector),
+            *restored_routes(connector),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
@@ -428,6 +432,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         loops=[
             sealing_loop(node),
+            comparing_loop(connector),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),

@@ -229,7 +229,8 @@ class _Api:
             facts = use.facts_of(connection, contract, plan, member, knock, now, reserved=False)
             decision = plan.decide({**facts, **use.counts_of(connection, contract, plan, now)})
             overdue = use.duties.against_use(connection, contract, now)
-            against = [*contracts.in_force(contract, now), *overdue, *decision.reasons()]
+            shut = use.not_accepted(connection) if contract.party is contracts.Party.PROVIDER else ()
+            against = [*contracts.in_force(contract, now), *shut, *overdue, *decision.reasons()]
             return {
                 "agreement": body.agreement,
                 "allowed": not against,

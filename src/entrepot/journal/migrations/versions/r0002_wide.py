@@ -137,6 +137,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("use_id", "counter", name=op.f("pk_policy_held")),
     )
     op.create_table(
+        "restore",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("backup_at", sa.String(length=40), nullable=False),
+        sa.Column("restored_at", sa.BigInteger(), nullable=False),
+        sa.Column("batches", sa.Integer(), nullable=False),
+        sa.Column("compared_at", sa.BigInteger(), nullable=True),
+        sa.Column("first_lost", sa.Integer(), nullable=True),
+        sa.Column("last_lost", sa.Integer(), nullable=True),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_restore")),
+    )
+    op.create_table(
         "served_elsewhere",
         sa.Column("product_id", sa.String(length=200), nullable=False),
         sa.Column("plane", sa.String(length=200), nullable=False),
