@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -196,6 +197,18 @@ async def authenticate(authorization: str) -> Did:
     return SUITE
 
 
+def told(route: Route) -> Route:
+    """The route, which prints what it could not do: the suite keeps only the status of an answer."""
+
+    async def handle(call: Call) -> Response:
+        response = await route.handle(call)
+        if response.status >= 500:
+            print(route.path, response.status, response.body.decode(), flush=True)
+        return response
+
+    return replace(route, handle=handle)
+
+
 async def any_callback(_address: str, _sender: Did) -> None:
     """The suite has no DID document that could name its origins."""
 
@@ -260,7 +273,8 @@ async def serve(port: int, suite_port: int, folder: Path) -> None:
         Route("POST", "/tck/transfers/requests", Proof.NONE, transfer),
     ]
     await journal.write(seed)
-    application = Application([*dsp.routes(services), *triggers], Gatekeeper(authenticate))
+    routes = [told(route) for route in (*dsp.routes(services), *triggers)]
+    application = Application(routes, Gatekeeper(authenticate))
     server = uvicorn.Server(
         uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)
     )
