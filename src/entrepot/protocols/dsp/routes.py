@@ -28,7 +28,7 @@ from entrepot.contracts import (
     State,
     TransferRequest,
 )
-from entrepot.identity import from_base64url, to_base64url
+from entrepot.identity import CredentialForm, from_base64url, to_base64url
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
 from entrepot.protocols.dsp import codec, shapes
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape, unquoted
@@ -377,7 +377,8 @@ def _failed(kind: str, error: EntrepotError, message: Message | None = None) -> 
 
 
 def _versions(base: str) -> bytes:
-    auth: canonical.Json = {"protocol": "DCP", "version": "1.0", "profile": ["vc20-bssl/jwt"]}
+    profiles: list[canonical.Json] = [form.value for form in CredentialForm]
+    auth: canonical.Json = {"protocol": "DCP", "version": "1.0", "profile": profiles}
     return canonical.encode(
         {
             "protocolVersions": [
