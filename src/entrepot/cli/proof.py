@@ -131,6 +131,25 @@ def trust_witness(key: str, url: str, *, node: Node = HERE, json: Json = False) 
     return Exit.DONE
 
 
+@ledger.command(name="resume-witness")
+def resume_witness(checkpoint: Path | None = None, *, node: Node = HERE, json: Json = False) -> int:
+    """Let a restored witness cosign again, from the largest checkpoint that it is known to have cosigned.
+
+    It looks at the ledger's own checkpoint too. Ask others for a later one first: `checkpoint.txt` of any
+    evidence package made after the backup, or what another observer has.
+
+    Example: entrepot ledger resume-witness proof/checkpoint.txt --node regulator
+
+    Args:
+        checkpoint: A file with a checkpoint that this witness has cosigned.
+    """
+    body = {} if checkpoint is None else {"checkpoint": checkpoint.read_text("utf-8")}
+    found = client(node).post("/owner/observer/resume", body)
+    text = f"cosigns again from {found['size']} leaves; {found['checkpoints']} checkpoints had its signature"
+    show(found, as_json=json, text=text)
+    return Exit.DONE
+
+
 @ledger.command
 def audit(*, node: Node = HERE, json: Json = False) -> int:
     """Read every stored entry of the ledger again and compare it with what the observer keeps.

@@ -136,6 +136,7 @@ from entrepot.ledger.witness import (
     Witness,
     decode_add_checkpoint,
     encode_add_checkpoint,
+    hold_witness,
 )
 
 __all__ = [
@@ -235,6 +236,7 @@ __all__ = [
     "ends_on_ledger",
     "erase_openings",
     "genesis_head",
+    "hold_witness",
     "is_block_leaf",
     "keep_receipt",
     "kept_until",

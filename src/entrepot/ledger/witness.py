@@ -2,12 +2,16 @@
 
 Implements c2sp.org/tlog-witness, `add-checkpoint`. A witness checks signatures and consistency only; what
 the entries say is the business of the follower. What it cosigned is durable before the cosignature leaves.
+
+A witness that was restored from a backup has forgotten what it cosigned since, and could be shown another
+history from there on. So it is *held*: it cosigns nothing until its owner resumes it, from the largest
+checkpoint with its own cosignature that can be found.
 """
 
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +32,7 @@ from entrepot.ledger.note import (
     parse_size,
     render_signature,
     verify_checkpoint,
+    verify_cosignature,
 )
 from entrepot.values import Clock, Digest, TooLargeError, UnavailableError
 
@@ -38,6 +43,7 @@ CREATE TABLE IF NOT EXISTS contradiction (
     origin TEXT NOT NULL, size INTEGER NOT NULL, cosigned BLOB NOT NULL, refused BLOB NOT NULL,
     PRIMARY KEY (origin, size)
 );
+CREATE TABLE IF NOT EXISTS held (since TEXT NOT NULL);
 """
 
 
@@ -86,6 +92,13 @@ def judge(cosigned: Checkpoint | None, request: AddCheckpoint, key: NoteKey) -> 
     return checkpoint
 
 
+def hold_witness(path: Path, since: str) -> None:
+    """Let a restored witness cosign nothing until it is resumed; `since` says when its backup was made."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(_SCHEMA)
+        connection.execute("INSERT INTO held VALUES (?)", (since,))
+
+
 class Witness:
     """A name, a key and a file in which it remembers what it cosigned of each log it knows."""
 
@@ -109,6 +122,44 @@ class Witness:
             note = self._latest(origin)
         return None if note is None else parse_checkpoint(decode_note(note).text)
 
+    def held_since(self) -> str:
+        """The time of the backup from which this witness was restored and not resumed; empty otherwise."""
+        with self._lock:
+            row = self._connection.execute("SELECT max(since) FROM held").fetchone()
+        return row[0] or ""
+
+    def resume(self, notes: Iterable[bytes]) -> int:
+        """Cosign again, from the largest checkpoint that is shown with our own cosignature; gives its size.
+
+        **The owner knows of no larger one**: whatever lies between is believed on the log's word.
+        """
+        shown = [self._own(note) for note in notes]
+        with self._transaction():
+            for checkpoint, note in shown:
+                latest = self._latest(checkpoint.origin)
+                before = None if latest is None else parse_checkpoint(decode_note(latest).text)
+                if before is None or before.size < checkpoint.size:
+                    row = (checkpoint.origin, note)
+                    self._connection.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?)", row)
+                elif before.size == checkpoint.size and before.root != checkpoint.root:
+                    self._remember_contradiction(checkpoint.origin, before, latest, note)
+                    raise InconsistentError(f"two roots for one tree of {before.size} leaves, both cosigned")
+            self._connection.execute("DELETE FROM held")
+        return max((c.size for c in map(self.cosigned, self._logs) if c is not None), default=0)
+
+    def _own(self, raw: bytes) -> tuple[Checkpoint, bytes]:
+        """A checkpoint of a log that we know, with a cosignature of ours under it; or raise."""
+        note = decode_note(raw)
+        key = self._logs.get(parse_checkpoint(note.text).origin)
+        if key is None:
+            raise UnknownLogError(parse_checkpoint(note.text).origin)
+        checkpoint = verify_checkpoint(note, key)
+        ours = [s for s in note.signatures if (s.name, s.key_id) == (self.key.name, self.key.id)]
+        if not ours:
+            raise NoteError(f"the checkpoint has no cosignature of {self.key.name}")
+        verify_cosignature(note.text, ours[0], self.key)
+        return checkpoint, raw
+
     def contradictions(self, origin: str) -> list[tuple[bytes, bytes]]:
         """Pairs of notes of one size and two roots, both signed by the log: proof of its misbehaviour."""
         query = "SELECT cosigned, refused FROM contradiction WHERE origin = ? ORDER BY size"
@@ -125,6 +176,8 @@ class Witness:
         # Reading the last size, judging and writing the new one are one step: of two racing requests
         # from the same size only one is answered, whatever process it came to.
         with self._transaction():
+            if self._connection.execute("SELECT 1 FROM held").fetchone() is not None:
+                raise UnavailableError("this witness was restored from a backup; its owner has to resume it")
             latest = self._latest(origin)
             before = None if latest is None else parse_checkpoint(decode_note(latest).text)
             try:

@@ -33,7 +33,7 @@ from entrepot.journal import (
     schema_state,
     verify_audit_chain,
 )
-from entrepot.ledger import BatchState, batches_in
+from entrepot.ledger import BatchState, batches_in, hold_witness
 from entrepot.node.backup import DATABASES, FILES, Manifest, Opened, opened
 from entrepot.node.making import database_url
 from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Role, Settings, write_settings
@@ -49,6 +49,7 @@ from entrepot.values import (
 )
 
 RESTORED: Final = "node:database:restore"
+WITNESS_FILE: Final = "witness.db"
 _ALL_BATCHES: Final = 1 << 30
 
 
@@ -69,6 +70,8 @@ def restore(source: Path, folder: Path, database: str, clock: Clock) -> Restored
     declare_tables()
     with opened(source) as backup, _new_folder(folder):
         _write_files(backup, folder)
+        if (folder / WITNESS_FILE).exists():
+            hold_witness(folder / WITNESS_FILE, backup.manifest.made_at)
         settings = _settings(backup, database)
         url = database_url(settings, folder)
         _require_absent(url)

@@ -437,10 +437,23 @@ class FiledRow(TypedDict):
     endReason: str | None
 
 
-class ObserverRow(TypedDict):
+class FollowedRow(TypedDict):
     size: int
     problem: str
     witness: str
+
+
+class ObserverRow(FollowedRow):
+    """How far the copy is, and since when a restored witness waits to be resumed."""
+
+    heldSince: str | None
+
+
+class ResumedRow(TypedDict):
+    """From which size a witness cosigns again, and how many checkpoints with its cosignature were found."""
+
+    size: int
+    checkpoints: int
 
 
 class DifferenceRow(TypedDict):

@@ -3,6 +3,7 @@
 The log here is a simulator that holds the log's real key and lies with it.
 """
 
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -36,6 +37,7 @@ from entrepot.ledger import (
     encode_add_checkpoint,
     encode_note,
     genesis_head,
+    hold_witness,
     leaf_hash,
     sign_checkpoint,
     verify_cosignature,
@@ -167,6 +169,47 @@ def test_a_witness_refuses_a_tree_that_does_not_extend_the_last(
         with pytest.raises(ProofError):
             witness.add_checkpoint(encode_add_checkpoint(AddCheckpoint(7, proof, forked.note())))
     assert witness.cosigned(space.log_key.name).size == 7
+
+
+def test_a_restored_witness_cosigns_nothing_until_it_knows_what_it_had_cosigned(
+    space: Any, honest: LyingLog, forked: LyingLog, tmp_path: Path
+) -> None:
+    """From what its backup knows a log could lead it into another history than the one it has witnessed."""
+    (tmp_path / "restored").mkdir()
+    before = make_witness(space, tmp_path)
+    before.add_checkpoint(honest.request(0, 4))
+    before.close()
+    shutil.copy(tmp_path / "witness.db", tmp_path / "restored" / "witness.db")
+    later = make_witness(space, tmp_path)
+    cosigned = honest.note() + later.add_checkpoint(honest.request(4))
+    later.close()
+
+    hold_witness(tmp_path / "restored" / "witness.db", "2026-11-25T08:00:00.000000Z")
+    restored = make_witness(space, tmp_path / "restored")
+    assert restored.held_since() == "2026-11-25T08:00:00.000000Z"
+    for request in (forked.request(4), honest.request(4)):
+        with pytest.raises(UnavailableError, match="resume"):
+            restored.add_checkpoint(request)
+    with pytest.raises(NoteError, match="no cosignature"):
+        restored.resume([honest.note()])
+    assert restored.held_since()
+
+    assert restored.resume([cosigned]) == 10
+    assert not restored.held_since()
+    for old in (4, 10):
+        with pytest.raises((InconsistentError, SizeConflictError)):
+            restored.add_checkpoint(forked.request(old))
+    assert restored.add_checkpoint(honest.request(10))
+    restored.close()
+
+
+def test_a_witness_is_resumed_from_no_smaller_tree(honest: LyingLog, witness: Witness) -> None:
+    """An old checkpoint that somebody shows would take it back behind what it knows."""
+    small = honest.note(4) + witness.add_checkpoint(honest.request(0, 4))
+    witness.add_checkpoint(honest.request(4))
+
+    assert witness.resume([small]) == 10
+    assert witness.resume([]) == 10
 
 
 def test_a_rewritten_entry_under_a_fresh_valid_signature_is_refused(

@@ -5,17 +5,27 @@ applies it again, compares state roots, and on request reads the ledger's stored
 """
 
 import asyncio
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from entrepot import space
 from entrepot.identity import KeyJob
-from entrepot.ledger import Follower, Genesis, Witness
+from entrepot.ledger import Follower, Genesis, Witness, decode_note
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route
+from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.node import COPY_PATH, WITNESS_PATH, Loop, Node, Part
 from entrepot.node.roles.observer_owner import supervision_routes
 from entrepot.protocols import Call, Response, tds
 from entrepot.protocols.tlog import Copy, audit, follow, reading_routes, witness_routes
 from entrepot.values import UnavailableError, canonical, render_digest
+
+
+class ResumeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A checkpoint that this witness has cosigned, as evidence packages and other nodes have it."""
+
+    checkpoint: Annotated[str, Meta(max_length=100_000)] = ""
 
 
 def witness_name(node: Node) -> str:
@@ -35,7 +45,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
     watch = _Watch(node)
 
     async def look(_call: Call) -> Response:
-        return answer(watch.state())
+        return answer({**watch.state(), "heldSince": witness.held_since() or None})
 
     async def check(_call: Call) -> Response:
         follower = watch.follower
@@ -53,6 +63,17 @@ def observer_part(node: Node, client: tds.Client) -> Part:
         ]
         return answer({"entries": found.size, "differences": differences})
 
+    async def resume(call: Call) -> Response:
+        """After a restore: cosign again, from the largest checkpoint with our cosignature that is found."""
+        given = read_body(call, ResumeBody).checkpoint
+        notes = [given.encode()] if given else []
+        last = await node.ledger.checkpoint()
+        cosigners = {signature.name for signature in decode_note(last).signatures}
+        if witness.key.name in cosigners:
+            notes.append(last)
+        size = await asyncio.to_thread(witness.resume, notes)
+        return answer({"size": size, "checkpoints": len(notes)})
+
     return Part(
         public=[
             *witness_routes(witness, WITNESS_PATH),
@@ -61,6 +82,7 @@ def observer_part(node: Node, client: tds.Client) -> Part:
         owner=[
             owner_route("GET", "/owner/observer", look, rows.ObserverRow),
             owner_route("POST", "/owner/observer/audit", check, rows.AuditRow),
+            owner_route("POST", "/owner/observer/resume", resume, rows.ResumedRow, ResumeBody),
             *supervision_routes(node, client),
         ],
         loops=[Loop("follow", 0.5, watch.follow)],
@@ -90,7 +112,7 @@ class _Watch:
             self._problem = f"{type(error).__name__}: {error}"
             raise
 
-    def state(self) -> rows.ObserverRow:
+    def state(self) -> rows.FollowedRow:
         follower = self.follower
         return {
             "size": 0 if follower is None else follower.size,
