@@ -93,6 +93,8 @@ class Opening:
     """A person of ours says yes to each flow."""
     most_bytes: int = 0
     """How much of it is taken in at most."""
+    id: str = ""
+    """Another one each time that it is opened: what was used before is not counted again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Planes that our owner has registered, and what is open to them. Nothing is, until our owner says so."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -69,7 +70,7 @@ def open_to(tx: Transaction, quay: Quay, opening: Opening) -> list[Flow]:
     elif opening.most_bytes <= 0:
         raise RefusedError("what is taken in has a size that it may have at most")
     ended = shut(tx, quay, opening.plane, opening.dataset)
-    store.keep_opening(tx, opening)
+    store.keep_opening(tx, replace(opening, id=tx.new_id()))
     audit(tx, AuditEvent(Event.OPENED, {"plane": opening.plane, "dataset": opening.dataset}))
     return ended
 

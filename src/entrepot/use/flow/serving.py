@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from entrepot import catalogue, regulation
 from entrepot.contracts import Agreement, DoorAddress, Party, hold_vouched
 from entrepot.journal import AuditEvent, Transaction, audit
-from entrepot.policy import render_policy
 from entrepot.use import store as uses
 from entrepot.use.flow import store
 from entrepot.use.flow.model import (
@@ -245,7 +244,7 @@ def _terms_here(
         order.counterparty,
         order.dataset,
         product_id,
-        canonical.encode(render_policy(opening.policy)).decode(),
+        opening.id,
     ]
     name = AgreementId(f"urn:dps:{sha256(canonical.encode(facts)).hex()}")
     consumer = quay.client_of(order.counterparty)

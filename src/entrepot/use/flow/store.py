@@ -46,6 +46,7 @@ _opening: Final = Table(
     Column("policy", LargeBinary, nullable=False),
     Column("by_hand", Boolean, nullable=False),
     Column("most_bytes", BigInteger, nullable=False),
+    Column("id", String(200), nullable=False),
 )
 _flow: Final = Table(
     "data_flow",
@@ -195,6 +196,7 @@ def keep_opening(tx: Transaction, opening: Opening) -> None:
         "policy": canonical.encode(render_policy(opening.policy)),
         "by_hand": opening.by_hand,
         "most_bytes": opening.most_bytes,
+        "id": opening.id,
     }
     tx.connection.execute(_KEEP_OPENING, values)
 
@@ -331,6 +333,7 @@ def _opening_of(row: "Row[Any]") -> Opening:
         policy=parse_policy(canonical.decode(row.policy)),
         by_hand=row.by_hand,
         most_bytes=row.most_bytes,
+        id=row.id,
     )
 
 

@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.Column("policy", sa.LargeBinary(), nullable=False),
         sa.Column("by_hand", sa.Boolean(), nullable=False),
         sa.Column("most_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("plane", "dataset", name=op.f("pk_opening")),
     )
     op.create_table(
