@@ -21,7 +21,7 @@ class Role:
     tests: int
     """How many tests of this role the release in `pom` has switched on; a run of fewer proves less."""
     pom: str
-    """Names the release of the suite; where it is of another one, the suite's jars are the same."""
+    """Names the release of the suite, and so its jars; empty where no registry has any."""
     packages: tuple[str, ...]
     """Where the suite keeps the tests of this role."""
     connector: str

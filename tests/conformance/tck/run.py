@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcp import HOLDER, ISSUER, VERIFIER
+from dps import CONTROL_PLANE, DATA_PLANE
 from dsp import DSP
 from role import Ports, Role
 
-ROLES = {role.name: role for role in (DSP, VERIFIER, HOLDER, ISSUER)}
+ROLES = {role.name: role for role in (DSP, VERIFIER, HOLDER, ISSUER, DATA_PLANE, CONTROL_PLANE)}
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "build" / "tck"
 NOT_HERE = 77
@@ -66,7 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.jars and not options.suite:
         parser.error("--jars is of one suite: say which, with --suite")
-    wanted = [ROLES[name] for name in options.suite or ROLES]
+    wanted = [ROLES[name] for name in options.suite or ROLES if options.suite or ROLES[name].pom]
     if options.settings:
         print("\n".join(settings(role, role.ports) for role in wanted))
         return 0
@@ -93,6 +94,8 @@ def run(role: Role, other: Path | None) -> Tally:
     """Start the connector under test, let the suite at it, and count."""
     if shutil.which("java") is None:
         raise NotHereError("there is no Java 17: apt-get install openjdk-17-jre-headless")
+    if other is None and not role.pom:
+        raise NotHereError("no registry has this suite; say with --jars where its jars lie")
     jars = other or fetch(role.pom)
     folder = BUILD / "runs" / role.name.replace(" ", "-").lower()
     shutil.rmtree(folder, ignore_errors=True)
