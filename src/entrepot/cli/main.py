@@ -12,6 +12,7 @@ from typing import Final
 from cyclopts import App
 
 from entrepot.cli import (
+    credentials,
     duties,
     keeping,
     members,
@@ -37,6 +38,7 @@ app.command(using.use)
 app.command(using.list_uses, name="uses")
 for group in (
     members.member,
+    credentials.credential,
     products.product,
     sources.source,
     promises.contract,
