@@ -5,11 +5,21 @@ from typing import Any
 
 import pytest
 from entrepot_dcp_web import Node, Web
-from entrepot_identity_world import ALICE, BOB, EVE, START, id_claims, seconds, write_token
+from entrepot_identity_world import (
+    ALICE,
+    BOB,
+    EVE,
+    SECOND,
+    START,
+    credential_of,
+    id_claims,
+    seconds,
+    write_token,
+)
 
-from entrepot.identity import issue_id_token, read_did_document, verify_presentation
+from entrepot.identity import ACCESS_LIFETIME, issue_id_token, read_did_document, verify_presentation
 from entrepot.protocols import Proof, Response
-from entrepot.protocols.dcp import MEMBERSHIP
+from entrepot.protocols.dcp import INSECURE_RC6, MEMBERSHIP
 from entrepot.protocols.dcp.codec import parse_presentations, render_query
 
 
@@ -133,3 +143,46 @@ def test_a_token_is_good_for_one_query(alice: Node) -> None:
 def test_a_query_that_asks_for_nothing_is_malformed(alice: Node, body: bytes) -> None:
     """Exactly 400 (DCP 1.0, 5.4.1)."""
     assert ask(alice, by_bob(alice), body=body).status == 400
+
+
+def test_a_query_by_definition_is_not_supported(alice: Node) -> None:
+    """Exactly 501, and 400 for a definition that defines nothing (DCP 1.0, 5.4.1.1)."""
+    for at, (definition, status) in enumerate(((b'{"id":"x"}', 501), (b"{}", 400), (b"null", 400))):
+        body = b'{"presentationDefinition":' + definition + b"}"
+        assert ask(alice, by_bob(alice, f"definition {at}"), body=body).status == status
+
+
+def test_only_what_the_access_token_grants_is_shown(alice: Node) -> None:
+    """By id or by type, and never more than is asked for either."""
+    by_id = "org.eclipse.dspace.dcp.vc.id:urn:uuid:none"
+    every = "org.eclipse.dspace.dcp.vc.type:*"
+    cases = [
+        ((by_id,), MEMBERSHIP, 0),
+        ((every,), MEMBERSHIP, 1),
+        ((MEMBERSHIP,), every, 1),
+        ((every,), by_id, 0),
+    ]
+    for at, (granted, asked, number) in enumerate(cases):
+        token = by_bob(alice, f"case {at}", alice.access_token(BOB.did, *granted))
+        assert len(shown(ask(alice, token, asked))) == number
+
+
+def test_an_access_token_ends(alice: Node) -> None:
+    """Ten minutes after our call, whoever kept the token has nothing."""
+    given = alice.access_token(BOB.did)
+    alice.web.now += ACCESS_LIFETIME + 6 * SECOND
+    alice.credential = credential_of(ALICE)
+    late = issue_id_token(BOB.identity, BOB.did, ALICE.did, alice.web.now, "late", given)
+
+    assert ask(alice, late).status == 401
+
+
+def test_the_older_release_refuses_who_asks_for_more_than_was_granted(alice: Node) -> None:
+    """The official suite's 1.0.0-RC6 wants 4xx; the standard wants the rest left out."""
+    other = MEMBERSHIP.replace("Membership", "Passport")
+    assert ask(alice, by_bob(alice, "strict"), other, MEMBERSHIP).status == 200
+
+    alice.profile = INSECURE_RC6
+    alice.restart()
+    assert ask(alice, by_bob(alice, "wider"), other, MEMBERSHIP).status == 403
+    assert ask(alice, by_bob(alice, "granted"), MEMBERSHIP).status == 200
