@@ -101,9 +101,7 @@ def make_client(name: str, *, scope: list[str] | None = None, node: Node = HERE,
         scope: What its access tokens may grant; what the setting `wallet.shown` names if not given.
     """
     found = client(node).post("/owner/token-clients", {"name": name, "scopes": scope or []})
-    text = (
-        f"client_id {found['name']}\nclient_secret {found['secret']}\nKeep the secret; it is not shown again."
-    )
+    lines = (f"client_id {found['name']}", f"client_secret {found['secret']}", "It is not shown again.")
     show(found, as_json=json, text="\n".join(lines))
     return Exit.DONE
 

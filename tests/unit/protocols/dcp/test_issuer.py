@@ -1,4 +1,4 @@
-"""The issuer: says what it issues and for whom, brings it until it has arrived, and gives reasons for a no."""
+"""The issuer: says what it issues and to whom, brings it until it has arrived, and tells why not."""
 
 import asyncio
 from collections.abc import Sequence
