@@ -113,6 +113,8 @@ def search_products(
     text = table(found["products"], columns, "Nothing was found; try fewer words or filters.")
     if found["nextOffset"] is not None:
         text += f"\n{found['total']} in all; the next page: --offset {found['nextOffset']}"
+    for refused in found["notAcceptable"]:
+        text += f"\nNot acceptable here: {refused['id']}: {'; '.join(refused['reasons'])}"
     show(found, as_json=json, text=text)
     return Exit.DONE
 

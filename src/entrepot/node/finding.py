@@ -17,13 +17,15 @@ def owner_search(find: Callable[[Search], Awaitable[Found]]) -> Route:
 
     async def handle(call: Call) -> Response:
         found = await find(catalogue.parse_search(call.query))
-        products = tds.readable(found)
+        products, refused = tds.judged(found)
         return answer(
             {
                 "total": found.total,
                 "nextOffset": found.next_offset,
-                "unreadable": len(found.datasets) - len(products),
                 "products": [_shown(p) for p in products],
+                "notAcceptable": [
+                    {"id": u.id, "title": u.title, "reasons": list(u.reasons)} for u in refused
+                ],
             }
         )
 

@@ -112,11 +112,18 @@ class FoundProduct(TypedDict):
     digest: str
 
 
+class UnacceptableRow(TypedDict):
+    id: str
+    title: str
+    reasons: list[str]
+
+
 class FoundRow(TypedDict):
     total: int
     nextOffset: int | None
-    unreadable: int
     products: list[FoundProduct]
+    notAcceptable: list[UnacceptableRow]
+    """Offers that ask for something which is not known here; they can be seen, and not be used."""
 
 
 class LeftRow(TypedDict):

@@ -6,8 +6,8 @@ from typing import Final
 from entrepot.policy.literals import read_value
 from entrepot.policy.model import Atom, Constraint, Group, Junction, Operand, OperandType, Operator, Value
 from entrepot.policy.vocabulary import OPERANDS
-from entrepot.policy.wire_form import Form, full_name, short_name, shown
-from entrepot.values import MalformedError
+from entrepot.policy.wire_form import Form, full_name, short_name
+from entrepot.values import MalformedError, named
 from entrepot.values.canonical import Json
 
 MAX_MEMBERS: Final = 64
@@ -82,8 +82,7 @@ class ConstraintForm(Form):
         if isinstance(value, str):
             found = OPERANDS.get(value) or _OPERANDS_BY_IRI.get(full_name(value))
         if found is None:
-            known = ", ".join(o.iri for o in OPERANDS.values())
-            self.fault(path, f"unknown operand {shown(value)}; known are {known}")
+            self.fault(path, f"unknown operand {named(value)}")
         return found
 
     def _operator(self, value: Json, path: str) -> Operator | None:
@@ -94,7 +93,7 @@ class ConstraintForm(Form):
             self.fault(path, f"write {name.removeprefix('term-')} instead of {name}")
             return None
         if name not in tuple(Operator):
-            self.fault(path, f"unknown operator {shown(value)}; known are {', '.join(Operator)}")
+            self.fault(path, f"unknown operator {named(value)}; known are {', '.join(Operator)}")
             return None
         return Operator(name)
 
@@ -130,7 +129,7 @@ class ConstraintForm(Form):
         name = kind.replace("xsd:", _XSD).removeprefix(_XSD) if isinstance(kind, str) else ""
         known = ("string", "anyURI") + (_DATA_TYPES.get(operand.type, ()) if operand else ())
         if operand is not None and name not in known:
-            self.fault(path, f"unknown data type {shown(kind)}; known here are {', '.join(known)}")
+            self.fault(path, f"unknown data type {named(kind)}; known here are {', '.join(known)}")
         return item["@value"]
 
     def _right(self, texts: Sequence[str], operator: Operator, operand: Operand, path: str) -> Value | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, TypeGuard
 
 from entrepot.policy.vocabulary import ODRL
+from entrepot.values import named
 from entrepot.values.canonical import Json
 
 MAX_RULES: Final = 64
@@ -54,7 +55,7 @@ class Form:
             elif name in known:
                 keys[name] = item
             elif name not in ignored:
-                self.fault(path, _INSTEAD.get(name, f"unknown key {shown(key)}"))
+                self.fault(path, _INSTEAD.get(name, f"unknown key {named(key)}"))
         return keys
 
     def list_under(self, keys: Mapping[str, Json], name: str, path: str) -> list[Json]:
@@ -91,16 +92,3 @@ def bare(value: Json) -> str | None:
     if isinstance(value, dict) and set(value) in ({"@id"}, {"@value"}):
         (value,) = value.values()
     return value if isinstance(value, str) else None
-
-
-def shown(value: Json) -> str:
-    # An object or list is named, not written out: it may be as deep as the decoder allowed.
-    match value:
-        case str():
-            return repr(value if len(value) <= 80 else value[:77] + "...")
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case _:
-            return str(value)[:80]

@@ -8,8 +8,8 @@ from entrepot.policy.literals import parse_duration, parse_money
 from entrepot.policy.model import Duty, Moment, Operator, Policy, Rule
 from entrepot.policy.vocabulary import ACTIONS, ODRL
 from entrepot.policy.wire_constraint import MAX_DEPTH, ConstraintForm
-from entrepot.policy.wire_form import bare, full_name, short_name, shown
-from entrepot.values import MalformedError
+from entrepot.policy.wire_form import bare, full_name, short_name
+from entrepot.values import MalformedError, named
 from entrepot.values.canonical import Json
 
 MOMENTS_BY_OPERATOR: Final = {"lt": Moment.BEFORE, "eq": Moment.ALONGSIDE, "gt": Moment.AFTER}
@@ -93,8 +93,12 @@ class PolicyForm(ConstraintForm):
             ):
                 if full_name(left) in said:
                     self.fault(path, f"{short_name(left)} is there twice")
+                if short_name(operator) not in tuple(Operator):
+                    self.fault(path, f"unknown operator {named(operator)}")
                 said[full_name(left)] = short_name(operator), right
                 return
+            if left is not None and full_name(left) not in _IN_DUTY:
+                self.fault(path, f"unknown operand {named(left)} on a duty")
         known = "; ".join(f"odrl:{short_name(left)} {rest}" for left, rest in _IN_DUTY.items())
         self.fault(path, f"expected on a duty: {known}")
 
@@ -127,6 +131,6 @@ class PolicyForm(ConstraintForm):
         if isinstance(value, str):
             name = value if value in ACTIONS else _ACTIONS_BY_IRI.get(full_name(value))
         if name is None:
-            self.fault(path, f"expected one of the actions {', '.join(ACTIONS)}, got {shown(value)}")
+            self.fault(path, f"unknown action {named(value)}; expected one of {', '.join(ACTIONS)}")
             return "use"
         return name

@@ -39,6 +39,7 @@ from entrepot.values.ids import (
     UseId,
 )
 from entrepot.values.money import Money
+from entrepot.values.naming import named
 from entrepot.values.sensitivity import FORMATS, Grade, KindOfUse
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "is_checked",
     "is_citizen_id",
     "is_social_credit_code",
+    "named",
     "node_code",
     "parse_digest",
     "parse_time",

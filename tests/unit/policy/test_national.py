@@ -169,7 +169,7 @@ def one(**constraint: Any) -> Any:
         ({"permissionPolicies": [{"actions": ["read", "delete"]}]}, "several are as many rules"),
         ({"permissionPolicies": [{"actions": ["steal"]}]}, "unknown action 'steal'"),
         ({"permissionPolicies": [{"actions": ["use"]}]}, "unknown action 'use'"),
-        ({"permissionPolicies": [{"actions": [{"expansionItem": "urn:x"}]}]}, "expected one of the actions"),
+        ({"permissionPolicies": [{"actions": [{"expansionItem": "urn:x"}]}]}, "unknown action urn:x"),
         ({"permissionPolicies": [{"actions": ["read"], "object": {}}]}, "expected an object of"),
         (one(constraint="weather", operator="01", value="x"), "unknown constraint 'weather'"),
         (one(constraint="count", operator="13", value="1"), "unknown operator '13'"),

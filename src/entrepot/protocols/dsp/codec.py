@@ -38,6 +38,7 @@ from entrepot.values import (
     ProcessId,
     ProtocolError,
     canonical,
+    named,
     render_digest,
     sha256,
 )
@@ -129,7 +130,7 @@ def check_context(context: Json, contexts: Collection[str] = KNOWN_CONTEXTS) -> 
         raise MalformedError(f"@context must name {CONTEXT}")
     for name in names:
         if not isinstance(name, str) or name not in contexts:
-            raise MalformedError(f"the context {str(name)[:200]!r} is not known here, and none is fetched")
+            raise MalformedError(f"the context {named(name)} is not known here, and none is fetched")
 
 
 def type_of(document: Mapping[str, Json]) -> str:
@@ -178,13 +179,13 @@ def parse_negotiation(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) ->
     document = decode(raw, contexts)
     kind = type_of(document)
     if kind not in _NEGOTIATION_TYPES:
-        raise ProtocolError(f"expected a message of a contract negotiation, got @type {kind!r}")
+        raise ProtocolError(f"expected a message of a contract negotiation, got @type {named(kind)}")
     move = _NEGOTIATION_TYPES[kind]
     content: Content = None
     if move is None:
         event = _value(optional_text(document, "eventType") or "")
         if event not in _EVENTS:
-            raise ProtocolError(f"expected eventType ACCEPTED or FINALIZED, got {event!r}")
+            raise ProtocolError(f"expected eventType ACCEPTED or FINALIZED, got {named(event)}")
         move = _EVENTS[event]
     elif move in {Move.REQUEST, Move.OFFER}:
         content = parse_offer(document.get("offer"))
@@ -200,7 +201,7 @@ def parse_transfer(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Me
     document = decode(raw, contexts)
     kind = type_of(document)
     if kind not in _TRANSFER_TYPES:
-        raise ProtocolError(f"expected a message of a transfer process, got @type {kind!r}")
+        raise ProtocolError(f"expected a message of a transfer process, got @type {named(kind)}")
     move = _TRANSFER_TYPES[kind]
     content: Content = None
     if move is Move.REQUEST:

@@ -2,7 +2,7 @@
 
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
-from entrepot.protocols.tds.finding import SEARCH, readable, search_route
+from entrepot.protocols.tds.finding import SEARCH, Unacceptable, judged, search_route
 from entrepot.protocols.tds.notices import (
     list_with_platform,
     sign_end,
@@ -42,11 +42,12 @@ __all__ = [
     "Register",
     "RegisterEntry",
     "Signing",
+    "Unacceptable",
+    "judged",
     "list_with_platform",
     "openings_route",
     "party_routes",
     "platform_routes",
-    "readable",
     "register_routes",
     "search_route",
     "sign_end",

@@ -1,6 +1,7 @@
 """The space's search: what a member asks the platform, and how it is written."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from entrepot import catalogue
 from entrepot.catalogue import Found, Search, parse_search, render_search
 from entrepot.protocols import tds
 from entrepot.protocols.tds.finding import parse_found, render_found
-from entrepot.values import Did, Grade, KindOfUse, MalformedError, ProductId
+from entrepot.values import Did, Grade, KindOfUse, MalformedError, ProductId, canonical
 
 WORD = st.text(st.characters(categories=["Lo", "Ll", "Nd"]), min_size=1, max_size=10)
 SEARCHES = st.builds(
@@ -96,7 +97,7 @@ def test_a_member_finds_what_another_offers(net: Net) -> None:
     async def ask(**wanted: Any) -> list[str]:
         found = await net.client(BOB).search(Search(**wanted))
         assert found.total == len(found.datasets)
-        return [p.title for p in tds.readable(found)]
+        return [p.title for p in tds.judged(found)[0]]
 
     assert asyncio.run(ask(words="潮汐")) == ["潮汐表"]
     assert asyncio.run(ask(words="tides", provider=product.provider)) == ["潮汐表"]
@@ -109,4 +110,21 @@ def test_what_cannot_be_read_does_not_hide_the_rest(net: Net) -> None:
     found = net.world.journal.read_now(lambda c: catalogue.search(c, Search()))
     mixed = replace(found, datasets=(b'{"@id":"urn:x"}', *found.datasets))
 
-    assert len(tds.readable(mixed)) == len(found.datasets) > 0
+    assert len(tds.judged(mixed)[0]) == len(found.datasets) > 0
+
+
+def test_an_offer_that_asks_for_what_nobody_knows_is_shown_with_the_name(net: Net) -> None:
+    """A buyer must see why this offer is none for it, and go on with the others."""
+    net.world.product()
+    found = net.world.journal.read_now(lambda c: catalogue.search(c, Search()))
+    strange = json.loads(found.datasets[0])
+    strange["@id"] = "urn:product:strange"
+    strange["hasPolicy"][0]["permission"][0].setdefault("constraint", []).append(
+        {"leftOperand": "https://other.example/ns/weather", "operator": "eq", "rightOperand": "fair"}
+    )
+    mixed = replace(found, datasets=(canonical.encode(strange), *found.datasets))
+    products, (refused,) = tds.judged(mixed)
+
+    assert [p.id for p in products] == [json.loads(found.datasets[0])["@id"]]
+    assert refused.id == "urn:product:strange"
+    assert any("unknown operand https://other.example/ns/weather" in reason for reason in refused.reasons)
