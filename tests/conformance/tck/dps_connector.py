@@ -108,6 +108,7 @@ class Rig:
             seal=bytes,
             unseal=bytes,
             signal=dps.signal,
+            may_call=lambda address: address.startswith(("https://", self.suite)),
             client_of=lambda _counterparty: did_web(self.suite),
         )
         few = folder / "data.csv"

@@ -10,6 +10,7 @@ from entrepot.journal import new_uuid
 from entrepot.node.http import RawRoute
 from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Part
+from entrepot.node.outgoing import origin_of
 from entrepot.node.roles.planes_owner import plane_routes
 from entrepot.protocols import Content, Proof, Shape, dps
 from entrepot.use.flow import planes, serving
@@ -33,6 +34,7 @@ FLOWS: Final = "flows"
 def quay_of(node: Node) -> Quay:
     """What our data plane stands on. Every token is derived, as those of all doors are."""
     url, vault = node.settings.listen.url, node.vault
+    listed = {origin_of(origin) for origin in node.settings.outgoing.allow_private}
 
     def basin(flow_id: ProcessId) -> DoorAddress:
         token = vault.derive("basin", flow_id.encode()).hex()
@@ -48,6 +50,7 @@ def quay_of(node: Node) -> Quay:
         seal=vault.seal,
         unseal=vault.unseal,
         signal=dps.signal,
+        may_call=lambda address: address.startswith("https://") or origin_of(address) in listed,
     )
 
 

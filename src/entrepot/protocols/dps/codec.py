@@ -21,6 +21,7 @@ CONTEXT: Final = "entrepot"
 """What we call our data space to a data plane that serves several."""
 MAX_BYTES: Final = 1 << 20
 MAX_PROFILES: Final = 100
+MAX_STEP: Final = 200
 MAX_SECRET: Final = 8192
 _WELL_KNOWN: Final = frozenset({"authorization", "authType"})
 
@@ -69,7 +70,7 @@ def parse_order(raw: bytes) -> tuple[str, Order, DoorAddress | None]:
     """Read a prepare or start message: its id, what is ordered, and where a push goes."""
     document = decode(raw)
     order = Order(
-        process_id=text(document, "processId"),
+        process_id=_step(text(document, "processId"), "processId"),
         participant=text(document, "participantId"),
         counterparty=text(document, "counterPartyId"),
         dataset=text(document, "datasetId"),
@@ -85,7 +86,7 @@ def parse_word(raw: bytes) -> Word:
     said = document.get("state")
     return Word(
         message_id=optional_text(document, "messageId") or "",
-        flow_id=optional_text(document, "dataFlowId") or "",
+        flow_id=_step(optional_text(document, "dataFlowId") or "", "dataFlowId"),
         state=FlowState(said) if isinstance(said, str) and said in tuple(FlowState) else None,
         address=dsp.read_address(document.get("dataAddress")),
         reason=_plain(document.get("reason")) or _plain(document.get("error")),
@@ -107,8 +108,9 @@ def parse_registration(raw: bytes, kind: PlaneKind) -> Registration:
     names = tuple(p for p in profiles if isinstance(p, str) and 0 < len(p) <= 200 and p.isprintable())
     if len(names) != len(profiles) or (kind is PlaneKind.DATA and not names):
         raise MalformedError("profiles: expected names of transfer profiles")
+    name = "dataplaneId" if kind is PlaneKind.DATA else "controlplaneId"
     return Registration(
-        id=text(document, "dataplaneId" if kind is PlaneKind.DATA else "controlplaneId")[:200],
+        id=_step(text(document, name), name),
         kind=kind,
         endpoint=text(document, "endpoint").rstrip("/"),
         profiles=names,
@@ -192,6 +194,13 @@ def _addressed(address: DoorAddress | None) -> dict[str, Json]:
     return {"dataAddress": document}
 
 
+def _step(name: str, key: str) -> str:
+    """A name that stands in addresses: short and plain, so that each address has room for it."""
+    if len(name) > MAX_STEP or not name.isascii():
+        raise MalformedError(f"{key}: expected at most {MAX_STEP} ASCII characters")
+    return name
+
+
 def _secret(authorization: dict[str, Json], name: str) -> str:
     value = authorization.get(name)
     if (
@@ -201,6 +210,10 @@ def _secret(authorization: dict[str, Json], name: str) -> str:
     ):
         raise MalformedError(f"authorization.{name}: expected a secret of at least 16 characters")
     return value
+
+
+def _is_secret(value: str) -> bool:
+    return 16 <= len(value) <= MAX_SECRET and value.isascii() and value.isprintable()
 
 
 def _plain(words: Json) -> str:

@@ -165,12 +165,16 @@ class Quay:
     seal: Callable[[bytes], bytes]
     unseal: Callable[[bytes], bytes]
     signal: Signal
+    may_call: Callable[[str], bool] = lambda address: address.startswith("https://")
+    """Whether data may travel to or from an address that a control plane names (HTTP profile: by HTTPS)."""
     client_of: Callable[[str], Did] = Did
     """The DID that renews the tokens of a counterparty: its own."""
     token_life: timedelta = timedelta(minutes=5)
 
     def keep(self, address: DoorAddress) -> bytes:
-        """An address as it is written down: sealed, for it holds a token."""
+        """An address as it is written down, sealed for it holds a token; refused where none may go there."""
+        if not self.may_call(address.endpoint):
+            raise ProtocolError("dataAddress: expected an endpoint with https")
         return self.seal(
             canonical.encode(
                 [address.endpoint, address.token, address.kind, [[n, v] for n, v in address.more]]

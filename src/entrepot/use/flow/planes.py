@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -18,7 +19,10 @@ from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.use.flow import store
 from entrepot.use.flow.model import Flow, Opening, Order, Plane, PlaneKind, Quay
 from entrepot.use.flow.serving import end
-from entrepot.values import KindOfUse, NotFoundError, ProductId, RefusedError, UtcTime, sha256
+from entrepot.values import KindOfUse, MalformedError, NotFoundError, ProductId, RefusedError, UtcTime, sha256
+
+MAX_DATASET: Final = 500
+MAX_BYTES: Final = 2**53 - 1
 
 
 class Event(StrEnum):
@@ -58,6 +62,8 @@ def drop(tx: Transaction, quay: Quay, kind: PlaneKind, plane_id: str) -> list[Fl
 def open_to(tx: Transaction, quay: Quay, opening: Opening) -> list[Flow]:
     """Open a data set to a control plane; what ran on other terms ends. Gives the flows that ended."""
     _existing(tx.connection, PlaneKind.CONTROL, opening.plane)
+    if not 0 < len(opening.dataset) <= MAX_DATASET or not 0 <= opening.most_bytes <= MAX_BYTES:
+        raise MalformedError("expected the name of a data set, and how many bytes of it are taken in at most")
     if opening.product_id is not None:
         product = catalogue.product(tx.connection, opening.product_id)
         if product is None:
