@@ -47,6 +47,8 @@ from entrepot.values.canonical import Json
 
 _log: Final = structlog.get_logger()
 _DATA_SERVICE: Final = "DataService"
+_COMPUTING_SECONDS: Final = 300.0
+"""How long a provider may compute the answer to a question."""
 
 
 class Acquirer:
@@ -225,7 +227,8 @@ class Acquirer:
         url = f"{process.endpoint}/{below}" if below else process.endpoint
         asking = await self._node.journal.write(lambda tx: acquisitions.asking(tx, acquisition))
         try:
-            call = self._called("POST" if body else "GET", url, headers, body.encode())
+            method = "POST" if body else "GET"
+            call = self._called(method, url, headers, body.encode(), silence=_COMPUTING_SECONDS)
             fetched = await ask(call, acquisition.target)
         except UnavailableError as error:
             raise RefusedError(f"no whole answer came, and the use may have been counted: {error}") from error
@@ -285,9 +288,9 @@ class Acquirer:
 
     @asynccontextmanager
     async def _called(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", silence: float = 0
     ) -> AsyncIterator[Answer]:
-        async with self._node.outgoing.stream(method, url, headers, body) as answer:
+        async with self._node.outgoing.stream(method, url, headers, body, silence=silence) as answer:
             yield answer
 
 

@@ -16,10 +16,11 @@ from entrepot.ledger import lost_batches
 from entrepot.node.making import database_url, passphrase_of
 from entrepot.node.node import VAULT, trust_of
 from entrepot.node.outgoing import HttpClient
-from entrepot.node.settings import SETTINGS, Settings, host_of, port_of
+from entrepot.node.settings import SETTINGS, Role, Settings, host_of, port_of
 from entrepot.protocols import Reply
 from entrepot.use import newest_restore
-from entrepot.values import EntrepotError, system_clock
+from entrepot.use.query import Sandbox, Tier, at_least
+from entrepot.values import EntrepotError, UnavailableError, system_clock
 
 _SKEW_SECONDS = 30
 _PATIENCE = 5.0
@@ -46,6 +47,7 @@ def examine(folder: Path) -> list[Finding]:
         "keys": lambda: _keys(settings, folder),
         "schema": lambda: _schema(settings, folder),
         "records": lambda: _records(settings, folder),
+        **({"queries": lambda: _queries(settings)} if Role.CONNECTOR in settings.roles else {}),
         "ports": lambda: _ports(settings),
         "platform": lambda: _peer("platform", settings.space.platform_url + "/health", trusted()),
         "ledger": lambda: _peer("ledger", settings.space.ledger_url + "/standing", trusted()),
@@ -96,6 +98,19 @@ def _records(settings: Settings, folder: Path) -> Finding:
         return Finding("records", True, "every batch on the ledger is here too")
     forgotten = f"batches {lost[0]} to {lost[1]} were made after the backup that this node was restored from"
     return Finding("records", True, f"{forgotten}; uses of that time are not counted here")
+
+
+def _queries(settings: Settings) -> Finding:
+    """How well the machine keeps in a query, found out by starting a child."""
+    least = settings.query.least_tier
+    sandbox = Sandbox(at_least(Tier(least)))
+    try:
+        return Finding("queries", True, f"kept in by {sandbox.tier}; the least that will do is {least}")
+    except UnavailableError as error:
+        remedy = "Install the extra `query` and bubblewrap, or ask for less in query.least_tier."
+        return Finding("queries", False, str(error), remedy)
+    finally:
+        sandbox.close()
 
 
 def _ports(settings: Settings) -> Finding:

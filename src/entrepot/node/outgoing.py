@@ -78,10 +78,13 @@ class HttpClient:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, silence: float = 0
     ) -> AsyncIterator[Incoming]:
-        """Call another node and read its answer piece by piece; only a silence is bounded in time."""
-        patience = aiohttp.ClientTimeout(sock_connect=self._seconds, sock_read=self._seconds)
+        """Call another node and read its answer piece by piece; only a silence is bounded in time.
+
+        It is as long as any call may take, or as `silence` says where an answer is computed meanwhile.
+        """
+        patience = aiohttp.ClientTimeout(sock_connect=self._seconds, sock_read=silence or self._seconds)
         with _told(url, "broke off"):
             target, session = self._checked(url), self._session(url)
             async with session.request(

@@ -8,7 +8,7 @@ import json
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -107,6 +107,19 @@ class Records(_Section, frozen=True):
     seal: float = 1.0
     oldest_unanchored: float = 3_600.0
     resume_window: float = 3_600.0
+
+
+class Query(_Section, frozen=True):
+    """What one query in place may take, and what must keep it in."""
+
+    least_tier: Literal["bwrap", "landlock", "uid", "limits"] = "limits"
+    """The weakest sandbox that will do; where the machine has none, no product is offered for queries."""
+    seconds: float = 20.0
+    megabytes: int = 1_024
+    rows: int = 10_000
+    """Most rows of one answer."""
+    at_once: int = 2
+    """Children that run at the same time; each may take so much memory."""
 
 
 class Party(_Section, frozen=True):
@@ -228,6 +241,7 @@ class Settings(_Section, frozen=True):
     status: Status = Status()
     messages: Messages = Messages()
     records: Records = Records()
+    query: Query = Query()
     rules: SpaceRules = SpaceRules()
     ledger: LedgerSettings = LedgerSettings()
     guests: Guests = Guests()
@@ -272,6 +286,8 @@ class Settings(_Section, frozen=True):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
         self.guests.check(self.roles)
         self.wallet.check()
+        if self.query.seconds <= 0 or min(self.query.megabytes, self.query.rows, self.query.at_once) < 1:
+            raise SettingsError("the limits of query must be larger than nothing")
         if self.workers < 1:
             raise SettingsError("a node needs at least one worker")
         if self.workers > 1 and (

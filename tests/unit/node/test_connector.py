@@ -4,9 +4,12 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args, get_type_hints
 
+import msgspec
 import pytest
 
 _SPEC = importlib.util.spec_from_file_location("house", Path(__file__).with_name("house.py"))
@@ -15,10 +18,22 @@ assert _SPEC.loader is not None
 the_house = sys.modules.setdefault("house", importlib.util.module_from_spec(_SPEC))
 _SPEC.loader.exec_module(the_house)
 
-from entrepot.identity import Standing, StandingState  # noqa: E402 (after the house is loaded)
+from entrepot import catalogue  # noqa: E402 (after the house is loaded)
+from entrepot.identity import Standing, StandingState  # noqa: E402
 from entrepot.node.roles.connector import Connector  # noqa: E402
+from entrepot.node.settings import Query  # noqa: E402
+from entrepot.policy import parse_policy  # noqa: E402
 from entrepot.protocols.tds import MemberCard  # noqa: E402
-from entrepot.values import Did, NotFoundError, ProtocolError  # noqa: E402
+from entrepot.use.query import Tier, at_least  # noqa: E402
+from entrepot.values import (  # noqa: E402
+    Did,
+    Grade,
+    KindOfUse,
+    NotFoundError,
+    ProductId,
+    ProtocolError,
+    UnavailableError,
+)
 
 House = the_house.House
 
@@ -65,3 +80,35 @@ def test_old_news_of_a_member_is_no_final_answer() -> None:
     assert not Standing(StandingState.GOOD, most).is_stale(most)
     for state in (StandingState.REVOKED, StandingState.UNKNOWN, StandingState.OUT_OF_TIME):
         assert not Standing(state, timedelta(days=1)).is_stale(most)
+
+
+def test_a_product_is_offered_for_queries_only_where_something_keeps_them_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner who demands a sandbox must not find queries running without one."""
+    node = house.homes["provider"].node
+    asked = msgspec.structs.replace(node.settings, query=Query(least_tier="bwrap"))
+    connector = Connector(replace(node, settings=asked))
+    described = catalogue.Description(
+        "Trial",
+        "A trial.",
+        "research",
+        Grade.L4,
+        frozenset({KindOfUse.QUERY}),
+        parse_policy({"permission": [{"action": "use"}]}),
+    )
+    monkeypatch.setenv("PATH", "")  # bubblewrap is not to be found
+    try:
+        with pytest.raises(UnavailableError, match="bwrap"):
+            asyncio.run(connector.offer(ProductId("6TRIAL"), "trial", described))
+    finally:
+        connector.children.close()
+
+
+def test_the_tiers_of_the_settings_are_those_of_the_sandbox() -> None:
+    """A tier that no setting can name, or a name that is no tier, would be found out at a question."""
+    named = get_args(get_type_hints(Query)["least_tier"])
+
+    assert named == tuple(map(str, Tier))
+    assert [at_least(Tier(name))[-1] for name in named] == [*Tier]
+    assert at_least(Tier.LANDLOCK) == (Tier.BWRAP, Tier.LANDLOCK)

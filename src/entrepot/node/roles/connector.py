@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -34,12 +35,13 @@ from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sea
 from entrepot.use.flow import driving
 from entrepot.use.flow.driving import Helm
 from entrepot.use.process import PUSHING, Rail, start_when_in_force
-from entrepot.use.query import Children, Limits, QueryDoor, Sandbox
+from entrepot.use.query import Children, Limits, QueryDoor, Sandbox, Tier, at_least
 from entrepot.values import (
     FORMATS,
     AgreementId,
     ContractId,
     Did,
+    KindOfUse,
     NotFoundError,
     OfferId,
     ProcessId,
@@ -101,6 +103,13 @@ class Connector:
         self.cover = catalogue.Cover(
             f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
         )
+
+    @cached_property
+    def children(self) -> Children:
+        """What runs queries here, within the owner's limits."""
+        asked = self.node.settings.query
+        limits = Limits(seconds=asked.seconds, megabytes=asked.megabytes, rows=asked.rows)
+        return Children(Sandbox(at_least(Tier(asked.least_tier))), limits, asked.at_once)
 
     def pusher(self) -> Pusher:
         node = self.node
@@ -180,6 +189,8 @@ class Connector:
     ) -> catalogue.Product:
         """Offer a product here and list it with the platform; the ledger gets its digest."""
         node = self.node
+        if KindOfUse.QUERY in described.kinds:
+            await self.children.tier()  # what nobody would keep in here is not offered
         await asyncio.to_thread(catalogue.examine, described.policy)
         await self.check_named(described.policy)
         await asyncio.to_thread(catalogue.unkept, described.policy, described.kinds)
@@ -225,6 +236,8 @@ class Connector:
             resource = await node.journal.read(lambda c: catalogue.resource(c, wanted.resource_id))
             if resource is not None and not await asyncio.to_thread(catalogue.is_unchanged, resource):
                 raise RefusedError(f"the file of version {version} has changed; attach it as it was")
+            if KindOfUse.QUERY in wanted.kinds:
+                await self.children.tier()
             await asyncio.to_thread(catalogue.examine, wanted.policy)
         product = await node.journal.write(lambda tx: catalogue.roll_back(tx, product_id, node.me, version))
         await self._list(product)
@@ -394,10 +407,9 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
     )
     signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
-    children = Children(Sandbox(), Limits())
     handlers: dict[str, Handler] = {
         "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
-        "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, children),
+        "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, connector.children),
         "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams, connector.sealer),
     }
     doors = Doors(node.journal, handlers)
@@ -447,5 +459,5 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         },
         settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
         services={"DataService": base, "CatalogService": base},
-        close=children.close,
+        close=connector.children.close,
     )

@@ -30,11 +30,11 @@ class ChildError(EntrepotError):
 class Children:
     """Reads queries and runs them, each in a child of its own. A few at once; others wait."""
 
-    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, limits: Limits, at_once: int = _AT_ONCE) -> None:
         self.limits: Final = limits
         self._sandbox = sandbox
         self._staging = Staging()
-        self._seats = asyncio.Semaphore(_AT_ONCE)
+        self._seats = asyncio.Semaphore(at_once)
 
     async def tier(self) -> Tier:
         return await asyncio.to_thread(lambda: self._sandbox.tier)

@@ -26,7 +26,7 @@ from entrepot.use.model import Admitted, Denied, House, Knock, Outcome, Spent, U
 from entrepot.use.process import find_door
 from entrepot.use.query import history
 from entrepot.use.query.answer import MEDIA_TYPE, encode_answer
-from entrepot.use.query.cage.model import SENTENCES, Limits, Result, Rule, Verdict, Written
+from entrepot.use.query.cage.model import SENTENCES, Limits, Result, Rule, Unread, Verdict, Written
 from entrepot.use.query.children import Children
 from entrepot.use.query.schema import Askable, askable, facts_seen, render_schema
 from entrepot.use.streams import Stream, Streams
@@ -46,6 +46,7 @@ class _Behind:
 
     contract: Contract
     resource: Resource
+    artefact: Digest
     asked: Askable
 
 
@@ -87,7 +88,7 @@ class QueryDoor:
             await complain(visit.send, 413, (f"a body has at most {MAX_BODY} bytes",), REMEDY)
             return
         try:
-            verdict = await self._children.read(sql, behind.asked)
+            verdict = await self._judged(await self._children.read(sql, behind.asked), behind)
         except UnavailableError as error:
             await complain(visit.send, 503, ("queries cannot be run here now",), error.remedy())
             return
@@ -109,6 +110,17 @@ class QueryDoor:
                 found = await self._answer(admitted.use, behind, verdict.written, stream)
                 if not stream.is_cut:
                     await self._send(visit, admitted.use, found)
+
+    async def _judged(self, verdict: Verdict, behind: _Behind) -> Verdict:
+        """What can be read may still be too much to compare: refused as a text is, at no cost."""
+        if verdict.written is None:
+            return verdict
+        consumer, artefact = behind.contract.counterparty, behind.artefact
+        before = await self._journal.read(lambda c: history.answered(c, consumer, artefact))
+        fresh, limits = verdict.written.cells, behind.asked.limits
+        if history.is_too_much(behind.resource.rows, fresh, before, limits):
+            return Verdict(refused=Unread(rule=Rule.HISTORY, detail="fewer keys and columns take less"))
+        return verdict
 
     async def _refuse_text(self, visit: Visit, use: Use, verdict: Verdict) -> None:
         """Refuse a question from its text: no data was touched, so the use is taken back."""
@@ -168,7 +180,7 @@ def _behind(connection: Connection, knock: Knock, limits: Limits) -> _Behind | D
     asked = askable(product, resource, contract.agreement.policy, limits)
     if asked is None:
         return Denied(("nobody has said what may be asked about this product",))
-    return _Behind(contract, resource, asked)
+    return _Behind(contract, resource, product.artefact, asked)
 
 
 def _open(tx: Transaction, knock: Knock, house: House, written: Written | None) -> Admitted | Denied:

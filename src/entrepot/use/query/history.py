@@ -21,8 +21,8 @@ from sqlalchemy import (
 
 from entrepot.journal import Transaction, UtcTimeColumn, metadata
 from entrepot.use.model import Use
-from entrepot.use.query.cage.model import Cells
-from entrepot.values import UseId
+from entrepot.use.query.cage.model import Cells, Limits
+from entrepot.values import Did, Digest, UseId
 
 _query: Final = Table(
     "use_query",
@@ -44,6 +44,12 @@ _EARLIER: Final = (
     )
     .order_by(_query.c.at, _query.c.use_id)
 )
+_NO_USE: Final = UseId("")
+PLACES_A_SECOND: Final = 1_000_000
+"""Places of rows in cells that are looked up in a second of one core, with half of it kept in hand."""
+_BYTES_A_ROW: Final = 170
+_BYTES_A_PLACE: Final = 28
+"""What a comparison takes (`bench/query_history.py`): for each row once, and for each of its places."""
 
 
 def remember(tx: Transaction, use: Use, cells: tuple[Cells, ...]) -> None:
@@ -66,7 +72,28 @@ def forget(tx: Transaction, use_id: UseId) -> None:
 
 
 def earlier(connection: Connection, use: Use) -> tuple[Cells, ...]:
+    """What else was answered, or is being answered, to a use's consumer from its artefact."""
+    return answered(connection, use.consumer, use.artefact, use.id)
+
+
+def answered(
+    connection: Connection, consumer: Did, artefact: Digest, but: UseId = _NO_USE
+) -> tuple[Cells, ...]:
     """What was answered, or is being answered, to this consumer from this artefact; each query once."""
-    rows = connection.execute(_EARLIER, {"by": use.consumer, "over": use.artefact, "but": use.id})
+    rows = connection.execute(_EARLIER, {"by": consumer, "over": artefact, "but": but})
     asked = dict.fromkeys(msgspec.json.decode(row.cells, type=tuple[Cells, ...]) for row in rows)
     return tuple(cells for query in asked for cells in query)
+
+
+def places(rows: int, fresh: tuple[Cells, ...], before: tuple[Cells, ...]) -> int:
+    """In how many cells all rows together can be, of these questions and those before."""
+    return rows * sum(cells.sets for cells in {*fresh, *before})
+
+
+def is_too_much(rows: int, fresh: tuple[Cells, ...], before: tuple[Cells, ...], limits: Limits) -> bool:
+    """Whether a comparison would take more than the limits: known before any data is touched.
+
+    It says of the table no more than how large it is, roughly.
+    """
+    room = (limits.megabytes * 1_000_000 - rows * _BYTES_A_ROW) // _BYTES_A_PLACE
+    return places(rows, fresh, before) > min(limits.seconds * PLACES_A_SECOND, room)

@@ -52,6 +52,12 @@ class Tier(StrEnum):
     LIMITS = "limits"
 
 
+def at_least(least: Tier) -> tuple[Tier, ...]:
+    """The tiers that keep a child in as well as this one, the best first."""
+    known = tuple(Tier)
+    return known[: known.index(least) + 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How one child is started."""
@@ -109,7 +115,10 @@ class Sandbox:
         for place in self._places():
             if self._holds(place):
                 return place
-        raise UnavailableError("no child process can be started for queries; is the extra `query` installed?")
+        raise UnavailableError(
+            f"this machine keeps no query in as well as {self._tiers[-1]} does, which is the least here "
+            f"({', '.join(self._tiers)} were tried); is the extra `query` installed?"
+        )
 
     def _places(self) -> Iterator[_Place]:
         # An interpreter in somebody's home does not start under another user id; the system's may.

@@ -65,8 +65,8 @@ def test_the_list_has_attacks_of_every_rule() -> None:
     tried = {attack.stopped_by for attack in attacks()}
 
     assert len(attacks()) >= 60
-    # An engine that cannot answer is no rule of the text; test_children.py makes it fail.
-    assert tried == {*map(str, Rule), "groups"} - {str(Rule.ENGINE)}
+    # An engine that cannot answer is no rule of the text; nor is a history that is too long to compare with.
+    assert tried == {*map(str, Rule), "groups"} - {str(Rule.ENGINE), str(Rule.HISTORY)}
 
 
 NOTHING = Result(columns=(), rows=(), cut=False)

@@ -78,6 +78,16 @@ def test_an_answer_that_was_changed_is_noticed(open_world: Any) -> None:
         read_answer(raw.replace(b'"217.5"', b'"218.5"'))
 
 
+def test_what_would_take_too_long_to_compare_is_refused_before_it_costs(make: Make) -> None:
+    """An owner's machine that ran out of time at each question would charge for answers nobody gets."""
+    world = make(limits=msgspec.structs.replace(query_world.QUICK, seconds=0.0008))
+    first, more, again = (world.ask_for(q) for q in (FAIR, FAIR.replace("arm", "site"), FAIR))
+
+    assert (first.status, again.status) == (200, 200)
+    assert (more.status, more.json["rule"]) == (403, "history")
+    assert [u.outcome for u in world.used()] == ["answered", "refused", "answered"]
+
+
 def test_a_text_that_is_refused_costs_nothing(make: Make) -> None:
     """No data was touched: the use is taken back, and the rule is named."""
     world = make(COUNT)

@@ -21,14 +21,16 @@ def cells_of(
     draft: Draft, grouped: Relation, keys: list[str], patterns: Mapping[str, frozenset[str]]
 ) -> list[Cells]:
     """Queries that give (cell, subject, mark) for every cell of a grouping."""
-    found = []
+    found, sets = [], 2 ** len(keys)
     for index, source in enumerate(grouped.sources):
         # Where no value is missing, the cells of the values are those of the rows: they are asked for once.
-        found.append(Cells(members=_members(draft, grouped.name, keys, index, source, ""), labels=ROWS))
+        members = _members(draft, grouped.name, keys, index, source, "")
+        found.append(Cells(members=members, labels=ROWS, sets=sets))
         for filled, labels in patterns.items():
             members = _members(draft, grouped.name, keys, index, source, filled)
             missing = draft.statement(words("SELECT", f"count(*) - count({filled}) FROM {grouped.name}"))
-            found.append(Cells(members=members, labels=tuple(sorted(labels)) or ROWS, missing=missing))
+            told = tuple(sorted(labels)) or ROWS
+            found.append(Cells(members=members, labels=told, missing=missing, sets=sets))
     return found
 
 

@@ -13,33 +13,36 @@ import duckdb
 
 from .combining import TooMuchWorkError, tells_of_few
 from .model import Cells, Job
-from .text import words
 
 _TABLES: Final = """
 CREATE TEMP TABLE labels (part INTEGER, label VARCHAR);
-CREATE TEMP TABLE cells AS SELECT 0 AS part, * FROM ({members}) LIMIT 0;"""
-# Every content once: of cells that hold the same rows of the same subjects one is enough.
-_KEPT: Final = """
-CREATE TEMP TABLE found AS
-SELECT dense_rank() OVER (ORDER BY n, content) AS id, part, cell, n, part < {fresh} AS fresh FROM (
-  SELECT part, cell, count(*) AS n, bit_xor(hash(subject, mark)) AS content FROM cells GROUP BY part, cell
-);
-CREATE TEMP TABLE kept AS
-SELECT id, n, bool_or(fresh) AS fresh, min(struct_pack(part := part, cell := cell)) AS place
-FROM found GROUP BY id, n;
-CREATE TEMP TABLE tells AS SELECT DISTINCT id, label FROM found JOIN labels USING (part);
-CREATE TEMP TABLE members AS
-SELECT id, n, fresh, subject, mark FROM kept
-JOIN cells ON cells.part = kept.place.part AND cells.cell = kept.place.cell;
-DROP TABLE cells;"""
+CREATE TEMP TABLE found (part INTEGER, id BIGINT);
+CREATE TEMP TABLE kept (id BIGINT, n BIGINT, content UBIGINT, fresh BOOLEAN);
+CREATE TEMP TABLE members (id BIGINT, subject UBIGINT, mark UBIGINT);"""
+# Every content once: of cells that hold the same rows of the same subjects one is enough. Those of this query
+# come first, so a content that they share with an earlier one is fresh. Of a subject its hash is kept: two
+# with the same one would be counted once, which refuses more and never less.
+_GATHER: Final = """
+CREATE OR REPLACE TEMP TABLE asked AS SELECT cell, hash(subject) AS subject, mark FROM ({members});
+CREATE OR REPLACE TEMP TABLE told AS
+SELECT cell, count(*) AS n, bit_xor(hash(subject, mark)) AS content FROM asked GROUP BY cell;
+CREATE OR REPLACE TEMP TABLE new AS
+SELECT (SELECT count(*) FROM kept) + row_number() OVER (ORDER BY n, content) AS id, n, content,
+  min(cell) AS cell
+FROM told ANTI JOIN kept USING (n, content) GROUP BY n, content;
+INSERT INTO kept SELECT id, n, content, {fresh} FROM new;
+INSERT INTO members SELECT id, subject, mark FROM asked JOIN new USING (cell);
+INSERT INTO found SELECT {part}, id FROM told JOIN kept USING (n, content);
+DROP TABLE asked;"""
+_TELLS: Final = "CREATE TEMP TABLE tells AS SELECT DISTINCT id, label FROM found JOIN labels USING (part)"
 # Two cells that differ in fewer than k subjects have an element in common that is among the k first of both,
 # in any one order: before it come, in each, only elements that the other has not. No other pair is looked at.
 _PAIRS: Final = """
 CREATE TEMP TABLE pairs AS
 WITH first AS (
   SELECT id, n, fresh, unnest(lowest) AS element FROM (
-    SELECT id, n, fresh, min(hash(subject, mark), $k) AS lowest FROM members GROUP BY id, n, fresh
-  )
+    SELECT id, min(hash(subject, mark), $k) AS lowest FROM members GROUP BY id
+  ) JOIN kept USING (id)
 )
 SELECT DISTINCT a.id AS one, b.id AS other FROM first AS a JOIN first AS b USING (element)
 WHERE a.fresh AND a.id <> b.id AND abs(a.n - b.n) < $k AND EXISTS (
@@ -48,9 +51,10 @@ WHERE a.fresh AND a.id <> b.id AND abs(a.n - b.n) < $k AND EXISTS (
 # Subjects of either cell, without those who have the same rows in both.
 _CLOSE: Final = """
 SELECT count(*) FROM (
-  SELECT a.n + b.n - count(*) - count(*) FILTER (WHERE a.mark = b.mark) AS apart
-  FROM pairs JOIN members AS a ON a.id = one JOIN members AS b ON b.id = other AND a.subject = b.subject
-  GROUP BY a.id, b.id, a.n, b.n
+  SELECT x.n + y.n - count(*) - count(*) FILTER (WHERE a.mark = b.mark) AS apart
+  FROM pairs JOIN kept AS x ON x.id = one JOIN kept AS y ON y.id = other
+  JOIN members AS a ON a.id = one JOIN members AS b ON b.id = other AND a.subject = b.subject
+  GROUP BY x.id, y.id, x.n, y.n
 ) WHERE apart BETWEEN 1 AND $k - 1"""
 # One label stands for all that tell of the same cells.
 _LABELS: Final = """
@@ -73,10 +77,9 @@ JOIN told USING (id) GROUP BY class"""
 
 def is_close(connection: duckdb.DuckDBPyConnection, job: Job) -> bool:
     """Whether a cell of this query is within fewer than `k` subjects of another, new or earlier."""
-    fresh = job.written.cells
-    connection.execute(_TABLES.format(members=fresh[0].members))
-    _gather(connection, (*fresh, *job.earlier))
-    connection.execute(_KEPT.format(fresh=len(fresh)))
+    connection.execute(_TABLES)
+    _gather(connection, job.written.cells, job.earlier)
+    connection.execute(_TELLS)
     connection.execute(_PAIRS, {"k": job.table.k})
     found = connection.execute(_CLOSE, {"k": job.table.k}).fetchone()
     return found is None or found[0] > 0 or _combines(connection, job.table.k)
@@ -99,13 +102,17 @@ def _combines(connection: duckdb.DuckDBPyConnection, k: int) -> bool:
     return False
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, asked: Sequence[Cells]) -> None:
+def _gather(connection: duckdb.DuckDBPyConnection, fresh: Sequence[Cells], earlier: Sequence[Cells]) -> None:
     """Ask who is in each cell. Cells of values of which none is missing are those of the rows before them."""
     of_rows = 0
-    for part, cells in enumerate(asked):
+    for part, cells in enumerate((*fresh, *earlier)):
         of_rows = part if not cells.missing else of_rows
         at = of_rows
         if not cells.missing or connection.execute(cells.missing).fetchone() != (0,):
-            connection.execute(words("INSERT INTO cells SELECT", f"{part}, * FROM ({cells.members})"))
             at = part
+            connection.execute(
+                _GATHER.format(
+                    members=cells.members, part=part, fresh="true" if part < len(fresh) else "false"
+                )
+            )
         connection.executemany("INSERT INTO labels VALUES (?, ?)", [(at, name) for name in cells.labels])

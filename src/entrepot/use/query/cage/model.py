@@ -74,6 +74,7 @@ class Rule(StrEnum):
     TYPE = "type"
     CAST = "cast"
     LITERAL = "literal"
+    HISTORY = "history"
     DIFFERENCE = "difference"
     ENGINE = "engine"
 
@@ -102,6 +103,7 @@ SENTENCES: Final = {
     Rule.TYPE: "Values of different kinds are compared or combined.",
     Rule.CAST: "A cast to a type that is not in the grammar.",
     Rule.LITERAL: "A literal that is too long, too large, or not of the form expected here.",
+    Rule.HISTORY: "To compare it with earlier answers would take more time or memory than there is.",
     Rule.DIFFERENCE: "Compared with earlier answers it would tell of fewer subjects than the smallest group.",
     Rule.ENGINE: "It could not be answered. No more is said: an error could tell of a value.",
 }
@@ -157,7 +159,7 @@ class Limits(_Value, frozen=True):
     keys: int = 5
     """Group keys of one grouping of rows."""
     seconds: float = 20.0
-    megabytes: int = 512
+    megabytes: int = 1_024
     rows: int = 10_000
     bytes: int = 4 << 20
     bucket: float = 0.25
@@ -180,6 +182,8 @@ class Cells(_Value, frozen=True):
     """The columns of whose values these groups tell; one empty text where it is of their rows."""
     missing: str = ""
     """How to ask how many rows have no value. Where none, these groups are those of the rows, just before."""
+    sets: int = 1
+    """In how many cells a row can be."""
 
 
 class Written(_Value, frozen=True):

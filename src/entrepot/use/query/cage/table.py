@@ -49,6 +49,7 @@ def open_table(job: Job) -> duckdb.DuckDBPyConnection:
     described = connection.execute(words("DESCRIBE SELECT * FROM", file)).fetchall()
     connection.execute(_view(job, file, {str(name): str(kind) for name, kind, *_ in described}))
     connection.execute(f"SET allowed_paths = [{path}]")
+    connection.execute("SET enable_progress_bar = false")  # it writes to the standard output
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
