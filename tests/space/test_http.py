@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -34,13 +35,15 @@ from entrepot.node.settings import SETTINGS, Settings
 from entrepot.values import Did, system_clock
 from space import PASSPHRASE
 
-EXAMPLES: Final = max(settings().max_examples // 12, 1)
-CHECKS: Final = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+EXAMPLES: Final = max(settings().max_examples // 16, 1)
+CHECKS: Final = [status_code_conformance, content_type_conformance, response_schema_conformance]
+STRICT: Final = [not_a_server_error, *CHECKS]
+CALLS_OUT: Final = {"GET /owner/catalogues/{did}", "POST /owner/openings", "POST /owner/offers"}
+"""Here an owner names a party that is called at once: where nobody is there, 503 is the plain truth."""
+WHOLE: Final = {"owner", "member"}
+"""Proofs that are asked for before a body is read."""
+UNPROVEN: Final = {401, 404, 405}
+REFUSED: Final = UNPROVEN | {400, 403}
 NODES: Final = ("operator", "regulator", "provider", "consumer")
 PORTS: Final = ("public", "owner")
 
@@ -117,7 +120,7 @@ def named(case: Any, name: str | None, consumer: str) -> None:
     if name is None:
         return
     for parameter in list(case.path_parameters or {}):
-        case.path_parameters[parameter] = name
+        case.path_parameters[parameter] = quote(name, safe="")
     if isinstance(case.body, dict):
         changes = {"callbackAddress": f"http://{consumer}/dsp/2025-1", "use": name, "agreement": name}
         for key in ("agreementId", "consumerPid", "providerPid", "negotiationId", "contract", "product"):
@@ -153,9 +156,10 @@ def test_every_answer_is_one_that_the_node_describes(
                 named(case, pick, town.nodes["consumer"].public)
                 headers = caller.proof(schemes) if proven else {"authorization": "Bearer guess"}  # noqa: B023
                 reply = case.call(base_url=caller.base, session=session, headers=headers, timeout=60)
-                case.validate_response(reply, checks=CHECKS)
+                checks = CHECKS if reply.status_code == 503 and case.operation.label in CALLS_OUT else STRICT
+                case.validate_response(reply, checks=checks)
                 if schemes and not proven:  # noqa: B023 (called before the loop goes on)
-                    assert reply.status_code in {401, 404, 405}
+                    assert reply.status_code in (UNPROVEN if schemes <= WHOLE else REFUSED)  # noqa: B023
 
             try:
                 ask()
