@@ -5,6 +5,8 @@ and such as it forbids. Whatever comes, the answer is one of those described: no
 or field that nobody wrote down. `make fuzz` asks longer.
 """
 
+import contextlib
+import http.client
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -166,3 +168,39 @@ def test_every_answer_is_one_that_the_node_describes(
             except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 (all faults are told at the end)
                 faults[operation.label] = "".join(str(fault).splitlines(keepends=True)[:40])
     assert faults == {}, "\n\n".join(f"{route}\n{fault}" for route, fault in faults.items())
+
+
+def heard(
+    address: str, method: str, path: str, body: Any = None, **headers: str
+) -> tuple[int, dict[str, str]]:
+    """What a port answers to one request, as it came over the socket; `body` may come in pieces."""
+    connection = http.client.HTTPConnection(address, timeout=60)
+    try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+        reply = connection.getresponse()
+        reply.read()
+        return reply.status, {k.lower(): v for k, v in reply.getheaders()}
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_what_no_route_is_asked_for_is_answered_by_the_edge(town: Town, name: str) -> None:
+    """Wrong methods, too much, other media types, bombs and addresses that are none, on both ports."""
+    node, path = town.nodes[name], "/owner/records/x/erase"
+    owner = {"authorization": f"Bearer {town.token(name)}", "content-type": "application/json"}
+    status, told = heard(node.owner, "DELETE", path)
+    assert (status, told["allow"]) == (405, "OPTIONS, POST")
+    assert heard(node.owner, "OPTIONS", path)[0] == 204
+    assert heard(node.public, "TRACE", "/health")[0] == 405
+    assert heard(node.public, "HEAD", "/.well-known/did.json")[0] == 200
+    assert heard(node.public, "POST", "/dcp/presentations/query", b"x" * (80 << 10), **owner)[0] in {401, 413}
+    taker = "/dcp/presentations/query", {"authorization": "Bearer x.y.z"}
+    assert heard(node.public, "POST", taker[0], b"<a/>", **taker[1], content_type="text/xml")[0] == 415
+    assert heard(node.owner, "POST", path, b"x" * (1 << 21), **owner)[0] == 413
+    assert heard(node.owner, "POST", path, iter([b"x" * (1 << 16)] * 32), **owner)[0] == 413
+    for strange in ("/%ff", "/%00", "/owner/uses/%00", "//", "/..%2f..%2fetc/passwd", "/dsp/2025-1/%F0%9F"):
+        assert heard(node.public, "GET", strange)[0] in {400, 404}
+    assert heard(node.owner, "GET", "/owner/openapi.json?" + "a=1&" * 60, **owner)[0] == 400
+    assert heard(node.public, "GET", "/health")[0] == 200
