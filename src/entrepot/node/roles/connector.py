@@ -436,7 +436,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *use_routes(connector, client),
             *process_routes(connector),
             *service_routes(connector),
-            *restored_routes(connector),
+            *restored_routes(node),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
@@ -445,7 +445,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         loops=[
             sealing_loop(node),
-            comparing_loop(connector),
+            comparing_loop(node, connector.cut),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),
