@@ -81,8 +81,10 @@ tck: $(READY) ## What the field's official suites say, one line a suite and role
 	@$(call apt,mvn,maven)
 	$(BIN)/python tests/conformance/tck/run.py
 
-bench: $(READY) ## Measure every claim: our figure, the rival's, their ratio
+bench: $(READY) ## Measure every claim: our figure, the rival's, their ratio (EDC as rival needs Java and Maven)
 	@$(call apt,nginx,nginx)
+	$(call apt,javac,openjdk-17-jdk-headless)
+	$(call apt,mvn,maven)
 	missed=0
 	for claim in bench/*.py; do echo; echo "== $$claim"; $(BIN)/python $$claim || missed=1; done
 	exit $$missed

@@ -108,7 +108,6 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
         ],
         "consumer": [
             (),
-            ("find",),
             ("usable",),
             ("contracts", used.agreement, "may"),
             ("uses",),

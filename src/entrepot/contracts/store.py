@@ -100,29 +100,35 @@ _contract: Final = Table(
     Column("vouched_by", String(200), nullable=False, server_default=""),
 )
 
-_INSERT: Final = insert(_negotiation)
-_BY_ID: Final = select(_negotiation).where(_negotiation.c.id == bindparam("of"))
-_BY_PEER: Final = select(_negotiation).where(
-    _negotiation.c.counterparty == bindparam("counterparty"),
-    _negotiation.c.party == bindparam("party"),
-    _negotiation.c.peer_pid == bindparam("peer_pid"),
+_INSERT: Final = Prepared(insert(_negotiation))
+_BY_ID: Final = Prepared(select(_negotiation).where(_negotiation.c.id == bindparam("of")))
+_BY_PEER: Final = Prepared(
+    select(_negotiation).where(
+        _negotiation.c.counterparty == bindparam("counterparty"),
+        _negotiation.c.party == bindparam("party"),
+        _negotiation.c.peer_pid == bindparam("peer_pid"),
+    )
 )
-_BY_MESSAGE: Final = select(_negotiation).where(
-    or_(
-        _negotiation.c.pending_message == bindparam("message"),
-        _negotiation.c.behind_message == bindparam("message"),
+_BY_MESSAGE: Final = Prepared(
+    select(_negotiation).where(
+        or_(
+            _negotiation.c.pending_message == bindparam("message"),
+            _negotiation.c.behind_message == bindparam("message"),
+        )
     )
 )
 _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
-_UPDATE: Final = (
+_UPDATE: Final = Prepared(
     update(_negotiation)
     .where(_negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected"))
     .values({c: bindparam(f"to_{c.name}") for c in _negotiation.c if c.name not in {"id", "created_at"}})
 )
-_LAST_TERMS: Final = select(func.max(_terms.c.number)).where(_terms.c.negotiation_id == bindparam("of"))
+_LAST_TERMS: Final = Prepared(
+    select(func.max(_terms.c.number).label("last")).where(_terms.c.negotiation_id == bindparam("of"))
+)
 _TERMS_OF: Final = select(_terms).where(_terms.c.negotiation_id == bindparam("of")).order_by(_terms.c.number)
-_KEEP_TERMS: Final = insert(_terms)
-_KEEP_CONTRACT: Final = insert(_contract)
+_KEEP_TERMS: Final = Prepared(insert(_terms))
+_KEEP_CONTRACT: Final = Prepared(insert(_contract))
 _CONTRACT: Final = Prepared(select(_contract).where(_contract.c.agreement_id == bindparam("of")))
 _CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
 _CONTRACTS: Final = (
@@ -133,12 +139,12 @@ _CONTRACTS: Final = (
 )
 _VOUCHED: Final = select(_contract.c.agreement_id).where(_contract.c.vouched_by == bindparam("of"))
 _UNTOLD: Final = select(_contract).where(_contract.c.end_told == false()).limit(bindparam("most"))
-_TELL: Final = (
+_TELL: Final = Prepared(
     update(_contract)
     .where(_contract.c.agreement_id == bindparam("of"), _contract.c.end_told == bindparam("was"))
     .values(end_told=bindparam("to"))
 )
-_MOVE_CONTRACT: Final = (
+_MOVE_CONTRACT: Final = Prepared(
     update(_contract)
     .where(_contract.c.agreement_id == bindparam("of"), _contract.c.status == bindparam("from_status"))
     .values(status=bindparam("to_status"), end_reason=bindparam("why"), ended_at=bindparam("when"))
@@ -146,7 +152,7 @@ _MOVE_CONTRACT: Final = (
 
 
 def create(tx: Transaction, negotiation: Negotiation) -> None:
-    tx.connection.execute(_INSERT, _row(negotiation) | {"created_at": tx.now})
+    _INSERT.change(tx.connection, _row(negotiation) | {"created_at": tx.now})
 
 
 def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> None:
@@ -154,13 +160,13 @@ def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> No
     row = _row(negotiation)
     of = row.pop("id")
     values = {f"to_{name}": value for name, value in row.items()}
-    done = tx.connection.execute(_UPDATE, values | {"of": of, "expected": expected_version})
-    if done.rowcount != 1:
+    changed = _UPDATE.change(tx.connection, values | {"of": of, "expected": expected_version})
+    if changed != 1:
         raise ConflictError(f"negotiation {of} has moved on from version {expected_version}")
 
 
 def read(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:
-    row = connection.execute(_BY_ID, {"of": negotiation_id}).first()
+    row = _BY_ID.first(connection, {"of": negotiation_id})
     return None if row is None else _negotiation_of(row)
 
 
@@ -168,12 +174,12 @@ def find_by_peer(
     connection: Connection, counterparty: Did, party: Party, peer_pid: ProcessId
 ) -> Negotiation | None:
     where = {"counterparty": counterparty, "party": str(party), "peer_pid": peer_pid}
-    row = connection.execute(_BY_PEER, where).first()
+    row = _BY_PEER.first(connection, where)
     return None if row is None else _negotiation_of(row)
 
 
 def find_by_message(connection: Connection, message_id: MessageId) -> Negotiation | None:
-    row = connection.execute(_BY_MESSAGE, {"message": message_id}).first()
+    row = _BY_MESSAGE.first(connection, {"message": message_id})
     return None if row is None else _negotiation_of(row)
 
 
@@ -183,10 +189,10 @@ def every(connection: Connection, most: int) -> list[Negotiation]:
 
 def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Offer | Agreement) -> None:
     """Keep one more version of what was proposed; none is ever overwritten."""
-    last = tx.connection.execute(_LAST_TERMS, {"of": negotiation_id}).scalar_one_or_none() or 0
+    last = _LAST_TERMS.first(tx.connection, {"of": negotiation_id}).last or 0
     document = render_offer(terms) if isinstance(terms, Offer) else render_agreement(terms)
-    tx.connection.execute(
-        _KEEP_TERMS,
+    _KEEP_TERMS.change(
+        tx.connection,
         {
             "negotiation_id": negotiation_id,
             "number": last + 1,
@@ -203,7 +209,7 @@ def terms_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[in
 
 
 def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:
-    tx.connection.execute(_KEEP_CONTRACT, values)
+    _KEEP_CONTRACT.change(tx.connection, values)
 
 
 def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any] | None":
@@ -230,14 +236,14 @@ def untold(connection: Connection, most: int) -> "list[Row[Any]]":
 def tell_end(tx: Transaction, agreement_id: AgreementId, *, told: bool) -> bool:
     """Note whether the end of a contract has been told; False where that was known."""
     values = {"of": agreement_id, "to": told, "was": not told}
-    return tx.connection.execute(_TELL, values).rowcount == 1
+    return _TELL.change(tx.connection, values) == 1
 
 
 def move_contract(
     tx: Transaction, agreement_id: AgreementId, before: str, after: str, why: str | None, when: UtcTime | None
 ) -> bool:
     values = {"of": agreement_id, "from_status": before, "to_status": after, "why": why, "when": when}
-    return tx.connection.execute(_MOVE_CONTRACT, values).rowcount == 1
+    return _MOVE_CONTRACT.change(tx.connection, values) == 1
 
 
 def _row(n: Negotiation) -> dict[str, Any]:

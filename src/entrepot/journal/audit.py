@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.lease import lease
+from entrepot.journal.prepared import Prepared
 from entrepot.journal.transaction import Transaction
 from entrepot.values import Digest, TrustError, UtcTime, canonical, render_time, sha256
 
@@ -55,7 +56,7 @@ _START: Final = sha256(b"entrepot/audit/v1\n")
 _LEASE: Final = "audit:trail:seal"
 _LEASE_SECONDS: Final = 30
 
-_WRITE: Final = insert(_event)
+_WRITE: Final = Prepared(insert(_event))
 _SEALED: Final = select(_event).where(~_unsealed)
 _LAST: Final = _SEALED.order_by(_event.c.number.desc()).limit(1)
 _CHAIN: Final = _SEALED.order_by(_event.c.number)
@@ -72,7 +73,7 @@ _SEAL: Final = (
 def audit(tx: Transaction, event: AuditEvent) -> None:
     """Write down `event` at the transaction's time."""
     body = _body(event.name, tx.now, dict(event.facts))
-    tx.connection.execute(_WRITE, {"name": event.name, "at": tx.now, "body": body})
+    _WRITE.change(tx.connection, {"name": event.name, "at": tx.now, "body": body})
 
 
 def seal_audit(tx: Transaction, limit: int = 1000) -> int:

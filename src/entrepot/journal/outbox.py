@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
+from entrepot.journal.prepared import Prepared
 from entrepot.journal.transaction import Transaction
 from entrepot.values import MessageId, UtcTime
 
@@ -77,7 +78,7 @@ _free_from: Final = case(
     (outbox.c.leased_until > outbox.c.not_before, outbox.c.leased_until), else_=outbox.c.not_before
 )
 
-_INSERT: Final = insert(outbox)
+_INSERT: Final = Prepared(insert(outbox))
 _DUE: Final = (
     select(outbox)
     .where(_is_of_kind, outbox.c.not_before <= bindparam("now"), _is_free, _is_first)
@@ -85,12 +86,12 @@ _DUE: Final = (
     .limit(bindparam("most"))
 )
 _NEXT_DUE: Final = select(func.min(_free_from, type_=UtcTimeColumn)).where(_is_of_kind, _is_first)
-_LEASE: Final = (
+_LEASE: Final = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("of"), _is_free)
     .values(leased_by=bindparam("holder"), leased_until=bindparam("until"), attempts=outbox.c.attempts + 1)
 )
-_POSTPONE: Final = (
+_POSTPONE: Final = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("of"))
     .values(not_before=bindparam("until"), leased_by=None, leased_until=None)
@@ -100,18 +101,22 @@ _FREE: Final = (
     .where(outbox.c.leased_by.not_in(bindparam("living", expanding=True)))
     .values(leased_by=None, leased_until=None)
 )
-_DELETE: Final = delete(outbox).where(outbox.c.id == bindparam("of"))
-_DELETE_UNSENT: Final = delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
+_DELETE: Final = Prepared(delete(outbox).where(outbox.c.id == bindparam("of")))
+_DELETE_UNSENT: Final = Prepared(
+    delete(outbox).where(outbox.c.lane == bindparam("of"), outbox.c.attempts == 0)
+)
 _BACKLOG: Final = select(func.count(), func.min(outbox.c.not_before, type_=UtcTimeColumn))
-_IN_LANE: Final = select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1)
-_IS_UNTRIED: Final = select(outbox.c.id).where(outbox.c.id == bindparam("of"), outbox.c.attempts == 0)
-_DELETE_LANE: Final = delete(outbox).where(outbox.c.lane == bindparam("of"))
+_IN_LANE: Final = Prepared(select(outbox.c.id).where(outbox.c.lane == bindparam("of")).limit(1))
+_IS_UNTRIED: Final = Prepared(
+    select(outbox.c.id).where(outbox.c.id == bindparam("of"), outbox.c.attempts == 0)
+)
+_DELETE_LANE: Final = Prepared(delete(outbox).where(outbox.c.lane == bindparam("of")))
 
 
 def enqueue(tx: Transaction, message: OutboxMessage) -> None:
     """Queue `message`; its id must be new among what is still to be sent."""
-    tx.connection.execute(
-        _INSERT,
+    _INSERT.change(
+        tx.connection,
         {
             "id": message.id,
             "kind": message.kind,
@@ -135,7 +140,7 @@ def claim(
     """
     due = tx.connection.execute(_DUE, {"kinds": list(kinds), "now": tx.now, "most": limit}).all()
     lease = {"holder": holder, "now": tx.now, "until": tx.now + timedelta(seconds=lease_seconds)}
-    return [_message(row) for row in due if tx.connection.execute(_LEASE, {"of": row.id} | lease).rowcount]
+    return [_message(row) for row in due if _LEASE.change(tx.connection, {"of": row.id} | lease)]
 
 
 def free_claims(tx: Transaction, living: Collection[str]) -> int:
@@ -160,7 +165,7 @@ def backlog(connection: Connection) -> tuple[int, UtcTime | None]:
 
 def settle(tx: Transaction, message_id: MessageId) -> bool:
     """Take a message out: it was delivered, or nobody needs it any more. False when it was out already."""
-    return tx.connection.execute(_DELETE, {"of": message_id}).rowcount == 1
+    return _DELETE.change(tx.connection, {"of": message_id}) == 1
 
 
 withdraw = settle
@@ -168,27 +173,27 @@ withdraw = settle
 
 def withdraw_lane(tx: Transaction, lane: str) -> int:
     """Take out all that is queued in a lane; say how many messages that were."""
-    return tx.connection.execute(_DELETE_LANE, {"of": lane}).rowcount
+    return _DELETE_LANE.change(tx.connection, {"of": lane})
 
 
 def withdraw_unsent(tx: Transaction, lane: str) -> int:
     """Take out what is queued in a lane and was never tried; what may have been sent stays until answered."""
-    return tx.connection.execute(_DELETE_UNSENT, {"of": lane}).rowcount
+    return _DELETE_UNSENT.change(tx.connection, {"of": lane})
 
 
 def holds_lane(tx: Transaction, lane: str) -> bool:
     """Say whether anything is queued in a lane."""
-    return tx.connection.execute(_IN_LANE, {"of": lane}).first() is not None
+    return _IN_LANE.first(tx.connection, {"of": lane}) is not None
 
 
 def is_untried(tx: Transaction, message_id: MessageId) -> bool:
     """Say whether a message is queued and certainly has not left yet."""
-    return tx.connection.execute(_IS_UNTRIED, {"of": message_id}).first() is not None
+    return _IS_UNTRIED.first(tx.connection, {"of": message_id}) is not None
 
 
 def postpone(tx: Transaction, message_id: MessageId, until: UtcTime) -> None:
     """Give a message back, to be tried again from `until` on."""
-    tx.connection.execute(_POSTPONE, {"of": message_id, "until": until})
+    _POSTPONE.change(tx.connection, {"of": message_id, "until": until})
 
 
 def _message(row: Row[tuple[object, ...]]) -> OutboxMessage:

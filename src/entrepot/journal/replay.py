@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.journal.database import UtcTimeColumn, metadata
+from entrepot.journal.prepared import Prepared
 from entrepot.journal.transaction import Transaction
 from entrepot.values import Digest, MessageId, ProcessId, UtcTime, sha256
 
@@ -50,14 +51,16 @@ _answer: Final = Table(
     Column("at", UtcTimeColumn, nullable=False, index=True),
 )
 
-_SEE: Final = insert(_seen)
+_SEE: Final = Prepared(insert(_seen))
 _SEEN: Final = select(_seen.c.until).where(
     _seen.c.scope == bindparam("scope"), _seen.c.key == bindparam("key")
 )
 _FORGET: Final = delete(_seen).where(_seen.c.until < bindparam("now"))
-_REMEMBER: Final = insert(_answer)
-_RECALL: Final = select(_answer).where(
-    _answer.c.process == bindparam("process"), _answer.c.message_id == bindparam("message_id")
+_REMEMBER: Final = Prepared(insert(_answer))
+_RECALL: Final = Prepared(
+    select(_answer).where(
+        _answer.c.process == bindparam("process"), _answer.c.message_id == bindparam("message_id")
+    )
 )
 _FORGET_ANSWERS: Final = delete(_answer).where(_answer.c.at < bindparam("before"))
 
@@ -67,7 +70,7 @@ def first_seen(tx: Transaction, scope: str, key: str, until: UtcTime) -> bool:
     digest = sha256(key.encode("utf-8", "surrogatepass"))
     try:
         with tx.connection.begin_nested():
-            tx.connection.execute(_SEE, {"scope": scope, "key": digest, "until": until})
+            _SEE.change(tx.connection, {"scope": scope, "key": digest, "until": until})
     except IntegrityError:
         return False
     return True
@@ -88,8 +91,8 @@ def remember_answer(
     tx: Transaction, process: ProcessId, message_id: MessageId, digest: Digest, status: int, body: bytes
 ) -> None:
     """Keep what was answered to a message of a process, so that a repeat is answered alike."""
-    tx.connection.execute(
-        _REMEMBER,
+    _REMEMBER.change(
+        tx.connection,
         {
             "process": process,
             "message_id": message_id,
@@ -109,7 +112,7 @@ def recall_answer(
     **The caller compares the digests.**
     """
     connection = where.connection if isinstance(where, Transaction) else where
-    row = connection.execute(_RECALL, {"process": process, "message_id": message_id}).first()
+    row = _RECALL.first(connection, {"process": process, "message_id": message_id})
     return None if row is None else Answer(Digest(row.digest), row.status, row.body)
 
 

@@ -110,15 +110,22 @@ _meter: Final = Table(
 )
 """What a use came to, in its own units; prices are made from it elsewhere."""
 
-_INSERT: Final = insert(_process)
-_BY_ID: Final = select(_process).where(_process.c.id == bindparam("of"))
-_BY_PEER: Final = select(_process).where(
-    _process.c.counterparty == bindparam("counterparty"),
-    _process.c.party == bindparam("party"),
-    _process.c.peer_pid == bindparam("peer_pid"),
+_INSERT: Final = Prepared(insert(_process))
+_BY_ID: Final = Prepared(select(_process).where(_process.c.id == bindparam("of")))
+_BY_PEER: Final = Prepared(
+    select(_process).where(
+        _process.c.counterparty == bindparam("counterparty"),
+        _process.c.party == bindparam("party"),
+        _process.c.peer_pid == bindparam("peer_pid"),
+    )
 )
-_BY_MESSAGE: Final = select(_process).where(
-    or_(_process.c.pending_message == bindparam("message"), _process.c.behind_message == bindparam("message"))
+_BY_MESSAGE: Final = Prepared(
+    select(_process).where(
+        or_(
+            _process.c.pending_message == bindparam("message"),
+            _process.c.behind_message == bindparam("message"),
+        )
+    )
 )
 _BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
 _OPEN_AGREEMENTS: Final = (
@@ -127,13 +134,13 @@ _OPEN_AGREEMENTS: Final = (
     .distinct()
 )
 _ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
-_UPDATE: Final = (
+_UPDATE: Final = Prepared(
     update(_process)
     .where(_process.c.id == bindparam("of"), _process.c.version == bindparam("expected"))
     .values({c: bindparam(f"to_{c.name}") for c in _process.c if c.name not in {"id", "created_at"}})
 )
-_HANG: Final = insert(_door)
-_SHUT: Final = delete(_door).where(_door.c.process_id == bindparam("of"))
+_HANG: Final = Prepared(insert(_door))
+_SHUT: Final = Prepared(delete(_door).where(_door.c.process_id == bindparam("of")))
 _DOOR: Final = Prepared(
     select(_door).where(_door.c.process_id == bindparam("of"), _door.c.token_digest == bindparam("digest"))
 )
@@ -165,7 +172,7 @@ _METER: Final = Prepared(insert(_meter))
 
 
 def create(tx: Transaction, process: TransferProcess) -> None:
-    tx.connection.execute(_INSERT, _row(process) | {"created_at": tx.now})
+    _INSERT.change(tx.connection, _row(process) | {"created_at": tx.now})
 
 
 def save(tx: Transaction, process: TransferProcess, expected_version: int) -> None:
@@ -173,13 +180,13 @@ def save(tx: Transaction, process: TransferProcess, expected_version: int) -> No
     row = _row(process)
     of = row.pop("id")
     values = {f"to_{name}": value for name, value in row.items()}
-    done = tx.connection.execute(_UPDATE, values | {"of": of, "expected": expected_version})
-    if done.rowcount != 1:
+    changed = _UPDATE.change(tx.connection, values | {"of": of, "expected": expected_version})
+    if changed != 1:
         raise ConflictError(f"transfer process {of} has moved on from version {expected_version}")
 
 
 def read(connection: Connection, process_id: ProcessId) -> TransferProcess | None:
-    row = connection.execute(_BY_ID, {"of": process_id}).first()
+    row = _BY_ID.first(connection, {"of": process_id})
     return None if row is None else _process_of(row)
 
 
@@ -187,12 +194,12 @@ def find_by_peer(
     connection: Connection, counterparty: Did, party: Party, peer_pid: ProcessId
 ) -> TransferProcess | None:
     where = {"counterparty": counterparty, "party": str(party), "peer_pid": peer_pid}
-    row = connection.execute(_BY_PEER, where).first()
+    row = _BY_PEER.first(connection, where)
     return None if row is None else _process_of(row)
 
 
 def find_by_message(connection: Connection, message_id: MessageId) -> TransferProcess | None:
-    row = connection.execute(_BY_MESSAGE, {"message": message_id}).first()
+    row = _BY_MESSAGE.first(connection, {"message": message_id})
     return None if row is None else _process_of(row)
 
 
@@ -212,8 +219,8 @@ def every(connection: Connection, most: int) -> list[TransferProcess]:
 def open_door(tx: Transaction, door: Door, token_digest: Digest) -> None:
     """Hang a door, in the place of an older one of the same process."""
     shut_door(tx, door.process_id)
-    tx.connection.execute(
-        _HANG,
+    _HANG.change(
+        tx.connection,
         {
             "process_id": door.process_id,
             "token_digest": token_digest,
@@ -227,7 +234,7 @@ def open_door(tx: Transaction, door: Door, token_digest: Digest) -> None:
 
 
 def shut_door(tx: Transaction, process_id: ProcessId) -> None:
-    tx.connection.execute(_SHUT, {"of": process_id})
+    _SHUT.change(tx.connection, {"of": process_id})
 
 
 def read_door(connection: Connection, process_id: ProcessId, token_digest: Digest) -> Door | None:
