@@ -33,6 +33,24 @@ def test_what_is_left_is_shown_and_asking_spends_nothing(
         expect(card).to_contain_text(consumer.words("left", left=3, limit=5))  # without being asked again
 
 
+def test_a_product_is_found_by_words_and_within_filters(
+    at: Callable[..., Sitting], town: Town, language: str
+) -> None:
+    """Who cannot find what is offered needs somebody who tells him its number."""
+    product, _ = town.offer(f"Turbine vibrations {language}", uses=5)
+    with at("consumer") as consumer:
+        consumer.open()
+        consumer.go("find")
+        page = consumer.page
+        page.get_by_label(consumer.words("look for")).fill(f"vibrations {language}")
+        consumer.press("find it")
+        consumer.sees(product)
+        page.get_by_label(consumer.words("grade")).select_option("core")
+        consumer.press("find it")
+        consumer.sees(consumer.words("nothing"))
+        expect(page.get_by_label(consumer.words("look for"))).to_have_value(f"vibrations {language}")
+
+
 def test_the_proof_of_a_use_is_taken_away_and_verifies(
     at: Callable[..., Sitting], town: Town, language: str, tmp_path: Path
 ) -> None:

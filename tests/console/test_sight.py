@@ -108,6 +108,7 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
         ],
         "consumer": [
             (),
+            ("find",),
             ("usable",),
             ("contracts", used.agreement, "may"),
             ("uses",),

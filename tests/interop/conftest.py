@@ -33,9 +33,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     said = ", ".join(
         f"{count} {name}" for name, count in counted.items() if count or name in {"passed", "failed"}
     )
-    terminalreporter.write_line(
-        f"interop with EDC {RELEASE}: {said}; {config.getoption('--crowd')} at once each way"
-    )
+    at_once = config.getoption("--crowd", 40)
+    terminalreporter.write_line(f"interop with EDC {RELEASE}: {said}; {at_once} at once each way")
 
 
 @pytest.fixture(scope="session")

@@ -99,9 +99,12 @@ class Edc:
         if self.process.poll() is not None:
             raise AssertionError(f"the EDC ended at its start:\n{self.log.read_text()[-3000:]}")
         try:
-            return call("GET", self.ports["api"], "/api/check/readiness")[0] == 200
-        except OSError:
+            if call("GET", self.ports["api"], "/api/check/readiness")[0] != 200:
+                return False
+            self.negotiations()  # it says that it is ready before every API of it is there
+        except (OSError, SaidNoError):
             return False
+        return True
 
     def stop(self) -> None:
         """End the process and wait for its end; its ports are free then."""

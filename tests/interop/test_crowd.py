@@ -19,7 +19,7 @@ OVER = {"FINALIZED", "TERMINATED"}
 
 @pytest.fixture
 def crowd(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--crowd"))
+    return int(request.config.getoption("--crowd", 40))
 
 
 @pytest.mark.timeout(1_200)

@@ -193,6 +193,8 @@ def test_a_restored_ledger_is_refilled_by_its_witness(tmp_path: Path) -> None:
         space.operator.start()
         wait_for("the operator", space.operator.is_up)
         wait_for("what was lost", lambda: entries(space.operator)[: len(before)] == before)
+        wait_for("the register", lambda: _gap(space.operator))
+        entrepot("restored", "accept", "--node", tmp_path / "elsewhere")
         space.begin(product, agreement).received()
         wait_for("rest", lambda: at_rest(space))
         agrees_with_ledger(space.operator, space.provider)

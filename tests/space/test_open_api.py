@@ -3,6 +3,7 @@
 import http.client
 import json
 import sqlite3
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from entrepot.identity import Vault
 from entrepot.node import making
 from entrepot.node.settings import Outgoing, Settings
 from entrepot.values import DataType, data_code, render_digest, sha256
-from space import PASSPHRASE, Acquiring, Space, agrees_with_ledger, at_rest, records, wait_for
+from space import COMMAND, PASSPHRASE, Acquiring, Space, agrees_with_ledger, at_rest, records, wait_for
 
 CALLERS = 64
 LIMIT = 20
@@ -74,6 +75,7 @@ def at_door(space: Space, agreement: str, below: str) -> tuple[int, dict[str, st
 
 
 def weather(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "weather.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE days (day DATE, rain REAL)")
@@ -118,6 +120,38 @@ def test_exactly_as_many_calls_are_answered_as_were_promised(space: Space) -> No
     counted = space.provider.rows("SELECT used FROM policy_counter WHERE agreement_id = ?", ended.agreement)
     assert counted == [(LIMIT,)]
     agrees_with_ledger(space.operator, space.provider)
+
+
+def test_the_description_of_a_door_comes_by_the_command_and_is_no_use(space: Space) -> None:
+    """A consumer must know what can be asked before the first call is paid for."""
+    where = str(weather(space.root / "described"))
+    attached = space.provider.ask(
+        "POST", "/owner/sources", {"kind": "sqlite", "where": where, "table": "days"}
+    )
+    product = offer(space, attached, "A0000002", 1)
+    target = space.root / "openapi.json"
+
+    command = [
+        *COMMAND,
+        "use",
+        product,
+        str(target),
+        "--get",
+        "openapi.json",
+        "--node",
+        str(space.consumer.folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "no use" in done.stdout
+    described = json.loads(target.read_bytes())
+    assert described["openapi"].startswith("3.1")
+    assert "/items" in described["paths"]
+    ended = call(space, product, "items?limit=1", "described-items.json").received()
+    wait_for("rest", lambda: at_rest(space))
+    uses = space.provider.rows("SELECT id FROM use WHERE agreement_id = ?", ended.agreement)
+    assert uses == [(ended.use,)]
 
 
 @dataclass

@@ -11,6 +11,7 @@ from entrepot.catalogue import (
     Product,
     Resource,
     attach_resource,
+    forget_unused,
     list_product,
     offer_product,
     product,
@@ -104,6 +105,20 @@ class CatalogueContract:
 
         assert ready.read_now(products) == [other]
         assert offer(ready).version == 2
+
+    def test_an_artefact_stays_while_any_version_names_it(self, ready: Journal) -> None:
+        """Contracts outlive offers: a withdrawn version is delivered until its contracts are over."""
+        spare = replace(FILE, id="r2", path=FILE.path.with_name("spare.csv"))
+        ready.write_now(lambda tx: attach_resource(tx, spare))
+        offer(ready)
+        ready.write_now(lambda tx: withdraw_product(tx, PRODUCT))
+        names = [FILE.path.name, spare.path.name, "nobody's"]
+
+        gone = ready.write_now(lambda tx: forget_unused(tx, FILE.path.parent, names))
+
+        assert gone == {spare.path.name, "nobody's"}
+        assert ready.read_now(lambda c: resource(c, "r1")) == FILE
+        assert ready.read_now(lambda c: resource(c, "r2")) is None
 
     def test_products_are_listed_in_the_order_of_their_offers(self, ready: Journal) -> None:
         """The same catalogue is the same bytes, whoever asks."""

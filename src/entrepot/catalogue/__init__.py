@@ -3,6 +3,7 @@
 from entrepot.catalogue.artefact import inspect, is_unchanged, measure, named, open_reader, prepare
 from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
 from entrepot.catalogue.asking import SEARCH_TERMS, parse_search, render_search
+from entrepot.catalogue.clearing import alone, forget_unused, hold, remove, shared, untouched_since
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.foreign import Offering, is_of_this_space, offering_of, parse_offering
@@ -61,6 +62,7 @@ __all__ = [
     "SourceError",
     "SourceKind",
     "Version",
+    "alone",
     "attach_resource",
     "conditions_of",
     "cursor_of",
@@ -68,7 +70,9 @@ __all__ = [
     "decode_protection",
     "encode_protection",
     "examine",
+    "forget_unused",
     "formats_of",
+    "hold",
     "inspect",
     "is_of_this_space",
     "is_unchanged",
@@ -90,6 +94,7 @@ __all__ = [
     "product_under",
     "products",
     "relocate_resources",
+    "remove",
     "render_catalog",
     "render_dataset",
     "render_search",
@@ -98,8 +103,10 @@ __all__ = [
     "roll_back",
     "sealed_secret",
     "search",
+    "shared",
     "tensions_of",
     "unkept",
+    "untouched_since",
     "versions",
     "withdraw_product",
 ]

@@ -120,6 +120,7 @@ def _placed(made: Resource, place: Path) -> Resource:
     except FileExistsError:
         known = measure(place, made.media_type)
         if known.digest == made.digest:
+            place.chmod(0o400)  # says that somebody wants it again (`clearing.py`); content and marks stay
             return known
         made.path.replace(place)  # somebody has changed what was there; resources of it are refused for ever
     return replace(made, path=place)

@@ -41,6 +41,7 @@ class Event(StrEnum):
     LISTED = "catalogue:product:list"
     WITHDRAWN = "catalogue:product:withdraw"
     ROLLED_BACK = "catalogue:product:roll-back"
+    CLEARED = "catalogue:artefact:clear"
     SECRET_KEPT = "catalogue:secret:keep"  # noqa: S105 (the name of an event)
 
 

@@ -83,6 +83,8 @@ _MOVE: Final = (
     .where(_resource.c.id == bindparam("of"))
     .values(path=bindparam("to"), modified_ns=bindparam("at"), inode=bindparam("node"))
 )
+_DETACH: Final = delete(_resource).where(_resource.c.id == bindparam("of"))
+_OFFERED: Final = select(_product.c.id).where(_product.c.resource_id == bindparam("of")).limit(1)
 _KEEP: Final = insert(_secret)
 _FORGET: Final = delete(_secret).where(_secret.c.name == bindparam("of"))
 _SECRET: Final = select(_secret.c.sealed).where(_secret.c.name == bindparam("of"))
@@ -151,6 +153,15 @@ def read_resource(connection: Connection, resource_id: str) -> Resource | None:
 
 def every_resource(connection: Connection) -> list[Resource]:
     return [_resource_of(row) for row in connection.execute(_RESOURCES)]
+
+
+def is_offered(connection: Connection, resource_id: str) -> bool:
+    """Whether any version of any product names it, on offer or not."""
+    return connection.execute(_OFFERED, {"of": resource_id}).first() is not None
+
+
+def detach(tx: Transaction, resource_id: str) -> None:
+    tx.connection.execute(_DETACH, {"of": resource_id})
 
 
 def move_resource(tx: Transaction, resource: Resource) -> None:

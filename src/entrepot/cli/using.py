@@ -32,8 +32,8 @@ def use(
     acquisition goes on in the node whether the command waits or not.
 
     A product that is used by query takes its question with `--sql`; one with an open API, what is asked
-    with `--get`. The answer is written to the target, which may be `-`. A delivery is fetched; with `--push`
-    the provider sends it here instead.
+    with `--get`: `openapi.json` describes it and costs nothing. The answer is written to the target, which
+    may be `-`. A delivery is fetched; with `--push` the provider sends it here instead.
 
     Example: entrepot use 6913...X data.csv --purpose research --node lab
     Example: entrepot use 6913...Q - --sql "SELECT arms, count(*) FROM t GROUP BY arms" --node lab
@@ -61,7 +61,8 @@ def use(
         begun = owner.post("/owner/uses", body | {"target": str(file)})
         found = _follow(owner, begun, wait=wait, patience=patience)
         if found["state"] == "received":
-            text = f"{found['path']}  {found['digest']}\nuse {found['use']}"
+            told = f"use {found['use']}" if found["use"] else "no use: the door tells this of itself"
+            text = f"{found['path']}  {found['digest']}\n{told}"
             show(found, as_json=json, text=file.read_text("utf-8").rstrip("\n") if printed else text)
             return Exit.DONE
     if found["state"] == "failed":

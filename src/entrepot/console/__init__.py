@@ -6,7 +6,7 @@ owner's API (`owner.py`), so it has no powers of its own.
 
 from collections.abc import Sequence
 
-from entrepot.console import agreements, entrance, members, offers, overview, uses, waiting, watch
+from entrepot.console import agreements, entrance, find, members, offers, overview, uses, waiting, watch
 from entrepot.console.house import House, Pages, Section
 from entrepot.console.owner import CONNECTOR, OBSERVER, PLATFORM, role_of
 from entrepot.console.session import Sessions
@@ -18,6 +18,7 @@ from entrepot.protocols import Route
 _OF_CONNECTOR = (
     Section("/waiting", mark("Waiting for me")),
     Section("/products", mark("What I offer")),
+    Section("/find", mark("Find products")),
     Section("/usable", mark("What I may use")),
     Section("/contracts", mark("Contracts")),
     Section("/uses", mark("Uses and proof")),
@@ -33,7 +34,7 @@ def routes(node: Node, parts: Sequence[Part]) -> list[Route]:
     closed: Pages = overview.pages(connector, platform, observer)
     if connector is not None:
         sections += _OF_CONNECTOR
-        for subject in (waiting, offers, agreements, uses):
+        for subject in (waiting, offers, find, agreements, uses):
             closed = {**closed, **subject.pages(connector)}
     if platform is not None:
         sections += _OF_PLATFORM

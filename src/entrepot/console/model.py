@@ -32,6 +32,35 @@ class Product(_Row, frozen=True):
     text: Text
 
 
+class FoundProduct(_Row, frozen=True):
+    """A product of the space, as its catalogue tells of it."""
+
+    id: str
+    title: str
+    description: str
+    provider: str
+    grade: str
+    kinds: tuple[str, ...]
+    size: int
+
+
+class NotAcceptable(_Row, frozen=True):
+    """An offer that asks for what is not known here."""
+
+    id: str
+    title: str
+    reasons: tuple[str, ...]
+
+
+class FoundPage(_Row, frozen=True):
+    """One page of what a search has found."""
+
+    total: int
+    next_offset: int | None
+    products: tuple[FoundProduct, ...]
+    not_acceptable: tuple[NotAcceptable, ...]
+
+
 class Due(_Row, frozen=True):
     """Something that is owed after a use."""
 

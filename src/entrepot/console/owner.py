@@ -4,7 +4,7 @@ What the console shows and does, the owner's API shows and does, by the same han
 way in, and nothing that a person can do here cannot be done by a program.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -29,9 +29,10 @@ class Owner:
     def can(self, method: str, path: str) -> bool:
         return (method, path) in self._handlers
 
-    async def read(self, kind: type[T], path: str, **names: str) -> T:
+    async def read(self, kind: type[T], path: str, query: Mapping[str, str] | None = None, **names: str) -> T:
         """What the API answers, read as what the console expects of it."""
-        return self.decode(await self.ask("GET", path, None, **names), kind)
+        reply = await self._handlers["GET", path](Call(names, b"", {}, query or {}))
+        return self.decode(reply, kind)
 
     @staticmethod
     def decode(reply: Response, kind: type[T]) -> T:

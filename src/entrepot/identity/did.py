@@ -14,9 +14,16 @@ from entrepot.values.canonical import Json
 
 MAX_DOCUMENT: Final = 64 << 10
 MAX_ENTRIES: Final = 32
-_CONTEXTS: Final = ("https://www.w3.org/ns/did/v1", "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld")
+_KEY_CONTEXT: Final = "https://w3id.org/security/suites/jws-2020/v1"
+_CONTEXTS: Final = (
+    "https://www.w3.org/ns/did/v1",
+    _KEY_CONTEXT,
+    "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld",
+)
 """The second says what the services are (DCP 1.0, 5.2 and 6.2)."""
 _PREFIX: Final = "did:web:"
+_KEY_TYPE: Final = "JsonWebKey2020"
+"""Of the two names for a key written as a JWK, the one that Eclipse connectors read."""
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 
 
@@ -86,14 +93,14 @@ def write_did_document(
     identity = [s.key_id for job, s in signers.items() if job is KeyJob.IDENTITY]
     evidence = [s.key_id for job, s in signers.items() if job is KeyJob.EVIDENCE]
     methods: list[Json] = [
-        {"id": s.key_id, "type": "JsonWebKey", "controller": did, "publicKeyJwk": s.public.jwk()}
+        {"id": s.key_id, "type": _KEY_TYPE, "controller": did, "publicKeyJwk": s.public.jwk()}
         for job, s in signers.items()
         if job in {KeyJob.IDENTITY, KeyJob.EVIDENCE}
     ]
     receiving: dict[str, Json] = {}
     if receiver is not None:
         key = receiver.public.jwk()
-        methods.append({"id": receiver.key_id, "type": "JsonWebKey", "controller": did, "publicKeyJwk": key})
+        methods.append({"id": receiver.key_id, "type": _KEY_TYPE, "controller": did, "publicKeyJwk": key})
         receiving["keyAgreement"] = [receiver.key_id]
     return canonical.encode(
         receiving

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_MIGRATING: Final = int.from_bytes(b"migrate", "big")
+"""The number of PostgreSQL's advisory lock that whoever migrates a database holds until its commit."""
 
 
 class SchemaState(StrEnum):
@@ -40,7 +42,7 @@ def migrate(url: str, revision: str = "head") -> None:
     """Bring the database to the newest revision, or to an earlier one: all the way, or not at all."""
     from alembic import command
 
-    with _connection(url) as connection:
+    with _turn(url), _connection(url) as connection:
         if _state(connection) is SchemaState.UNKNOWN:
             raise RefusedError("the database was made by a later version of Entrepot")
         command.upgrade(_config(connection), revision)
@@ -89,6 +91,21 @@ def draft_revision(url: str, declare: Callable[[], object], revision: str, messa
     declare()
     with _connection(url) as connection:
         command.revision(_config(connection), message=message, autogenerate=True, rev_id=revision)
+
+
+@contextmanager
+def _turn(url: str) -> Iterator[None]:
+    """Wait for whoever migrates this database now; SQLite's writer waits when its transaction begins.
+
+    The lock is held beside the migration: PostgreSQL takes a transaction's snapshot with its first statement,
+    so one that had waited itself would not see what it waited for.
+    """
+    if parse_url(url).get_backend_name() != "postgresql":
+        yield
+        return
+    with _connection(url) as holder:
+        holder.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        yield
 
 
 def _state(connection: Connection) -> SchemaState:

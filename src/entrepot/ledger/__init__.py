@@ -115,10 +115,10 @@ from entrepot.ledger.record import (
     new_salt,
     sign_receipt,
 )
+from entrepot.ledger.register import FiledOnLedger, Register, register_on_ledger
 from entrepot.ledger.rejoining import (
     Anchored,
     batches_on_ledger,
-    ends_on_ledger,
     last_batch_number,
     lost_batches,
     rejoin_batches,
@@ -164,6 +164,7 @@ __all__ = [
     "EndReason",
     "EntryProof",
     "EvidenceKey",
+    "FiledOnLedger",
     "Follower",
     "Genesis",
     "InconsistentError",
@@ -188,6 +189,7 @@ __all__ = [
     "RecordProof",
     "Refusal",
     "RefusedTransactionError",
+    "Register",
     "RevocationReason",
     "Role",
     "SignatureError",
@@ -233,7 +235,6 @@ __all__ = [
     "encode_note",
     "encode_proof",
     "encode_record",
-    "ends_on_ledger",
     "erase_openings",
     "genesis_head",
     "hold_witness",
@@ -257,6 +258,7 @@ __all__ = [
     "receipt_of",
     "records_of",
     "records_under",
+    "register_on_ledger",
     "rejoin_batches",
     "render_note_key",
     "render_signature",

@@ -18,7 +18,6 @@ from entrepot.ledger.anchoring import BatchState, batch_committed, batch_of, bat
 from entrepot.ledger.errors import InconsistentError
 from entrepot.ledger.machine import is_block_leaf
 from entrepot.ledger.merkle import Tree, leaf_hash
-from entrepot.ledger.modules.contracts import ContractEnd
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.ledger.note import Checkpoint
 from entrepot.ledger.transaction import decode_transaction
@@ -52,17 +51,6 @@ def batches_on_ledger(entries: Iterable[bytes], checkpoint: Checkpoint, actor: D
             found.append(Anchored(batch.number, previous, parse_digest(batch.root), position))
     if (len(tree), tree.root()) != (checkpoint.size, checkpoint.root):
         raise InconsistentError("the entries that were served are not those of the checkpoint")
-    return found
-
-
-def ends_on_ledger(entries: Iterable[bytes]) -> dict[str, str]:
-    """Which contracts have ended in the log, and why. **The caller knows that these are its entries.**"""
-    found: dict[str, str] = {}
-    for raw in entries:
-        transaction = None if is_block_leaf(raw) else decode_transaction(raw).transaction
-        if transaction is not None and transaction.op == "contract.end":
-            end = canonical.decode_struct(bytes(transaction.body), ContractEnd)
-            found.setdefault(end.contract, end.reason.value)
     return found
 
 

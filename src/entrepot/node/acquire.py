@@ -233,7 +233,10 @@ class Acquirer:
         except UnavailableError as error:
             raise RefusedError(f"no whole answer came, and the use may have been counted: {error}") from error
         answered = replace(asking, artefact=fetched.digest, size=fetched.size)
-        await self._acknowledge(answered, contract, fetched)
+        if fetched.use_id or contract.one_sided:
+            await self._acknowledge(answered, contract, fetched)
+        else:  # what a door says of itself is no use: there is nothing to sign for
+            await self._node.journal.write(lambda tx: acquisitions.received(tx, answered, None))
 
     @asynccontextmanager
     async def _at_door(self, acquisition: Acquisition, headers: Mapping[str, str]) -> AsyncIterator[Answer]:

@@ -23,6 +23,7 @@ from typing import IO, Final, Self
 import msgspec
 from sqlalchemy import Connection
 
+from entrepot import catalogue
 from entrepot.journal import (
     Journal,
     SchemaState,
@@ -177,9 +178,10 @@ def _write_files(archive: zipfile.ZipFile, folder: Path, scratch: Path) -> Itera
     for name in (SETTINGS, *OWN_FILES):
         if (folder / name).exists():
             yield _copy(archive, folder / name, FILES + name)
-    for path in sorted((folder / ARTEFACTS).glob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            yield _copy(archive, path, f"{FILES}{ARTEFACTS}/{path.name}")
+    with catalogue.shared(folder / ARTEFACTS):
+        for path in sorted((folder / ARTEFACTS).glob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield _copy(archive, path, f"{FILES}{ARTEFACTS}/{path.name}")
 
 
 def _snapshot(path: Path, copy: Path) -> Path:

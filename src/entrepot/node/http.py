@@ -24,6 +24,7 @@ from entrepot.values import (
     RefusedError,
     TooLargeError,
     TrustError,
+    canonical,
 )
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -160,6 +161,12 @@ class Application:
         body = await _body(receive, route.max_bytes, headers)
         if body and not _is_taken(headers.get("content-type", ""), route.shape):
             raise MediaTypeError(f"a body of the media type {JSON} was expected")
+        if (
+            route.shape.takes is not None
+            and route.shape.takes.media_type == JSON
+            and canonical.has_zero(body)
+        ):
+            raise MalformedError("text without zero characters was expected")
         return await route.handle(Call(path, body, headers, query, caller, request_id))
 
 

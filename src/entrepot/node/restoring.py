@@ -81,7 +81,7 @@ def restore(source: Path, folder: Path, database: str, clock: Clock) -> Restored
         migrate(url)
         with Journal.open(url, clock) as journal:
             missing = journal.write_now(lambda tx: _take_up(tx, backup.manifest, folder))
-            if Role.CONNECTOR in settings.roles:
+            if {Role.CONNECTOR, Role.PLATFORM} & {*settings.roles}:
                 journal.write_now(lambda tx: use.begin_restored(tx, backup.manifest.made_at))
             audit_events, batches = journal.read_now(_sound)
         _write_secret(folder / OWNER_TOKEN, secrets.token_urlsafe(32).encode())

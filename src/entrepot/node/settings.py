@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from entrepot.identity import CredentialForm
 from entrepot.protocols.dcp import InsecureIdentity
 from entrepot.values import Did, EntrepotError
 
@@ -169,6 +170,8 @@ class Wallet(_Section, frozen=True):
     """What everybody whom we call may see of them."""
     issuers: tuple[Did, ...] = ()
     """Who, beside the platform, may bring credentials that we have not asked for."""
+    forms: tuple[CredentialForm, ...] = (CredentialForm.VC20, CredentialForm.VC11)
+    """In which forms they are shown, of those that they are held in."""
     follow_offers: bool = False
     """Whether what these offer is asked for at once."""
 

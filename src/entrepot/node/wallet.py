@@ -18,12 +18,18 @@ async def good_credentials(node: Node) -> Sequence[OwnCredential]:
     )
 
 
+async def _shown(node: Node) -> Sequence[OwnCredential]:
+    """Those of them in a form that verifiers are to see: some read one, and refuse all for the other."""
+    forms = node.settings.wallet.forms
+    return [own for own in await good_credentials(node) if own.credential.form in forms]
+
+
 def credential_service(node: Node, did_document: bytes) -> dcp.Services:
     return dcp.Services(
         me=node.me,
         signer=node.vault.signer(KeyJob.IDENTITY),
         did_document=lambda: did_document,
-        held=lambda: good_credentials(node),
+        held=lambda: _shown(node),
         identify=node.acquaintance.identify,
         access=node.access,
         clock=node.clock,

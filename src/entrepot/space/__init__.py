@@ -81,6 +81,7 @@ from entrepot.space.model import (
 )
 from entrepot.space.notices import TDS, Notice, addressed, tell
 from entrepot.space.operations import LEDGER
+from entrepot.space.relearning import Relearnt, relearn_register
 from entrepot.space.rules import LIFE, SHUT, Step, advance, filing_reasons, one_sided_allowed
 from entrepot.space.service import ledger_committed, ledger_lost, ledger_refused
 from entrepot.space.statement import Statement, read_statement, sign_statement, verify_statement
@@ -115,6 +116,7 @@ __all__ = [
     "PartyReason",
     "ProductListing",
     "RegisteredProduct",
+    "Relearnt",
     "Rules",
     "Statement",
     "Step",
@@ -157,6 +159,7 @@ __all__ = [
     "read_application",
     "read_statement",
     "registered_product",
+    "relearn_register",
     "resume",
     "revoke",
     "revoked_on_ledger",

@@ -140,6 +140,8 @@ def read_application(raw: bytes) -> Application:
     """Read an application strictly, and check what can be checked without knowing anybody."""
     signed = canonical.decode_struct(raw, _Signed, max_bytes=MAX_APPLICATION)
     payload = from_base64url(signed.application)
+    if canonical.has_zero(payload):
+        raise MalformedError("text without zero characters was expected")
     body = canonical.decode_struct(payload, ApplicationBody, max_bytes=MAX_APPLICATION)
     faults = [reason for is_fault, reason in _faults(body) if is_fault]
     if faults:

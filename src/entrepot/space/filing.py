@@ -188,7 +188,11 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
     if given.state is not FilingState.GIVEN:
         if given.envelope_digest != filing.digest:
             raise FilingConflictError("another envelope is filed under this contract id")
-        return given
+        if not given.envelope and given.state is FilingState.FILED:
+            # A restored platform has it from the ledger alone: now it has the envelope, and can sign again.
+            state, raw = str(FilingState.COMMITTED), filing.raw
+            store.move_contract(tx, contract_id, FilingState.FILED, state=state, envelope=raw, problem="")
+        return _existing(tx.connection, contract_id)
     agreement = filing.terms.agreement
     ends = ends_at(agreement.policy)
     signers: dict[Did, Member | None] = {}

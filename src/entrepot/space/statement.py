@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from entrepot.identity import PublicKey, Signer, from_base64url, to_base64url, verify_signature
-from entrepot.values import Did, Digest, KeyId, TrustError, canonical, sha256
+from entrepot.values import Did, Digest, KeyId, MalformedError, TrustError, canonical, sha256
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -54,6 +54,8 @@ def read_statement(raw: bytes, kind: type[S]) -> Statement[S]:
     """Read a statement strictly: there is one way to write it, and unknown content is refused."""
     sealed = canonical.decode_struct(raw, _Sealed, max_bytes=MAX_STATEMENT)
     payload = from_base64url(sealed.payload)
+    if canonical.has_zero(payload):
+        raise MalformedError("text without zero characters was expected")
     content = canonical.decode_struct(payload, kind, max_bytes=MAX_STATEMENT)
     return Statement(raw, KeyId(sealed.keyid), payload, from_base64url(sealed.sig), content)
 

@@ -229,8 +229,8 @@ def asking(tx: Transaction, acquisition: Acquisition) -> Acquisition:
     return _saved(tx, acquisition, replace(acquisition, state=AcquisitionState.ASKING))
 
 
-def received(tx: Transaction, acquisition: Acquisition, use_id: UseId) -> Acquisition:
-    """The artefact is here, whole and verified."""
+def received(tx: Transaction, acquisition: Acquisition, use_id: UseId | None) -> Acquisition:
+    """The artefact is here, whole and verified; or what a door says of itself, which is no use."""
     audit(tx, AuditEvent(Event.ENDED, {"acquisition": acquisition.id, "state": "received"}))
     after = replace(acquisition, state=AcquisitionState.RECEIVED, use_id=use_id, waiting_for="")
     return _saved(tx, acquisition, after)

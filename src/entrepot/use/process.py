@@ -204,10 +204,10 @@ def receive(
     process = _proceed(
         tx, rail, process, process.exchange, before, by=before.party.other, content=message.content
     )
-    if rail.elsewhere(tx.connection, process):
-        return process  # the start that answers comes when its data plane has
-    if message.move is Move.START and before.party is Party.PROVIDER and process.exchange.pending is None:
-        return _move(tx, rail, process, Next(Move.START))  # the consumer resumes, and needs a new door
+    resumes = message.move is Move.START and before.party is Party.PROVIDER
+    # Where another data plane carries it, the start that answers comes when that has answered.
+    if resumes and process.exchange.pending is None and not rail.elsewhere(tx.connection, process):
+        return _move(tx, rail, process, Next(Move.START))  # the consumer needs a new door
     return process
 
 
@@ -423,9 +423,9 @@ def _proceed(
         audit(tx, AuditEvent(Event.MOVED, facts))
     _shut_if_closed(tx, after)
     rail.moved(tx, process, by, content)
-    if process.exchange.pending is None and not rail.elsewhere(tx.connection, process):
+    if process.exchange.pending is None:
         wanted = rail.respond(tx.connection, process, tx.now)
-        if wanted is not None:
+        if wanted is not None and not rail.elsewhere(tx.connection, process):
             return _move(tx, rail, process, wanted)
     return process
 

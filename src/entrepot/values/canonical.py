@@ -4,6 +4,7 @@ A profile of RFC 8785 small enough to leave no choice: keys are ASCII, numbers a
 2^53 - 1 in size, there are no floats. What is signed or digested in Entrepot is written this way.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -19,6 +20,7 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 64
 MAX_BYTES: Final = 1 << 20
 
+_ZERO: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -65,6 +67,11 @@ def decode_struct(raw: bytes, kind: type[S], *, max_bytes: int = MAX_BYTES) -> S
     if _encoder.encode(value) != raw:
         raise MalformedError(f"{kind.__name__} is not in canonical form")
     return value
+
+
+def has_zero(raw: bytes) -> bool:
+    """Whether JSON holds a zero character: PostgreSQL keeps no such text, so no database of ours does."""
+    return _ZERO.search(raw) is not None
 
 
 def _check(value: Json, depth: int) -> None:

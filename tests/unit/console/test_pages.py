@@ -312,6 +312,56 @@ def test_what_a_stranger_wrote_is_words_and_never_a_page(desks: dict[str, Desk])
     assert "evil.example" not in re.sub(r'href="[^"]*"', "", asyncio.run(ask()))
 
 
+NASTY = (
+    "x",
+    "did:web:a",
+    "urn:uuid:é",
+    "0",
+    "-1",
+    "1" * 400,
+    "\x00",
+    "\ud800",
+    "../..",
+    "' OR 1",
+    "🙂" * 900,
+    "{{7*7}}",
+)
+
+
+def fields_of_forms() -> set[str]:
+    """Every name under which a page sends something."""
+    templates = [page.read_text("utf-8") for page in (HOME / "templates").rglob("*.html")]
+    return {name for text in templates for name in re.findall(r'name="([a-z_A-Z-]+)"', text)} - {FORM}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_whatever_is_asked_no_page_is_a_fault(desks: dict[str, Desk], role: str) -> None:
+    """In every address, query and field of a form; a person who mistypes must not meet an error of ours."""
+    desk, names = desks[role], fields_of_forms()
+
+    async def walk() -> list[tuple[str, str, int]]:
+        await desk.sign_in()
+        wrong = []
+        for route in (r for r in desk.routes if r.proof is Proof.SESSION and "sign-out" not in r.path):
+            for word in NASTY:
+                written = word.encode("utf-8", "replace").decode()
+                path = re.sub(
+                    r"\{\w+(:path)?\}", lambda _, w=written: w, route.path.replace("{language}", "en")
+                )
+                fields = dict.fromkeys(names, written) | {
+                    FORM: form_token((await desk.get("/console/en")).body)
+                }
+                if route.method == "GET":
+                    reply = await desk.get(f"{quote(path)}?{urlencode(dict.fromkeys(names, written))}")
+                else:
+                    reply = await desk.post(quote(path), fields)
+                wrong += [(route.path, word[:10], reply.status)] if reply.status == 500 else []
+        return wrong
+
+    assert len(names) > 10
+    assert asyncio.run(walk()) == []
+
+
 def test_the_guide_lists_every_page(nodes: the_house.House) -> None:
     """An address that nobody wrote down is a door that nobody watches."""
     row = re.compile(r"\| (GET|POST) \| `([^`]+)` \| (none|session) \|")

@@ -88,7 +88,7 @@ def test_a_product_is_offered_for_queries_only_where_something_keeps_them_in(
     """An owner who demands a sandbox must not find queries running without one."""
     node = house.homes["provider"].node
     asked = msgspec.structs.replace(node.settings, query=Query(least_tier="bwrap"))
-    connector = Connector(replace(node, settings=asked))
+    connector = Connector(replace(node, settings=asked), _nobody)
     described = catalogue.Description(
         "Trial",
         "A trial.",

@@ -28,6 +28,9 @@ name = "node"
 """
 
 
+_PEER = '{ did = "did:web:edc.example", base = "http://127.0.0.1:9" }'
+
+
 def read(folder: Path, text: str) -> Settings:
     path = folder / "entrepot.toml"
     path.write_text(text)
@@ -55,6 +58,19 @@ def test_a_good_file_is_read_with_defaults(tmp_path: Path) -> None:
         (("[space]", "[space"), "entrepot.toml"),
         (('ledger_key = "key"', 'ledger_key = "key"\nquorum = 1'), "witnesses"),
         (("[party]", "[guests]\nscopes = ['everything']\n[party]"), "guests.scopes"),
+        (("[party]", f"[identity]\ninsecure_peers = [{_PEER}]\n[party]"), "names no identity"),
+        (
+            (
+                "[party]",
+                f"[identity]\ninsecure_test = 'edc-mock'\ninsecure_peers = [{_PEER}, {_PEER}]\n[party]",
+            ),
+            "told apart",
+        ),
+        (
+            ("[party]", f"[identity]\ninsecure_test = 'static-token'\ninsecure_peers = [{_PEER}]\n[party]"),
+            "token of its own",
+        ),
+        (("[party]", "[identity]\ninsecure_test = 'any'\n[party]"), "insecure_test"),
         (("[party]", "[guests]\nscopes = []\n[party]"), "at least one"),
         (
             ('["connector"]', '["platform"]\nguests = { issuers = ["did:web:other.example"] }'),
@@ -136,3 +152,26 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="tls_key"):
         read(tmp_path, half)
+
+
+def test_a_test_identity_is_for_this_machine_alone(tmp_path: Path) -> None:
+    """Whoever could reach the port would be whom it says it is."""
+    open_to_all = GOOD.replace('public = "127.0.0.1:9001"', 'public = "192.0.2.1:9001"')
+    text = open_to_all.replace("[listen]", "[identity]\ninsecure_test = 'edc-mock'\n[listen]")
+    text = text.replace("[space]", "insecure_http_beyond_loopback = true\n[space]")
+
+    with pytest.raises(SettingsError, match="loopback only"):
+        read(tmp_path, text)
+
+
+def test_listed_peers_are_written_and_read_again(tmp_path: Path) -> None:
+    """A peer that gets lost in the file is a connector that is suddenly refused."""
+    peer = _PEER.replace(" }", ', origins = ["http://127.0.0.1:10"], token = "0123456789abcdef" }')
+    settings = read(
+        tmp_path, GOOD + f"[identity]\ninsecure_test = 'static-token'\ninsecure_peers = [{peer}]\n"
+    )
+
+    write_settings(settings, tmp_path / "entrepot.toml")
+
+    assert Settings.read(tmp_path / "entrepot.toml") == settings
+    assert settings.identity.insecure_peers[0].origins == ("http://127.0.0.1:10",)

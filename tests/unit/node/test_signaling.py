@@ -260,6 +260,19 @@ def test_the_token_of_a_door_is_renewed_for_its_consumer_alone(provider: Provide
     assert renew(once).status == 401
 
 
+def test_no_token_of_a_door_is_written_down(provider: Provider) -> None:
+    """A copy of the database must open no door: tokens are derived, answers are kept without them."""
+    provider.register()
+    provider.open()
+    said = properties(json.loads(provider.start().body))
+    kept = b"".join((provider.node.folder / f"node.db{end}").read_bytes() for end in ("", "-wal"))
+
+    assert {n: said[n].encode() in kept for n in ("authorization", "refreshToken")} == {
+        "authorization": False,
+        "refreshToken": False,
+    }
+
+
 def test_what_is_shown_to_us_and_by_us_is_nowhere_to_be_read(provider: Provider) -> None:
     """A copy of the database, or of what the owner is shown, lets nobody in."""
     provider.register()

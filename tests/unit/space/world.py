@@ -114,6 +114,8 @@ class World:
     refused: dict[str, str] = field(default_factory=dict)
     url: str = ""
     """Its database; nothing is a file in the folder."""
+    entries: list[bytes] = field(default_factory=list)
+    """What the ledger has taken."""
 
     def __post_init__(self) -> None:
         self.genesis = Genesis(
@@ -169,6 +171,7 @@ class World:
             call = read_call(message.body)
             block = apply_block(self.head, self.head.height + 1, self.head.time + 1, [call])
             self.head = block.head
+            self.entries += block.leaves
             result = block.results[0]
             name = TransactionId(message.id)
             if isinstance(result, Refusal):

@@ -189,3 +189,19 @@ def test_a_struct_is_read_from_its_own_bytes_only(raw: bytes) -> None:
     """Unknown, missing, disordered and padded content is refused."""
     with pytest.raises(MalformedError):
         canonical.decode_struct(raw, Receipt)
+
+
+@pytest.mark.parametrize(
+    ("raw", "has"),
+    [
+        (rb'{"a":"\u0000"}', True),
+        (rb'{"\u0000":1}', True),
+        (rb'{"a":"\\\u0000"}', True),
+        (rb'{"a":"\\u0000"}', False),
+        (rb'{"a":"\u00001"}', True),
+        (rb'{"a":"u0000"}', False),
+    ],
+)
+def test_a_zero_character_is_told_from_its_spelling(raw: bytes, has: bool) -> None:  # noqa: FBT001 (a table)
+    """PostgreSQL refuses the one and keeps the other; a question with it would end as a fault."""
+    assert canonical.has_zero(raw) is has

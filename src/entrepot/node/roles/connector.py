@@ -27,7 +27,7 @@ from entrepot.node.roles.restored_owner import comparing_loop, restored_routes
 from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
 from entrepot.node.roles.signaling import quay_of
-from entrepot.node.roles.sources_owner import api_door, source_routes
+from entrepot.node.roles.sources_owner import api_door, artefacts_held, clearing_loop, source_routes
 from entrepot.node.roles.use_owner import use_routes
 from entrepot.policy import Policy, service_parties
 from entrepot.protocols import Content, Proof, Shape, dps, dsp, tds
@@ -194,9 +194,10 @@ class Connector:
         await asyncio.to_thread(catalogue.examine, described.policy)
         await self.check_named(described.policy)
         await asyncio.to_thread(catalogue.unkept, described.policy, described.kinds)
-        product = await node.journal.write(
-            lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
-        )
+        async with artefacts_held(node):
+            product = await node.journal.write(
+                lambda tx: catalogue.offer_product(tx, product_id, node.me, resource_id, described)
+            )
         await self._list(product)
         return product
 
@@ -435,7 +436,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *use_routes(connector, client),
             *process_routes(connector),
             *service_routes(connector),
-            *restored_routes(connector),
+            *restored_routes(node),
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
@@ -444,11 +445,12 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         ],
         loops=[
             sealing_loop(node),
-            comparing_loop(connector),
+            comparing_loop(node, connector.cut),
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),
             shelf_loop(node.journal),
+            clearing_loop(node),
             Loop("push", 1.0, pushes.run, wakes=True),
             Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
         ],

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from entrepot import catalogue, space
+from entrepot import catalogue, space, use
 from entrepot.identity import KeyJob, newest_status_list
 from entrepot.journal import Transaction
 from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
@@ -17,6 +17,8 @@ from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.finding import found_here, owner_search, shelf_loop
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
+from entrepot.node.roles.restored_owner import comparing_loop, restored_routes
+from entrepot.node.settings import Role
 from entrepot.protocols import Call, Content, Response, Route, dcp, dsp, tds
 from entrepot.space import MemberRole
 from entrepot.values import Did, Grade, ProductId, render_digest, render_time
@@ -83,6 +85,9 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         await node.journal.write(lambda tx: _settled(tx, signed, status))
 
     async def sign_list() -> None:
+        last = await node.journal.read(use.newest_restore)
+        if last is not None and last.compared_at is None:
+            return  # a revocation of later may be on the ledger alone
         await node.acquaintance.take_in_status_list(await clerk.sign_status_list())
 
     services = tds.PlatformServices(
@@ -92,8 +97,12 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         node.vault.signer(KeyJob.EVIDENCE),
         node.clock,
         receipts,
+        use.not_accepted,
     )
     desk = _Catalogue(node)
+    also_connector = Role.CONNECTOR in node.settings.roles  # which has these too
+    restored = [] if also_connector else restored_routes(node)
+    comparing = [] if also_connector else [comparing_loop(node, lambda _agreement: None)]
     ops = ("member.admit", "member.revoke", "contract.file", "contract.end", "product.register")
     return Part(
         public=[
@@ -104,10 +113,11 @@ def platform_part(node: Node, client: tds.Client) -> Part:
             *issuer_of(node, rules).routes(),
             _OlderList(node, rules).route(),
         ],
-        owner=[*_owner_routes(node, rules), owner_search(found_here(node.journal))],
+        owner=[*_owner_routes(node, rules), owner_search(found_here(node.journal)), *restored],
         loops=[
             Loop("clerk", 1.0, clerk_works, wakes=True, alone=True),
             shelf_loop(node.journal),
+            *comparing,
             Loop("sign status list", node.settings.status.resign, sign_list, alone=True),
         ],
         settled=dict.fromkeys(ops, settled),

@@ -1,31 +1,38 @@
-"""A restored connector: looking up on the ledger what it has forgotten, and its owner's word on that."""
+"""A restored node: looking up on the ledger what it has forgotten, and its owner's word on that."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
-from entrepot import use
+import structlog
+
+from entrepot import space, use
 from entrepot.contracts import Contract, EndReason
 from entrepot.ledger import (
     batches_on_ledger,
     decode_note,
-    ends_on_ledger,
     parse_checkpoint,
+    register_on_ledger,
 )
 from entrepot.node import rows
 from entrepot.node.api import answer, owner_route
 from entrepot.node.node import Loop
+from entrepot.node.settings import Role
 from entrepot.protocols import Call, Response, Route
-from entrepot.values import ContractId, NotFoundError, render_time
+from entrepot.values import AgreementId, ContractId, NotFoundError, render_time
 
 if TYPE_CHECKING:
     from entrepot.journal import Transaction
-    from entrepot.node.roles.connector import Connector
+    from entrepot.node.node import Node
+
+_log: Final = structlog.get_logger()
 
 
-def restored_routes(connector: Connector) -> list[Route]:
-    journal = connector.node.journal
+def restored_routes(node: Node) -> list[Route]:
+    journal = node.journal
 
     async def show(_call: Call) -> Response:
         found = await journal.read(use.newest_restore)
@@ -34,7 +41,7 @@ def restored_routes(connector: Connector) -> list[Route]:
         return answer(_row(found))
 
     async def accept(_call: Call) -> Response:
-        """The owner takes the gap as it is; from now on data is used again."""
+        """The owner takes the gap as it is; from now on the node serves again."""
         return answer(_row(await journal.write(use.accept_restored)))
 
     return [
@@ -43,27 +50,32 @@ def restored_routes(connector: Connector) -> list[Route]:
     ]
 
 
-def comparing_loop(connector: Connector) -> Loop:
-    """Reads the ledger once after a restore: which batches of ours are there, and which contracts ended."""
-    node = connector.node
+def comparing_loop(node: Node, cut: Callable[[AgreementId], None]) -> Loop:
+    """Reads the ledger once after a restore: our batches, ends of contracts; a platform its whole register.
+
+    A ledger that was restored itself is read once it has back what its witnesses cosigned.
+    """
 
     async def run() -> None:
         found = await node.journal.read(use.newest_restore)
-        if found is None or found.compared_at is not None:
+        if found is None or found.compared_at is not None or not (await node.ledger.standing()).ordering:
             return
         checkpoint = parse_checkpoint(decode_note(await node.ledger.checkpoint()).text)
         entries = await node.ledger.entries(0, checkpoint.size)
         anchored = await asyncio.to_thread(batches_on_ledger, entries, checkpoint, node.me)
-        over = await asyncio.to_thread(ends_on_ledger, entries)
-        ends = {ContractId(of): EndReason(reason) for of, reason in over.items()}
+        register = await asyncio.to_thread(register_on_ledger, entries)
+        ends = {ContractId(i): EndReason(c.ended) for i, c in register.contracts.items() if c.ended}
 
         def note(tx: Transaction) -> list[Contract]:
             later = [a.number for a in anchored if a.number > found.batches]
             lost = (later[0], later[-1]) if later else None
+            if Role.PLATFORM in node.settings.roles:
+                relearnt = space.relearn_register(tx, register, node.me)
+                _log.warning("register taken up from the ledger", **asdict(relearnt))
             return use.compared(tx, found.number, lost, ends)
 
         for contract in await node.journal.write(note):
-            connector.cut(contract.agreement.id)
+            cut(contract.agreement.id)
 
     return Loop("compare after a restore", 2.0, run, wakes=True, alone=True)
 

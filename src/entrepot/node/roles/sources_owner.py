@@ -6,6 +6,9 @@ Reading a source may take minutes, so it runs in a thread; its artefact lies in 
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -15,16 +18,20 @@ from entrepot import catalogue
 from entrepot.catalogue import Resource, Source, SourceKind
 from entrepot.node import rows
 from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.node import Loop
 from entrepot.protocols import Asked, Call, Response, Route
 from entrepot.use import Answered, ApiDoor, House, Streams
 from entrepot.values import NotFoundError, render_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from entrepot.node.node import Node
 
 ARTEFACTS: Final = "artefacts"
+_HOUR: Final = 3600.0
+_UNUSED: Final = timedelta(days=1)
+"""How long an attachment waits to be offered."""
 _SENSITIVE: Final = (Asked("sensitive", {"type": "string"}),)
 """Columns, with commas between them, of which no value is shown."""
 
@@ -76,6 +83,30 @@ def api_door(node: Node, house: House, streams: Streams) -> ApiDoor:
     return ApiDoor(node.journal, house, streams, call, let_in)
 
 
+@asynccontextmanager
+async def artefacts_held(node: Node) -> AsyncIterator[None]:
+    """Nothing of the node's artefacts is cleared away meanwhile."""
+    handle = await asyncio.to_thread(catalogue.hold, node.folder / ARTEFACTS)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def clearing_loop(node: Node) -> Loop:
+    """Removes every hour artefacts that nothing has named for a day."""
+    folder = node.folder / ARTEFACTS
+
+    async def run() -> None:
+        with catalogue.alone(folder) as is_ours:
+            if is_ours:
+                old = await asyncio.to_thread(catalogue.untouched_since, folder, node.clock() - _UNUSED)
+                gone = await node.journal.write(lambda tx: catalogue.forget_unused(tx, folder, old))
+                await asyncio.to_thread(catalogue.remove, folder, gone)
+
+    return Loop("clearing", _HOUR, run, alone=True)
+
+
 class _Api:
     """One method a route."""
 
@@ -94,10 +125,12 @@ class _Api:
             body.kind, body.where, body.table, body.secret, body.encoding, body.paths, body.parameters
         )
         password = await _secret_of(self._node, source)
-        made = await asyncio.to_thread(catalogue.prepare, source, password, self._node.folder / ARTEFACTS)
-        resource = catalogue.named(made, lambda facts: self._node.vault.derive("resource", facts))
-        row = await _row(resource, body.sensitive)
-        await self._node.journal.write(lambda tx: catalogue.attach_resource(tx, resource))
+        folder = self._node.folder / ARTEFACTS
+        async with artefacts_held(self._node):
+            made = await asyncio.to_thread(catalogue.prepare, source, password, folder)
+            resource = catalogue.named(made, lambda facts: self._node.vault.derive("resource", facts))
+            row = await _row(resource, body.sensitive)
+            await self._node.journal.write(lambda tx: catalogue.attach_resource(tx, resource))
         return answer(row)
 
     async def look(self, call: Call) -> Response:

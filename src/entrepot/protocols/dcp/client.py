@@ -181,6 +181,8 @@ class Acquaintance:
             raise TrustError(f"{holder} shows no membership: {error}") from error
 
     async def _query(self, holder: Did, access_token: str) -> Membership | Guest:
+        if not access_token:
+            raise TrustError(f"{holder} sent no access token, so its credentials cannot be asked for")
         scopes = tuple(dict.fromkeys((MEMBERSHIP, *self._trust.scopes)))
         answer = await self._verifier.ask(holder, access_token, scopes)
         refused = [*answer.refused]

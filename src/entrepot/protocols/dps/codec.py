@@ -167,6 +167,11 @@ def render_status(message_id: str, flow: Flow, address: DoorAddress | None) -> d
     return document | _addressed(address) | ({"error": flow.problem} if flow.problem else {})
 
 
+def with_address(status: bytes, address: DoorAddress | None) -> bytes:
+    """A DataFlowStatusMessage of ours, with an address in it."""
+    return canonical.encode(decode(status) | _addressed(address))
+
+
 def render_state(flow: Flow) -> bytes:
     """Write a DataFlowStatusResponseMessage."""
     return canonical.encode({"dataFlowId": flow.id, "state": str(flow.state)})

@@ -218,14 +218,21 @@ class _DataEndpoint:
         if before is not None:
             if before.digest != digest:
                 raise ConflictError("another message came under the same messageId")
-            return _shown(before.status, before.body)
+            return self._shown(tx, before.status, before.body)
         flow = act()
-        address = serving.address_of(self.services.quay, flow)
         status = 202 if flow.state in _WAITING else 200
-        body = canonical.encode(codec.render_status(new_uuid(), flow, address))
+        body = canonical.encode(codec.render_status(new_uuid(), flow, None))
         if message_id:
             remember_answer(tx, scope, name, digest, status, body)
-        return _shown(status, body)
+        return self._shown(tx, status, body)
+
+    def _shown(self, tx: Transaction, status: int, body: bytes) -> Response:
+        """An answer, with the address that its flow has now: addresses hold tokens and are kept nowhere."""
+        flow = serving.existing(tx, ProcessId(codec.parse_word(body).flow_id))
+        if status == 202:
+            return Response(status, body, headers={"location": codec.status_path(flow.id)})
+        address = serving.address_of(self.services.quay, flow)
+        return Response(status, codec.with_address(body, address))
 
     async def _plane(self, call: Call) -> Plane:
         return await self.services.identify(call.headers.get("authorization", ""))
@@ -278,13 +285,6 @@ def _owned(flow: Flow | None, plane: Plane) -> Flow:
     if flow is None or flow.plane != plane.id:
         raise NotFoundError("there is no such data flow of yours")
     return flow
-
-
-def _shown(status: int, body: bytes) -> Response:
-    headers = {}
-    if status == 202:
-        headers["location"] = codec.status_path(ProcessId(codec.parse_word(body).flow_id))
-    return Response(status, body, headers=headers)
 
 
 def _denied(status: int, error: str) -> Response:

@@ -24,6 +24,8 @@ STATUS_LIST: Final = "/statusList"
 SERVICE: Final = "TrustedDataSpace"
 """Type of the DID service whose endpoint is the base address of these endpoints."""
 CREDENTIAL: Final = "application/vc+jwt"
+LIST: Final = "application/vc+ld+json"
+"""A credential in plain JSON."""
 BINARY: Final = "application/octet-stream"
 MAX_BODY: Final = 256 << 10
 OK: Final = b'{"status":"0"}'

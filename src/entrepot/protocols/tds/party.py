@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from entrepot import contracts, space, use
 from entrepot.contracts import Contract, Desk, EndReason, Negotiation, Party, Signatory, Signature
-from entrepot.identity import DidDocument, Membership, known_member
+from entrepot.identity import DidDocument, Membership, known_member, parse_token
 from entrepot.journal import Journal, Transaction
 from entrepot.ledger import SignedReceipt, decode_receipt
 from entrepot.protocols.route import BINARY, Call, Content, Handler, Proof, Response, Route, Shape
@@ -40,6 +40,7 @@ from entrepot.values import (
     RefusedError,
     TrustError,
     UnavailableError,
+    canonical,
 )
 
 _NO_NEGOTIATION: Final = "there is no such negotiation with you"
@@ -112,16 +113,27 @@ def party_routes(services: PartyServices) -> list[Route]:
 def status_list_route(
     newest: Callable[[], Awaitable[str | None]], path: str = codec.PATH + codec.STATUS_LIST
 ) -> Route:
-    """The status list relay: any node gives the newest list it has, which the platform has signed."""
+    """The status list relay: any node gives the newest list it has, which the platform has signed.
 
-    async def relay(_call: Call) -> Response:
+    Who accepts JSON and no token gets what the list says, without its signature: **only as good as the
+    connection.** Eclipse connectors read no other form.
+    """
+
+    async def relay(call: Call) -> Response:
         found = await newest()
         if found is None:
             raise NotFoundError("no status list is known here yet")
+        if _wants_json(call.headers.get("accept", "")):
+            said = parse_token(found).claims
+            return Response(200, canonical.encode(said.get("vc", {**said})), codec.LIST)
         return Response(200, found.encode(), codec.CREDENTIAL)
 
-    shape = Shape({200: (Content({"type": "string"}, codec.CREDENTIAL),)})
+    shape = Shape({200: (Content({"type": "string"}, codec.CREDENTIAL), Content({}, codec.LIST))})
     return Route("GET", path, Proof.NONE, relay, shape=shape)
+
+
+def _wants_json(accept: str) -> bool:
+    return "json" in accept and "jwt" not in accept and "*/*" not in accept
 
 
 @dataclass(frozen=True, slots=True)

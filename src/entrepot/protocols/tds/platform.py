@@ -22,6 +22,7 @@ from entrepot.values import (
     ProductId,
     RefusedError,
     TrustError,
+    UnavailableError,
     render_time,
     sha256,
 )
@@ -39,6 +40,8 @@ class PlatformServices:
     """Signs member cards."""
     clock: Clock
     receipts: "Receipts" = field(default_factory=lambda: Receipts(0.0))
+    shut: Callable[[Connection], tuple[str, ...]] = lambda _connection: ()
+    """Why nothing new is taken in here; ends and stop orders always are."""
 
 
 class Receipts:
@@ -106,6 +109,7 @@ class _Desk:
 
     async def apply(self, call: Call) -> Response:
         """Take in an application, or say where it stands: the same bytes pick the credential up."""
+        await self._require_open()
         services = self.services
         application = space.read_application(call.body)
         now = services.clock()
@@ -118,6 +122,7 @@ class _Desk:
         return codec.answer(_status(known), 200 if known.credential else 202)
 
     async def create(self, call: Call) -> Response:
+        await self._require_open()
         caller, wanted = _caller(call), codec.decode(call.body, codec.ContractCreate)
         rules, other = self.services.rules, Did(wanted.counterpartyId)
         contract_id = await self.services.journal.write(
@@ -127,6 +132,7 @@ class _Desk:
 
     async def register_contract(self, call: Call) -> Response:
         """File a contract; answers 202 where its receipt is not signed in time."""
+        await self._require_open()
         caller = _caller(call)
         envelope = codec.raw(codec.decode(call.body, codec.ContractRegistrate).envelope)
         parties = space.named_parties(envelope)
@@ -169,6 +175,7 @@ class _Desk:
         return Response(200, codec.OK)
 
     async def list_product(self, call: Call) -> Response:
+        await self._require_open()
         caller = _caller(call)
         dataset, registration = codec.parse_listing(call.body)
         product, _ = catalogue.parse_dataset(dataset)
@@ -181,6 +188,7 @@ class _Desk:
         return Response(200, codec.OK)
 
     async def withdraw_product(self, call: Call) -> Response:
+        await self._require_open()
         caller, wanted = _caller(call), codec.decode(call.body, codec.ProductWithdraw)
         product_id = ProductId(wanted.productId)
         await self.services.journal.write(
@@ -194,6 +202,10 @@ class _Desk:
             raise NotFoundError("there is no such member")
         card = codec.member_card(found, render_time(self.services.clock()))
         return Response(200, space.sign_statement(codec.CARD, card, self.services.evidence))
+
+    async def _require_open(self) -> None:
+        if shut := await self.services.journal.read(self.services.shut):
+            raise UnavailableError(*shut)
 
     async def _member(self, did: Did) -> Member:
         found = await self.services.journal.read(lambda c: space.member(c, did))

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from entrepot.contracts import Party
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
 from entrepot.policy import parse_policy, render_policy
 from entrepot.use.flow.model import Flow, FlowState, Opening, Order, Plane, PlaneKind
 from entrepot.values import AgreementId, ConflictError, ProcessId, ProductId, UseId, canonical
@@ -132,11 +132,12 @@ _UPDATE: Final = (
         version=bindparam("to_version"),
     )
 )
-_SERVED: Final = select(_served.c.plane).where(_served.c.product_id == bindparam("of"))
+_SERVED: Final = Prepared(select(_served).where(_served.c.product_id == bindparam("of")))
 _DROP_SERVED: Final = delete(_served).where(_served.c.product_id == bindparam("of"))
 _KEEP_SERVED: Final = insert(_served)
 _SERVES: Final = select(_served.c.product_id).where(_served.c.plane == bindparam("of"))
-_DRIVEN: Final = select(_driven).where(_driven.c.process_id == bindparam("of"))
+# Asked at every move of every transfer process.
+_DRIVEN: Final = Prepared(select(_driven).where(_driven.c.process_id == bindparam("of")))
 _DRIVE: Final = insert(_driven)
 _MOVE_DRIVEN: Final = (
     update(_driven)
@@ -282,7 +283,7 @@ def serve_elsewhere(tx: Transaction, product_id: ProductId, plane_id: str | None
 
 
 def server_of(connection: Connection, product_id: ProductId) -> str | None:
-    row = connection.execute(_SERVED, {"of": product_id}).first()
+    row = _SERVED.first(connection, {"of": product_id})
     return None if row is None else str(row.plane)
 
 
@@ -297,7 +298,8 @@ def drive(tx: Transaction, process_id: ProcessId, plane_id: str, state: FlowStat
 
 def driven(connection: Connection, process_id: ProcessId) -> "Row[Any] | None":
     """Plane, their flow id, state and use of a process that another data plane carries."""
-    return connection.execute(_DRIVEN, {"of": process_id}).first()
+    row: Row[Any] | None = _DRIVEN.first(connection, {"of": process_id})
+    return row
 
 
 def is_running(connection: Connection, process_id: ProcessId) -> bool:

@@ -384,6 +384,16 @@ def test_keys_without_relations_are_for_nothing_but_in_the_old_suites_profile(ha
     assert harbour.comes_in()
 
 
+def test_who_sends_no_access_token_is_asked_for_nothing(harbour: Harbour) -> None:
+    """DCP 1.0, 4.3.1: without it no credential service need answer, so none is called."""
+    harbour.show(said(VC20))
+    token = write_token(ALICE.identity, id_claims(token=None))
+
+    with pytest.raises(TrustError, match="no access token"):
+        asyncio.run(harbour.bob.acquaintance.authenticate(f"Bearer {token}"))
+    assert QUERY not in harbour.web.asked
+
+
 def test_a_token_may_leave_out_the_key_where_there_is_one(harbour: Harbour) -> None:
     """DCP 1.0, 4.3.3, 3: no `kid` means the only verification method; of several, none."""
     harbour.show(said(VC20))

@@ -1,0 +1,131 @@
+"""A real EDC under the Decentralized Claims Protocol: its identity is a wallet of ours.
+
+The node is an ordinary member of our space; through its token service and its credential service the EDC
+proves that membership, and asks for that of others.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from edc import Edc, Peer, call, hang_up, prepared
+from harness import CONTEXT, peer
+from jars import DCP, NotHereError, classpath
+
+from entrepot.identity import CredentialForm
+from entrepot.node import making
+from entrepot.node.settings import Settings
+from space import Running, Space, found_space, wait_for
+
+SCOPE = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    """A space without any test identity: everybody proves who it is."""
+    try:
+        classpath(DCP)
+    except NotHereError as reason:
+        pytest.skip(str(reason))
+    running = found_space(tmp_path_factory.mktemp("street"))
+    try:
+        _show_the_older_form(running.provider)
+        yield running
+    finally:
+        hang_up(int(node.public.rpartition(":")[2]) for node in running.nodes)
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def connector(street: Space, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edc]:
+    """The EDC; the space's consumer holds its identity."""
+    identity = street.consumer
+    client = _client(identity, "edc")
+    runtime = prepared(
+        tmp_path_factory.mktemp("edc-dcp"),
+        identity.did,
+        DCP,
+        {
+            "edc.iam.issuer.id": identity.did,
+            "edc.iam.did.web.use.https": "false",
+            "edc.iam.trusted-issuer.space.id": street.operator.did,
+            "edc.iam.credential.revocation.mimetype": "application/vc+ld+json",
+            "interop.sts.url": f"http://{identity.public}/dcp/sts/token",
+            "interop.sts.client": client["name"],
+            "interop.sts.secret": client["secret"],
+            "interop.scope": SCOPE,
+        },
+    )
+    runtime.start()
+    try:
+        wait_for("an EDC with DCP", runtime.is_up)
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+def test_an_edc_reads_our_catalogue_by_the_membership_that_it_proves(street: Space, connector: Edc) -> None:
+    """Without this a connector of the field is a stranger, whatever credentials it holds."""
+    product = street.offer(b"for members", uses=1)
+
+    shown = connector.catalog(peer(street.provider))
+
+    assert product in [dataset["@id"] for dataset in shown["dataset"]]
+
+
+def test_an_edc_shows_its_catalogue_to_the_membership_that_we_prove(street: Space, connector: Edc) -> None:
+    """Whatever a verifier of the field asks of our credentials, it must be able to believe the answer."""
+    port = connector.ports["protocol"]
+    token = _token(street.provider, _client(street.provider, "reader"), connector.peer)
+    body = f'{{"@context": ["{CONTEXT}"], "@type": "CatalogRequestMessage"}}'
+    path = "/protocol/2025-1/catalog/request"
+
+    status, shown = call("POST", port, path, body, {"authorization": f"Bearer {token}"})
+    again, _ = call("POST", port, path, body, {"authorization": "Bearer none"})
+
+    assert (status, '"Catalog"' in shown) == (200, True), shown
+    assert again == 401
+
+
+def _show_the_older_form(node: Running) -> None:
+    """EDC 0.15.1 reads presentations of data model 2.0 only in an envelope that DCP does not ask for."""
+    node.ask("POST", "/owner/credential-requests", {"types": ["MembershipCredential"], "form": "vc11"})
+    wait_for("the older form", lambda: _holds(node, CredentialForm.VC11))
+    node.stop()
+    path = node.folder / making.SETTINGS
+    settings = Settings.read(path)
+    wallet = msgspec.structs.replace(settings.wallet, forms=(CredentialForm.VC11,))
+    making.write_settings(msgspec.structs.replace(settings, wallet=wallet), path)
+    node.start()
+    wait_for("a node", node.is_up)
+
+
+def _holds(node: Running, form: CredentialForm) -> bool:
+    node.ask("GET", "/owner/credential-requests")
+    return form.value in {held["form"] for held in node.ask("GET", "/owner/credentials")}
+
+
+def _client(node: Running, name: str) -> dict[str, Any]:
+    """A client of a node's token service, with its secret."""
+    found: dict[str, Any] = node.ask("POST", "/owner/token-clients", {"name": name, "scopes": [SCOPE]})
+    return found
+
+
+def _token(node: Running, client: Mapping[str, Any], audience: Peer) -> str:
+    """A token that says who a node is, and lets its receiver see the node's membership."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client["name"],
+        "client_secret": client["secret"],
+        "audience": audience.id,
+        "bearer_access_scope": SCOPE,
+    }
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    port = int(node.public.rpartition(":")[2])
+    status, said = call("POST", port, "/dcp/sts/token", urlencode(form), headers)
+    assert status == 200, said
+    token: str = json.loads(said)["access_token"]
+    return token
