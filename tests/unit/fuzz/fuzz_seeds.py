@@ -43,8 +43,19 @@ from entrepot.contracts import (
     TransferRequest,
 )
 from entrepot.contracts.wire import parse_agreement, parse_offer, render_agreement, render_offer
-from entrepot.identity import Membership, issue_id_token, issue_membership, issue_presentation
+from entrepot.identity import (
+    Asked,
+    AskedState,
+    CredentialForm,
+    Issuance,
+    Kind,
+    Membership,
+    issue_id_token,
+    issue_membership,
+    issue_presentation,
+)
 from entrepot.identity import jwt as tokens
+from entrepot.identity.issuance import IssuanceState
 from entrepot.identity.schema import read_schema
 from entrepot.identity.status import issue_status_list, verify_status_list
 from entrepot.node.settings import Settings
@@ -52,6 +63,8 @@ from entrepot.policy import parse_policy, render_policy
 from entrepot.policy.national import parse_national, render_national
 from entrepot.policy.terms import Terms
 from entrepot.protocols.dcp import codec as dcp
+from entrepot.protocols.dcp import issuance_codec as issuance
+from entrepot.protocols.dcp import sts
 from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dsp import codec as dsp
 from entrepot.protocols.tds import codec as tds
@@ -214,6 +227,22 @@ SHOWN: Final = issue_presentation(
 STATUS: Final = issue_status_list(PLATFORM.identity, PLATFORM.did, MEMBERSHIP.status_url, (3, 5), NOW)
 
 
+DELIVERY: Final = issuance.render_delivery(
+    issuance.Delivery(
+        "urn:i",
+        "urn:h",
+        issuance.Outcome.ISSUED,
+        (issuance.Container("MembershipCredential", "vc20-bssl/jwt", CREDENTIAL),),
+    )
+)
+REJECTION: Final = issuance.render_delivery(
+    issuance.Delivery("urn:i", "urn:h", issuance.Outcome.REJECTED, reason="no")
+)
+KIND: Final = Kind("a", "MembershipCredential", CredentialForm.VC20)
+ASKED_FOR: Final = Asked("urn:h", PLATFORM.did, (KIND,), AskedState.REQUESTED, NOW)
+GIVEN: Final = Issuance("urn:i", CONSUMER.did, "urn:h", ("a",), IssuanceState.ISSUED, NOW)
+
+
 def claims(token: str) -> bytes:
     return identity.from_base64url(token.split(".")[1])
 
@@ -365,6 +394,33 @@ PARSERS: Final[dict[str, Parser]] = {
     ),
     "protocols.dcp.codec.parse_presentations": Parser(
         (dcp.render_presentations(("a.b.c", "d")),), dcp.parse_presentations, dcp.render_presentations
+    ),
+    "protocols.dcp.codec.read_object": Parser((DELIVERY,), dcp.read_object),
+    "protocols.dcp.issuance_codec.parse_delivery": Parser(
+        (DELIVERY, REJECTION), issuance.parse_delivery, issuance.render_delivery
+    ),
+    "protocols.dcp.issuance_codec.parse_request": Parser(
+        (issuance.render_request("urn:h", ("a", "b")),),
+        issuance.parse_request,
+        lambda v: issuance.render_request(v.holder_pid, v.kinds),
+    ),
+    "protocols.dcp.issuance_codec.parse_offer": Parser(
+        (issuance.render_offer(PLATFORM.did, ("a",)),),
+        issuance.parse_offer,
+    ),
+    "protocols.dcp.issuance_codec.parse_metadata": Parser(
+        (issuance.render_metadata(PLATFORM.did, (KIND,), "https://platform.example/schemas/"),),
+        issuance.parse_metadata,
+    ),
+    "protocols.dcp.issuance_codec.parse_status": Parser(
+        (issuance.render_status(GIVEN),), lambda raw: issuance.parse_status(raw, ASKED_FOR)
+    ),
+    "protocols.dcp.sts.parse_token_request": Parser(
+        (
+            b"grant_type=client_credentials&client_id=a&client_secret=b&audience=did:web:a&bearer_access_scope=a%20b",
+            b"grant_type=client_credentials&client_id=a&client_secret=b&audience=did:web:a&token=x",
+        ),
+        sts.parse_token_request,
     ),
     **dict(
         (

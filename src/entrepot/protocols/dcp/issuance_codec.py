@@ -163,7 +163,7 @@ def parse_status(raw: bytes, asked: Asked) -> AskedState:
     if message.get("holderPid") != asked.holder_pid:
         raise MalformedError("holderPid: expected the one of our request")
     status = message.get("status")
-    if status not in {AskedState.RECEIVED, AskedState.ISSUED, AskedState.REJECTED}:
+    if status not in [AskedState.RECEIVED, AskedState.ISSUED, AskedState.REJECTED]:  # noqa: PLR6201 (any JSON)
         raise MalformedError("status: expected RECEIVED, ISSUED or REJECTED")
     return AskedState(str(status))
 
