@@ -163,7 +163,11 @@ def parse_status(raw: bytes, asked: Asked) -> AskedState:
     if message.get("holderPid") != asked.holder_pid:
         raise MalformedError("holderPid: expected the one of our request")
     status = message.get("status")
-    if status not in [AskedState.RECEIVED, AskedState.ISSUED, AskedState.REJECTED]:  # noqa: PLR6201 (any JSON)
+    if status not in [
+        AskedState.RECEIVED,
+        AskedState.ISSUED,
+        AskedState.REJECTED,
+    ]:  # a list: any JSON may come
         raise MalformedError("status: expected RECEIVED, ISSUED or REJECTED")
     return AskedState(str(status))
 
