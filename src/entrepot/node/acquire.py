@@ -60,8 +60,6 @@ class Acquirer:
         self._rail = rail
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.progress: dict[str, int] = {}
-        """Bytes received, by acquisition."""
 
     async def run(self) -> None:
         for acquisition in await self._node.journal.read(acquisitions.running):
@@ -176,7 +174,6 @@ class Acquirer:
             acquisition.artefact,
             acquisition.size,
             purpose=acquisition.purpose,
-            progress=lambda done, _size: self.progress.__setitem__(acquisition.id, done),
             unseal=self._unsealing(acquisition, process, contract),
         )
         await self._acknowledge(acquisition, contract, fetched)

@@ -8,7 +8,7 @@ from entrepot.use.delivery import DeliveryDoor
 from entrepot.use.doors import PURPOSE_HEADER, Doors, Handler, Visit
 from entrepot.use.duty_store import Owed
 from entrepot.use.facts import agreed_purpose, facts_of, foreseen, seen
-from entrepot.use.fetch import Answer, ArtefactError, Fetched, ask, fetch
+from entrepot.use.fetch import Answer, ArtefactError, Fetched, ask, fetch, received_so_far
 from entrepot.use.gate import admit, settle
 from entrepot.use.inbox import Inbox
 from entrepot.use.model import (
@@ -102,6 +102,7 @@ __all__ = [
     "plan_of",
     "process",
     "read_use",
+    "received_so_far",
     "seen",
     "settle",
     "take_in_notice",

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import msgspec
 
 from entrepot.identity import Receiver
+from entrepot.use.model import Acquisition, AcquisitionState
 from entrepot.use.sealed import sealed_size, unseal
 from entrepot.values import (
     Digest,
@@ -82,7 +83,6 @@ async def fetch(
     size: int,
     *,
     purpose: str | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _size: None,
     attempts: int = 5,
     unseal: Unseal | None = None,
 ) -> Fetched:
@@ -97,7 +97,7 @@ async def fetch(
     while True:
         before = length_of(part)
         try:
-            use_id = await _once(open_door, part, whole, purpose, progress) or use_id
+            use_id = await _once(open_door, part, whole, purpose) or use_id
             if length_of(part) >= whole:
                 break
         except (UnavailableError, ShutError):
@@ -149,9 +149,7 @@ def part_of(target: Path) -> Path:
     return target.with_name(target.name + ".part")
 
 
-async def _once(
-    open_door: Open, part: Path, size: int, purpose: str | None, progress: Callable[[int, int], None]
-) -> UseId | None:
+async def _once(open_door: Open, part: Path, size: int, purpose: str | None) -> UseId | None:
     offset = length_of(part)
     headers = {"range": f"bytes={offset}-"} if 0 < offset < size else {}
     if purpose is not None:
@@ -173,7 +171,6 @@ async def _once(
                 if written - synced >= SYNC_EVERY:
                     await asyncio.to_thread(_sync, file.fileno())
                     synced = written
-                progress(written, size)
             file.flush()
             await asyncio.to_thread(_sync, file.fileno())
     return None if use_id is None else UseId(use_id)
@@ -213,6 +210,13 @@ def _refusal(status: int, body: bytes) -> EntrepotError:
     if status == 404:
         return ShutError("no door opens to our token any more")
     return RefusedError(*(listed or [f"the door answered {status}"]))
+
+
+def received_so_far(acquisition: Acquisition) -> int:
+    """Bytes that have come: read from the disk, so that every worker of a node says the same."""
+    if acquisition.state is AcquisitionState.RECEIVED:
+        return acquisition.size
+    return min(length_of(part_of(acquisition.target)), acquisition.size)
 
 
 def length_of(path: Path) -> int:

@@ -84,12 +84,10 @@ class Inbox:
         journal: Journal,
         token_of: Callable[[ProcessId], str],
         receiver: Receiver,
-        progress: Callable[[str, int], None] = lambda _acquisition, _done: None,
     ) -> None:
         self._journal = journal
         self._token_of = token_of
         self._receiver = receiver
-        self._progress = progress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
@@ -150,7 +148,6 @@ class Inbox:
                 return written + len(piece)
             file.write(piece)
             written += len(piece)
-            self._progress(parcel.acquisition.id, written)
             if written - synced >= SYNC_EVERY or not event.get("more_body"):
                 await asyncio.to_thread(_sync, file)
                 synced = written

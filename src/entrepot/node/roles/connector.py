@@ -328,9 +328,6 @@ class Connector:
         """Cut every stream that runs under a contract."""
         self.streams.stop_agreement(agreement_id)
 
-    def received_bytes(self, acquisition_id: str) -> int:
-        return self.acquirer.progress.get(acquisition_id, 0)
-
     async def check_callback(self, address: str, sender: Did) -> None:
         """A callback address must lie on an origin of the sender's DID services."""
         document = await self.node.acquaintance.document(sender)
@@ -414,9 +411,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
         "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams, connector.sealer),
     }
     doors = Doors(node.journal, handlers)
-    inbox = Inbox(
-        node.journal, connector.inbox_token, node.vault.receiver, connector.acquirer.progress.__setitem__
-    )
+    inbox = Inbox(node.journal, connector.inbox_token, node.vault.receiver)
     node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
     # A queue of its own: what takes hours must not hold up messages.
     pushes = OutboxLoop(node.journal, {PUSHING: connector.pusher().send}, node.boot, node.clock)

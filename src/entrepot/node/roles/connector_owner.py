@@ -187,7 +187,7 @@ class _Api:
                 provider=None if body.provider is None else Did(body.provider),
             )
         )
-        return answer(acquisition_row(begun, 0))
+        return answer(acquisition_row(begun))
 
     async def contracts(self, _call: Call) -> Response:
         now = self._node.clock()

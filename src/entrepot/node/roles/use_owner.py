@@ -40,7 +40,6 @@ class _Api:
     """One method a route."""
 
     def __init__(self, connector: Connector, client: tds.Client) -> None:
-        self._connector = connector
         self._client = client
         self._node = connector.node
         self._journal = connector.node.journal
@@ -57,11 +56,11 @@ class _Api:
 
     async def acquisitions(self, _call: Call) -> Response:
         found = await self._journal.read(lambda c: acquisitions.newest(c, _MOST))
-        return answer([self._acquisition(a) for a in found])
+        return answer([acquisition_row(a) for a in found])
 
     async def acquisition(self, call: Call) -> Response:
         found = await self._journal.read(lambda c: acquisitions.read(c, call.path["id"]))
-        return answer(self._acquisition(found))
+        return answer(acquisition_row(found))
 
     async def evidence(self, call: Call) -> Response:
         """The package of one use. A consumer gets the one that its provider shows, once that holds."""
@@ -76,11 +75,8 @@ class _Api:
                 raise TrustError("the provider has shown the evidence of another contract")
         return Response(200, packed, _ARCHIVE)
 
-    def _acquisition(self, a: use.Acquisition) -> rows.AcquisitionRow:
-        return acquisition_row(a, self._connector.received_bytes(a.id))
 
-
-def acquisition_row(a: use.Acquisition, done: int) -> rows.AcquisitionRow:
+def acquisition_row(a: use.Acquisition) -> rows.AcquisitionRow:
     return {
         "id": a.id,
         "product": a.product_id,
@@ -94,7 +90,7 @@ def acquisition_row(a: use.Acquisition, done: int) -> rows.AcquisitionRow:
         "use": a.use_id,
         "path": str(a.target),
         "size": a.size,
-        "received": a.size if a.state is use.AcquisitionState.RECEIVED else done,
+        "received": use.received_so_far(a),
         "digest": None if a.artefact is None else render_digest(a.artefact),
     }
 
