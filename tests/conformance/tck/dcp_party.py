@@ -52,6 +52,7 @@ class Party:
             {KeyJob.IDENTITY: self.signer},
             {kind: self.base + path for kind, path in services.items()},
         )
+        options.folder.mkdir(parents=True, exist_ok=True)
         self.journal = Journal.open(f"sqlite:///{options.folder / 'connector.db'}")
         self.journal.create_schema()
         self.outgoing = HttpClient(allow_private=[f"http://127.0.0.1:{options.suite_port}"], seconds=10)

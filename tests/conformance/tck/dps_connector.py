@@ -401,6 +401,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a file that is given out; data is then really moved")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(serve(options.port, options.suite_port, options.folder, options.also, options.data))
 
 

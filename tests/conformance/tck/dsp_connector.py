@@ -303,6 +303,7 @@ def main() -> None:
     parser.add_argument("--suite-port", type=int, default=18083)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(serve(options.port, options.suite_port, options.folder))
 
 
