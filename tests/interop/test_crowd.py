@@ -59,23 +59,29 @@ def test_none_of_many_that_we_begin_at_once_with_an_edc_is_lost_by_us(
         bodies = [{"product": a, "provider": edc.id, "target": str(tmp_path / a)} for a in assets]
         list(pool.map(lambda body: town.consumer.ask("POST", "/owner/uses", body), bodies))
 
-    def ended() -> Counter[str] | None:
-        states = Counter(state for (state,) in town.consumer.rows(_ACQUIRED, "crowd-%"))
-        return states if states["received"] + states["failed"] == crowd else None
+    def negotiated() -> dict[str, str] | None:
+        found = dict(town.consumer.rows(_NEGOTIATED, "crowd-%"))
+        return found if len(found) == crowd and set(found.values()) <= OVER else None
 
-    ours = wait_for("every acquisition", ended, PATIENCE, pause=1.0)
-    there = dict(town.consumer.rows(_NEGOTIATED, "crowd-%"))
-    negotiated = Counter(there.values())
-    problems = town.consumer.rows(_PROBLEMS, "crowd-%")
+    there = wait_for("every negotiation", negotiated, PATIENCE, pause=1.0)
+    ours = Counter(there.values())
     with ThreadPoolExecutor(AT_ONCE) as pool:
         theirs = Counter(pool.map(lambda key: _theirs(edc, key), there))
 
-    print(f"\nWe ask, an EDC provides: {crowd} acquisitions; {dict(ours)}; negotiations: ours")
-    print(f"{dict(negotiated)}, theirs {dict(theirs)}; problems {problems}")
-    lost_there = theirs["TERMINATED"]
-    assert negotiated == theirs
-    assert negotiated["FINALIZED"] == crowd - lost_there
-    assert ours["received"] == crowd - lost_there
+    print(f"\nWe ask, an EDC provides: {crowd} negotiations; ours {dict(ours)}, theirs {dict(theirs)}")
+    assert ours == theirs
+    assert ours["FINALIZED"] == crowd - theirs["TERMINATED"]
+
+    def over() -> list[tuple[str, str]] | None:
+        rows = town.consumer.rows(_TRANSFERRED, "crowd-%")
+        return rows if {state for state, _ in rows} <= {"received", "failed"} else None
+
+    ended = wait_for("the end of every acquisition", over, PATIENCE, pause=1.0)
+    received = sum(state == "received" for state, _ in ended)
+    lost = [key for state, key in ended if state == "failed" and key is not None]
+    print(f"then {received} received; {len(lost)} transfers were ended by the EDC")
+    assert received == ours["FINALIZED"] - len(lost)
+    assert {edc.transfer_process(key)["state"] for key in lost} <= {"TERMINATED", "DEPROVISIONED"}
 
 
 def _theirs(edc: Edc, key: str) -> str:
@@ -89,11 +95,11 @@ def _theirs(edc: Edc, key: str) -> str:
 
 
 _STATES = "SELECT id, state FROM negotiation WHERE counterparty = ? AND party = 'provider'"
-_ACQUIRED = "SELECT state FROM acquisition WHERE product_id LIKE ?"
-_PROBLEMS = (
-    "SELECT problem, count(*) FROM acquisition WHERE problem <> '' AND product_id LIKE ? GROUP BY problem"
-)
 _NEGOTIATED = (
     "SELECT n.peer_pid, n.state FROM negotiation n JOIN acquisition a ON a.negotiation_id = n.id"
+    " WHERE a.product_id LIKE ?"
+)
+_TRANSFERRED = (
+    "SELECT a.state, t.peer_pid FROM acquisition a LEFT JOIN transfer_process t ON t.id = a.process_id"
     " WHERE a.product_id LIKE ?"
 )

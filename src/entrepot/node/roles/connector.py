@@ -444,6 +444,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),
+            Loop("silent peers", 15.0, dsp.Silence(correspondence, node.clock).run, alone=True),
             shelf_loop(node.journal),
             clearing_loop(node),
             Loop("push", 1.0, pushes.run, wakes=True),

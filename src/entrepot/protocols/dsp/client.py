@@ -110,6 +110,13 @@ class Correspondence:
             raise UnavailableError(f"the peer's state cannot be read now: it answered {reply.status}")
         return codec.read_state(reply.body)[0] if reply.status == 200 else None
 
+    async def catch_up(self, ours: ProcessId) -> None:
+        """Ask the peer of a process where it stands, and take over what suspends or ends it."""
+        peer = await self.journal.read(lambda c: _peer(c, ours))
+        if peer is not None:
+            state = await self.read_state(peer)
+            await self.journal.write(lambda tx: _adopt(tx, peer, state))
+
     async def _post(self, message: OutboxMessage, did: Did) -> Reply | None:
         try:
             headers = {"authorization": await self.authorization(did), "content-type": "application/json"}
