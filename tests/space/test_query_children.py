@@ -3,7 +3,6 @@
 What a payload in a child could do is tried by code of this test in the place of ours.
 """
 
-import asyncio
 import importlib.util
 import json
 import os
@@ -16,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 
 from entrepot.use.query import Children, Limits, Sandbox, Tier
 from entrepot.use.query.cage.model import Ran, Rule, Written
@@ -100,7 +100,7 @@ async def answered(sandbox: Sandbox, path: Path, sql: str, **limits: Any) -> Ran
 
 def test_every_tier_gives_the_same_answer(sandbox: Sandbox, trial: Path) -> None:
     """Where a query ran is in the record; what it found must not depend on that."""
-    assert asyncio.run(answered(sandbox, trial, FAIR)) == planted.ask(trial, FAIR)[1]
+    assert uvloop.run(answered(sandbox, trial, FAIR)) == planted.ask(trial, FAIR)[1]
 
 
 def test_the_best_tier_is_taken_and_named(sandboxes: dict[Tier, Sandbox]) -> None:
@@ -133,7 +133,7 @@ def test_a_bomb_is_refused_like_any_other_text(sandbox: Sandbox, sql: str, rule:
     """A text that breaks the parser must break a child, never the node."""
     children, about = children_of(sandbox)
 
-    verdict = asyncio.run(children.read(sql, about))
+    verdict = uvloop.run(children.read(sql, about))
 
     assert verdict.refused is not None
     assert verdict.refused.rule in {rule, Rule.SYNTAX}
@@ -155,7 +155,7 @@ def test_time_memory_and_faults_are_one_word(sandbox: Sandbox, trial: Path) -> N
             children._staging.close()
         return found
 
-    assert asyncio.run(all_of_them()) == [Ran(refused=Rule.ENGINE)] * 4
+    assert uvloop.run(all_of_them()) == [Ran(refused=Rule.ENGINE)] * 4
 
 
 def test_a_child_finds_nothing_to_take_or_leave(sandbox: Sandbox, trial: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -79,30 +80,18 @@ class Children:
 
 
 async def _converse(launch: Launch, question: bytes, kind: type[A], most: int, seconds: float) -> A:
-    process = await asyncio.create_subprocess_exec(
-        *launch.command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        cwd=launch.folder,
-        pass_fds=launch.descriptors,
-        start_new_session=True,
-        user=launch.uid,
-        group=launch.uid,
-        extra_groups=None if launch.uid is None else [],
-    )
+    process = await asyncio.to_thread(_start, launch)
     try:
         async with asyncio.timeout(seconds):
-            answer = await _exchange(process, question, most)
-            status = await process.wait()
+            answer = await asyncio.to_thread(_exchange, process, question, most)
+            status = await asyncio.to_thread(process.wait)
     except TimeoutError as error:
         raise ChildError("its time is over") from error
     finally:
-        # Also on success: nothing of a child's session outlives its answer.
+        # Also on success: nothing of a child's session outlives its answer. A thread that reads ends with it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await asyncio.to_thread(process.wait)
     if status != 0:
         raise ChildError("it broke")
     try:
@@ -111,16 +100,35 @@ async def _converse(launch: Launch, question: bytes, kind: type[A], most: int, s
         raise ChildError("it did not answer in our words") from error
 
 
-async def _exchange(process: asyncio.subprocess.Process, question: bytes, most: int) -> bytes:
+def _start(launch: Launch) -> "subprocess.Popen[bytes]":
+    """Start a child as its own user; uvloop's way of starting processes knows no users."""
+    return subprocess.Popen(  # noqa: S603 (the command is the sandbox's own)
+        launch.command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd=launch.folder,
+        pass_fds=launch.descriptors,
+        start_new_session=True,
+        user=launch.uid,
+        group=launch.uid,
+        extra_groups=None if launch.uid is None else [],
+    )
+
+
+def _exchange(process: "subprocess.Popen[bytes]", question: bytes, most: int) -> bytes:
+    """Ask and hear all of the answer. Blocks until the child has closed its side, or was killed."""
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
     with contextlib.suppress(ConnectionError):  # it ended early; its status says how
         process.stdin.write(question)
-        await process.stdin.drain()
+    with contextlib.suppress(ConnectionError):
         process.stdin.close()
     answer = bytearray()
-    while chunk := await process.stdout.read(_CHUNK):
-        answer += chunk
-        if len(answer) > most:
-            raise ChildError("it says too much")
+    with process.stdout:
+        while chunk := os.read(process.stdout.fileno(), _CHUNK):
+            answer += chunk
+            if len(answer) > most:
+                raise ChildError("it says too much")
     return bytes(answer)
