@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from data import fetch
-from offers import TRIAL, Offers
+from offers import COUNTS, TRIAL, Offers
 from plumbing import (
     STATUS_MAX_AGE,
     BrokenPromiseError,
@@ -42,10 +42,6 @@ from plumbing import (
 
 FROST = "items?fields=date,temp_min&filter=temp_min%20%3C%200&limit=1000"
 ARMS = ("zidovudine", "zidovudine + didanosine", "zidovudine + zalcitabine", "didanosine")
-COUNTS = (
-    "SELECT arms, count(*) AS patients, avg(cd40) AS before, avg(cd420) AS after FROM trial"
-    " GROUP BY arms ORDER BY arms"
-)
 
 
 @dataclass
@@ -135,7 +131,8 @@ def found(w: Walk) -> None:
     adjust(operator, everybody)
     operator.start()
     for guest in guests:
-        entrepot("member", "invite", w.root / f"{guest.key}.json", "--role", guest.seat, node=operator)
+        seats = [word for seat in guest.seats for word in ("--role", seat)]
+        entrepot("member", "invite", w.root / f"{guest.key}.json", *seats, node=operator)
     operator.stop()
     for guest in guests:
         made = init(guest, "--invitation", w.root / f"{guest.key}.json")
@@ -259,7 +256,21 @@ def high(w: Walk) -> None:
         f"the hospital approved negotiation {waiting[0][:20]}… by hand",
         holds=True,
     )
+    institute, asked_to_sign = w.who["institute"], []
+
+    def asked_too() -> bool:
+        rows = entrepot("contract", "requests", node=institute)
+        asked_to_sign[:] = [r for r in rows if r["waitsForYou"]]
+        return bool(asked_to_sign)
+
+    wait_until("the institute is asked", asked_too)
+    signed = entrepot("contract", "sign", asked_to_sign[0]["id"], node=institute)
     got = asking.answer()
+    w.story.proved(
+        "whoever brings the algorithm signs as a third party, before anything is filed",
+        f"the institute signed contract {signed['contract'][:20]}… for {signed['algorithms'][0][:24]}…",
+        holds=contract_of(institute, got["agreement"])["as"] == "service",
+    )
     answer = json.loads(target.read_bytes())
     for arm, patients, before, after in answer["rows"]:
         change = float(after) - float(before)

@@ -1,5 +1,6 @@
 """What the providers of the story offer: real data, each under a description as a provider would write it."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ TRIAL = 60
 """Seconds that the brief contract lasts."""
 MONTH = timedelta(days=30)
 LARGE = 192 << 20
+COUNTS = (
+    "SELECT arms, count(*) AS patients, avg(cd40) AS before, avg(cd420) AS after FROM trial"
+    " GROUP BY arms ORDER BY arms"
+)
 ODRL, OURS = "odrl:", "https://w3id.org/entrepot/v1/"
 
 
@@ -74,9 +79,8 @@ class Offers:
         return self._offer("institute", self._copy("cars", "cars"), "A1B2C3D4", said)
 
     def _trial(self) -> dict[str, Any]:
-        said = self._described(
-            "Trial of four treatments", "L4", ["query"], [_purpose("research"), _count(20)]
-        )
+        terms = [_purpose("research"), _count(20), *_served(self.who["institute"].did, COUNTS)]
+        said = self._described("Trial of four treatments", "L4", ["query"], terms)
         said["protection"] = {
             "table": "trial",
             "subject": "pidnum",
@@ -125,6 +129,16 @@ class Offers:
 
 def _count(uses: int) -> dict[str, str]:
     return {"leftOperand": ODRL + "count", "operator": "lteq", "rightOperand": str(uses)}
+
+
+def _served(author: str, question: str) -> list[dict[str, str]]:
+    """The institute's statisticians wrote the question, so it signs as service party."""
+    digest = hashlib.sha256(question.encode()).hexdigest()
+    brought = {"serviceParty": author, "serviceAlgorithm": f"cd4-change@1.0#sha256:{digest}"}
+    return [
+        {"leftOperand": OURS + name, "operator": "hasPart", "rightOperand": value}
+        for name, value in brought.items()
+    ]
 
 
 def _purpose(purpose: str) -> dict[str, str]:

@@ -35,8 +35,8 @@ class Organisation:
     key: str
     name: str
     role: str
-    seat: str
-    """The role that it is invited for."""
+    seats: tuple[str, ...]
+    """The roles that it is invited for."""
     code: str
     folder: Path
     public: str
@@ -111,20 +111,20 @@ class Running:
 def cast_of(root: Path) -> dict[str, Organisation]:
     """Who takes part. Their codes have the right form and belong to nobody."""
     people = (
-        ("operator", "Harbour Data Space", "operator", "operator", "91310000MA1FL0"),
-        ("regulator", "Data Bureau", "observer", "regulator", "11310000MB2F30"),
-        ("office", "Weather Office", "connector", "provider", "12310000425001"),
-        ("institute", "Vehicle Test Institute", "connector", "provider", "12310000425006"),
-        ("hospital", "City Hospital", "connector", "provider", "12310000425009"),
-        ("company", "Research Company", "connector", "consumer", "91310115MA1K4B"),
+        ("operator", "Harbour Data Space", "operator", ("operator",), "91310000MA1FL0"),
+        ("regulator", "Data Bureau", "observer", ("regulator",), "11310000MB2F30"),
+        ("office", "Weather Office", "connector", ("provider",), "12310000425001"),
+        ("institute", "Vehicle Test Institute", "connector", ("provider", "service"), "12310000425006"),
+        ("hospital", "City Hospital", "connector", ("provider",), "12310000425009"),
+        ("company", "Research Company", "connector", ("consumer",), "91310115MA1K4B"),
     )
     ports = free_ports(2 * len(people))
     return {
         key: Organisation(
-            key, name, role, seat, social_credit_code(stem), root / key,
+            key, name, role, seats, social_credit_code(stem), root / key,
             f"127.0.0.1:{ports[2 * i]}", f"127.0.0.1:{ports[2 * i + 1]}",
         )
-        for i, (key, name, role, seat, stem) in enumerate(people)
+        for i, (key, name, role, seats, stem) in enumerate(people)
     }  # fmt: skip
 
 
