@@ -1,5 +1,8 @@
 """The owner's side of the wallet: credentials held, asked for and offered, and clients that get tokens."""
 
+import asyncio
+from contextlib import suppress
+
 import msgspec
 
 from entrepot import identity
@@ -13,6 +16,7 @@ from entrepot.protocols import Call, Response, Route
 from entrepot.protocols.dcp import check_scopes, queue_request
 from entrepot.values import Did, EntrepotError, MalformedError, NotFoundError, UtcTime, render_time
 
+_MOST_ASKED = 16
 _FORMS = {"vc20": CredentialForm.VC20, "vc11": CredentialForm.VC11}
 
 
@@ -67,13 +71,14 @@ class _Api:
         return answer(rows.GoneRow(ended=call.path["digest"]))
 
     async def requests(self, _call: Call) -> Response:
-        """What was asked for; issuers that have not answered are asked again how far it is."""
-        for asked in await self._journal.read(identity.requests):
-            try:
-                await self._asking.look(asked)
-            except EntrepotError:
-                continue  # what is known stands below
+        """What was asked for; issuers that have not answered are asked again how far it is, the latest."""
+        waiting = [a for a in await self._journal.read(identity.requests) if a.is_open]
+        await asyncio.gather(*map(self._look, waiting[:_MOST_ASKED]))
         return answer([_asked(a) for a in await self._journal.read(identity.requests)])
+
+    async def _look(self, asked: identity.Asked) -> None:
+        with suppress(EntrepotError):  # then what is known already is the answer
+            await self._asking.look(asked)
 
     async def ask(self, call: Call) -> Response:
         body = read_body(call, AskBody)
