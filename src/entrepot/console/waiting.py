@@ -17,6 +17,7 @@ def pages(owner: Owner) -> Pages:
     waiting = _Waiting(owner)
     return {
         ("GET", "/waiting"): waiting.every,
+        ("POST", "/waiting/duties"): waiting.perform,
         ("GET", "/waiting/{id}"): waiting.one,
         ("POST", "/waiting/{id}/approve"): waiting.approve,
         ("GET", "/waiting/{id}/refuse"): waiting.ask_refuse,
@@ -43,6 +44,13 @@ class _Waiting:
                 "titles": {p.id: p.title for p in products},
             },
         )
+
+    async def perform(self, visit: Visit) -> Answer:
+        """Write down that a duty was performed; of several uses, after the earliest that owes it."""
+        agreement, duty = (visit.form.get(name, "") for name in ("agreement", "duty"))
+        body = {"duty": duty}
+        await self._owner.ask("POST", "/owner/contracts/{id:path}/duties", body, id=agreement)
+        return Moved(visit.to("waiting"), "performed")
 
     async def one(self, visit: Visit) -> Answer:
         talk = await self._talk(visit)

@@ -252,6 +252,7 @@ SHAPES: Final[Mapping[str, str]] = {
 DONE: Final[Mapping[str, str]] = {
     "signed-in": mark("You are signed in."),
     "signed-out": mark("You are signed out."),
+    "performed": mark("It is written down that this was done."),
     "approved": mark("You have approved these terms; the contract is now signed and filed by itself."),
     "refused": mark("You have refused; the other side is told."),
     "countered": mark("Your terms are on their way to the other side."),
