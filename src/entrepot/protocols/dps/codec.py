@@ -190,8 +190,9 @@ def _addressed(address: DoorAddress | None) -> dict[str, Json]:
     document: dict[str, Json] = {
         "@type": "DataAddress",
         "endpointType": address.kind or dsp.ENDPOINT_TYPE,
-        "endpoint": address.endpoint,
     }
+    if address.endpoint:
+        document["endpoint"] = address.endpoint
     if properties:
         document["endpointProperties"] = [
             {"@type": "EndpointProperty", "name": name, "value": value} for name, value in properties.items()

@@ -442,11 +442,12 @@ def _render_destination(sink: DoorAddress) -> Json:
 
 def _render_address(kind: str, endpoint: str, more: Mapping[str, str]) -> Json:
     """Write a data address, each property under its short and its full name."""
-    properties = {**more, "endpoint": endpoint, "endpointType": kind}
+    located: dict[str, str] = {"endpoint": endpoint} if endpoint else {}  # some kinds have none: a bucket
+    properties = {**more, **located, "endpointType": kind}
     return {
         "@type": "DataAddress",
         "endpointType": kind,
-        "endpoint": endpoint,
+        **located,
         "endpointProperties": [
             {"@type": "EndpointProperty", "name": prefix + name, "value": value}
             for prefix in ("", EDC)
