@@ -72,6 +72,11 @@ def mark(sentence: str) -> str:
 
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "party": {"provider": mark("provider"), "consumer": mark("consumer")},
+    "signatory": {
+        "provider": mark("provider"),
+        "consumer": mark("consumer"),
+        "service": mark("service party"),
+    },
     "role": {
         "provider": mark("provider"),
         "consumer": mark("consumer"),

@@ -90,6 +90,12 @@ def test_every_value_has_a_name(subject: str, values: type[StrEnum]) -> None:
     assert set(NAMES[subject]) == {str(v) for v in values}
 
 
+def test_everybody_who_signs_has_a_name() -> None:
+    """As above; a service party has signed contracts, too."""
+    assert set(NAMES["signatory"]) == {*map(str, contracts.Party), "service"}
+    assert len(NAMES["signatory"]) == len(contracts.Signatory)
+
+
 def test_every_step_of_a_record_has_a_name() -> None:
     """As above; before a record is sealed it is only written."""
     assert set(NAMES["anchor"]) == {"written", *map(str, ledger.BatchState)}
