@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     cast,
     column,
-    exists,
     func,
     literal,
     literal_column,
@@ -55,7 +54,8 @@ def find(
 
 def has_tag(*values: str) -> ColumnElement[bool]:
     """Products with any of these tags."""
-    return exists().where(tag.c.number == shelf.c.number, tag.c.tag.in_([*values]))
+    # Found by the tag, and not product by product: a rare one is found at once among however many.
+    return shelf.c.number.in_(select(tag.c.number).where(tag.c.tag.in_([*values])))
 
 
 @dataclass(frozen=True, slots=True)
