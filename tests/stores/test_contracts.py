@@ -32,6 +32,7 @@ from entrepot.values import (
     ConflictError,
     ContractId,
     Did,
+    KeyId,
     MessageId,
     OfferId,
     ProcessId,
@@ -158,6 +159,38 @@ class ContractsContract:
         assert done.count(True) == 1
         assert (held.status, held.end_reason) == (Status.ENDED, list(EndReason)[done.index(True)])
         assert held.agreement == AGREEMENT
+
+    def test_of_two_words_of_a_service_party_one_counts(self, journal: Journal) -> None:
+        """A request could be both signed and refused."""
+        did = Did("did:web:service.example")
+        named = Atom(OPERANDS["serviceParty"], Operator.HAS_PART, str(did))
+        agreement = replace(AGREEMENT, policy=Policy((Rule("use", (named,)),)))
+        payload = contracts.contract_payload(agreement, ContractId("1" * 47), sha256(b"product"))
+        ours = contracts.Signature.of(KeyId(f"{did}#1"), contracts.Signatory.SERVICE_PARTY, b"said")
+        theirs = contracts.Signature.of(
+            KeyId(f"{agreement.assigner}#1"), contracts.Signatory.PROVIDER, b"said"
+        )
+        asked = contracts.seal_envelope(payload, [theirs])
+        of, until = contracts.request_id(payload), datetime(2036, 1, 1, tzinfo=UTC)
+        journal.write_now(lambda tx: contracts.take_request(tx, did, agreement.assigner, asked, until))
+
+        def word(signs: bool) -> bool:  # noqa: FBT001 (which of the two words)
+            try:
+                if signs:
+                    journal.write_now(lambda tx: contracts.sign_request(tx, of, ours))
+                else:
+                    journal.write_now(lambda tx: contracts.refuse_request(tx, of, "no"))
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(word, [True, False]))
+        found = journal.read_now(lambda c: contracts.existing_service(c, of))
+        assert sum(done) == 1
+        assert (found.signature is not None) == done[0]
+        assert found.until == until
+        assert found.agreement == agreement
 
     def test_a_process_has_one_door(self, journal: Journal) -> None:
         """A new token shuts out the old one."""
