@@ -151,7 +151,7 @@ class Edc:
         )
 
     def define(self, definition: str, policy: str, asset: str | None = None) -> None:
-        """Offer one asset, or all of them, under a policy that is there already."""
+        """Offer one asset (with `%` in its name, all alike; without a name, every one) under a policy."""
         only = [] if asset is None else [_criterion(asset)]
         self.ask(
             "POST",
@@ -341,4 +341,5 @@ def _to(peer: Peer) -> dict[str, Any]:
 
 
 def _criterion(asset: str) -> dict[str, str]:
-    return {"operandLeft": f"{NS}id", "operator": "=", "operandRight": asset}
+    operator = "like" if "%" in asset else "="
+    return {"operandLeft": f"{NS}id", "operator": operator, "operandRight": asset}

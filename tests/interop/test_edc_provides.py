@@ -24,7 +24,7 @@ def test_its_catalogue_is_read_over_all_pages(town: Space, edc: Edc, asset: str,
     edc.add_asset("many-0", f"{origin.url}/data")
     for number in range(1, 60):
         edc.add_asset(f"many-{number}", f"{origin.url}/data")
-    edc.define("everything", f"policy-{asset}")
+    edc.define("many", f"policy-{asset}", "many-%")
 
     found = town.consumer.ask("GET", f"/owner/catalogues/{edc.id}")
 
