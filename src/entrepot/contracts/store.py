@@ -209,7 +209,7 @@ def terms_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[in
 
 
 def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:
-    _KEEP_CONTRACT.change(tx.connection, values)
+    _KEEP_CONTRACT.change(tx.connection, {"vouched_by": ""} | values)
 
 
 def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any] | None":

@@ -58,6 +58,7 @@ AROUND = {
     "sections": (),
     "zone": "UTC",
     "done": "",
+    "form_token": "t",
 }
 
 

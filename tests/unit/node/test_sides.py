@@ -74,6 +74,7 @@ def keep(tx: Transaction, party: Party, envelope: bytes) -> None:
         "agreement": canonical.encode(render_agreement(agreement)), "product_digest": terms.product_digest,
         "envelope": envelope, "envelope_digest": sha256(envelope), "receipt": b"", "one_sided": False,
         "ends_at": None, "end_reason": None, "ended_at": None, "end_told": True,
+        "vouched_by": "",
     }  # fmt: skip
     contract_store.keep_contract(tx, values)
 
