@@ -128,7 +128,7 @@ def test_the_description_of_a_door_comes_by_the_command_and_is_no_use(space: Spa
     attached = space.provider.ask(
         "POST", "/owner/sources", {"kind": "sqlite", "where": where, "table": "days"}
     )
-    product = offer(space, attached, "A0000002", 1)
+    product = offer(space, attached, "A0000077", 1)
     target = space.root / "openapi.json"
 
     command = [

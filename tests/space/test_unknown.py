@@ -9,6 +9,7 @@ import pytest
 from entrepot.identity import KeyJob, Vault, issue_id_token
 from entrepot.journal import new_uuid
 from entrepot.node.node import access_token
+from entrepot.node.settings import SETTINGS, Settings
 from entrepot.protocols.dsp.codec import CONTEXT, PATH
 from entrepot.values import Did, system_clock
 from space import PASSPHRASE, Running, Space
@@ -42,7 +43,7 @@ def post(to: Running, by: Running, vault: Vault, path: str, **message: Any) -> t
         audience,
         system_clock(),
         new_uuid(),
-        access_token(vault, audience),
+        access_token(Settings.read(by.folder / SETTINGS), vault, system_clock, audience),
     )
     body = {"@context": [CONTEXT], "@id": f"urn:uuid:{new_uuid()}", **message}
     connection = http.client.HTTPConnection(to.public, timeout=60)

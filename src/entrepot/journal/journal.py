@@ -101,6 +101,10 @@ class Journal:
         """Run `query` on a snapshot, in a thread of its own."""
         return await asyncio.to_thread(self.read_now, query)
 
+    async def look_up(self, query: Query[T]) -> T:
+        """As `read`, for a few rows found by their keys: on SQLite that costs less than a thread does."""
+        return await self.read(query) if self.is_shared else self.read_now(query)
+
     def read_now(self, query: Query[T]) -> T:
         """As `read`, for threads and the command line."""
         try:

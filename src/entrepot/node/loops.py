@@ -118,7 +118,7 @@ class OutboxLoop:
     async def run(self) -> float | bool:
         """Take what is due and send it; gives when to come again, `True` for at once."""
         kinds = tuple(self._senders)
-        due_at = await self._journal.read(lambda c: next_due(c, kinds))
+        due_at = await self._journal.look_up(lambda c: next_due(c, kinds))
         if due_at is None or (wait := (due_at - self._clock()).total_seconds()) > 0:
             return _LONGEST_PAUSE if due_at is None else wait
         room = _AT_ONCE - len(self._in_flight)

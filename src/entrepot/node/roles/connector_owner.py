@@ -21,6 +21,7 @@ from entrepot.node.roles.service_owner import is_contract, service_row
 from entrepot.node.roles.use_owner import acquisition_row
 from entrepot.policy import assured, explain, parse_policy, sentences
 from entrepot.protocols import Call, Content, Response, Route
+from entrepot.space import PartyReason
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
     AgreementId,
@@ -96,7 +97,7 @@ class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EndBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: EndReason = EndReason.AGREEMENT
+    reason: PartyReason = PartyReason.AGREEMENT
 
 
 class ExplainBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -207,7 +208,8 @@ class _Api:
         return answer([request_row(r) for r in found])
 
     async def end(self, call: Call) -> Response:
-        reason = read_body(call, EndBody).reason if call.body else EndReason.AGREEMENT
+        body = read_body(call, EndBody) if call.body else EndBody()
+        reason = EndReason(body.reason)
         agreement_id = AgreementId(call.path["id"])
         await self._connector.end_contract(agreement_id, reason)
         return answer({"agreement": agreement_id, "ended": str(reason)})

@@ -157,7 +157,7 @@ class Acquaintance:
             return kept
         known = self._found.known(caller.did, timedelta.max)
         if known is None:
-            known = await self._journal.read(lambda c: known_member(c, caller.did))
+            known = await self._journal.look_up(lambda c: known_member(c, caller.did))
             if known is not None and known.issuer == self._trust.platform and now < known.valid_until:
                 return self._found.keep(caller.did, known, asked=now - JUST_NOW)
         try:
@@ -202,7 +202,7 @@ class Acquaintance:
     async def _guest(self, holder: Did, answer: Answer) -> Guest:
         """Somebody whom issuers that we trust vouch for; never a member that was shut out."""
         now = self._clock()
-        known = await self._journal.read(lambda c: known_member(c, holder))
+        known = await self._journal.look_up(lambda c: known_member(c, holder))
         if known is not None and (await self._standing(known)).state is StandingState.REVOKED:
             raise TrustError("the member was revoked")
         try:
@@ -216,4 +216,4 @@ class Acquaintance:
     async def _standing(self, party: Membership | Guest) -> Standing:
         if isinstance(party, Guest):
             return Standing(StandingState.GOOD, timedelta(0))
-        return await self._journal.read(lambda c: standing(c, party, self._clock()))
+        return await self._journal.look_up(lambda c: standing(c, party, self._clock()))

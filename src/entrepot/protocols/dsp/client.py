@@ -66,7 +66,7 @@ class Correspondence:
 
     async def send(self, message: OutboxMessage, now: UtcTime) -> Meaning:
         """Send one message, take in what the answer means, and say what it was."""
-        peer = await self.journal.read(lambda c: _peer(c, ProcessId(message.lane)))
+        peer = await self.journal.look_up(lambda c: _peer(c, ProcessId(message.lane)))
         if peer is None:
             await self.journal.write(lambda tx: settle(tx, message.id))
             return Meaning.DELIVERED
@@ -97,7 +97,7 @@ class Correspondence:
     async def read_state(self, peer: "Peer") -> State | None:
         """Ask the peer where its side of the process stands; None where it shows us none."""
         # Its id may have come with a message while ours was on its way.
-        known = await self.journal.read(lambda c: _peer(c, peer.ours))
+        known = await self.journal.look_up(lambda c: _peer(c, peer.ours))
         if known is None or known.pid is None:
             return None
         url = f"{known.address.rstrip('/')}/{known.kind}/{codec.path_step(known.pid)}"
@@ -112,7 +112,7 @@ class Correspondence:
 
     async def catch_up(self, ours: ProcessId) -> None:
         """Ask the peer of a process where it stands, and take over what suspends or ends it."""
-        peer = await self.journal.read(lambda c: _peer(c, ours))
+        peer = await self.journal.look_up(lambda c: _peer(c, ours))
         if peer is not None:
             state = await self.read_state(peer)
             await self.journal.write(lambda tx: _adopt(tx, peer, state))

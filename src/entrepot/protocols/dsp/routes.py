@@ -249,7 +249,7 @@ class _Endpoint:
         return await self.services.journal.write(lambda tx: _remembered(tx, heard, refusal))
 
     async def get(self, call: Call) -> Response:
-        found = await self.services.journal.read(lambda c: self._find(c, ProcessId(call.path["pid"])))
+        found = await self.services.journal.look_up(lambda c: self._find(c, ProcessId(call.path["pid"])))
         if found is None or found[1] != call.caller or found[0].state is State.INITIAL:
             return self._refused(NotFoundError("there is no such process with you"))
         return Response(200, self._shown(found[0]))

@@ -243,14 +243,14 @@ class _PartyDesk:
         self.services.contract_ended(agreement_id)
 
     async def _negotiation(self, negotiation_id: ProcessId, caller: Did, party: Party) -> Negotiation:
-        found = await self.services.journal.read(lambda c: contracts.read_negotiation(c, negotiation_id))
+        found = await self.services.journal.look_up(lambda c: contracts.read_negotiation(c, negotiation_id))
         if found is None or found.counterparty != caller or found.exchange.party is not party:
             raise NotFoundError(_NO_NEGOTIATION)
         return found
 
     async def _contract(self, contract_id: ContractId) -> Contract | None:
         """The contract that we provide or consume under; nothing where we only serve, or know of none."""
-        return await self.services.journal.read(lambda c: contracts.contract_by_id(c, contract_id))
+        return await self.services.journal.look_up(lambda c: contracts.contract_by_id(c, contract_id))
 
     async def _membership(self, did: Did) -> Membership:
         def query(connection: Connection) -> Membership | None:

@@ -83,7 +83,7 @@ class Signing:
     async def send(self, message: OutboxMessage, now: UtcTime) -> Meaning:
         """Do one step of signing, and say what came of it."""
         negotiation_id, step = ProcessId(message.address), Step(message.body.decode())
-        found = await self.journal.read(lambda c: contracts.read_negotiation(c, negotiation_id))
+        found = await self.journal.look_up(lambda c: contracts.read_negotiation(c, negotiation_id))
         if found is None or not _is_wanted(found, step):
             await self.journal.write(lambda tx: self._drop(tx, message.id, found))
             return Meaning.DELIVERED
