@@ -116,7 +116,7 @@ def encode_row(row: Values) -> bytes:
 def decode_row(raw: bytes) -> list[Any]:
     try:
         return _decoder.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"expected a row of values: {error}") from error
 
 
