@@ -230,7 +230,7 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         if archive.getinfo(MANIFEST).file_size > _MOST_MANIFEST:
             raise MalformedError("the manifest is larger than any that we write")
         manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
-    except (KeyError, msgspec.DecodeError) as error:
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError(f"the backup has no manifest that can be read: {error}") from error
     if manifest.format != FORMAT:
         raise MalformedError(f"expected {FORMAT}, got {manifest.format!r}")

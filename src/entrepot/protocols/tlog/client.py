@@ -191,7 +191,7 @@ def _require(reply: Reply, status: int) -> None:
 def _reasons(body: bytes) -> tuple[str, ...]:
     try:
         document = msgspec.json.decode(body, type=_Problem)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     return document.reasons
 
@@ -203,5 +203,5 @@ class _Problem(msgspec.Struct):
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"the ledger's answer is no {kind}") from error

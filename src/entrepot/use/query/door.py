@@ -81,7 +81,7 @@ class QueryDoor:
     async def _hear(self, visit: Visit, behind: _Behind) -> None:
         try:
             sql = await _question(visit)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             await complain(visit.send, 400, ('the body is {"sql": "..."}',), REMEDY)
             return
         except OverflowError:

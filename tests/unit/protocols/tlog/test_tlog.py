@@ -467,3 +467,15 @@ def test_a_checkpoint_of_another_key_is_not_followed(world: World) -> None:
         assert not isinstance(world.follower, InconsistentError)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("body", [b'{"id":"\xff"}', b'{"id":' + b"[" * 100_000, b"[]", b""])
+def test_an_answer_that_is_none_is_refused(body: bytes) -> None:
+    """A ledger that answers with anything must not stop the loop that asks it."""
+
+    async def call(*_args: object, **_more: object) -> Reply:
+        return Reply(200, body, {})
+
+    client = LedgerClient(call, "https://ledger", LOG_KEY)
+    with pytest.raises(MalformedError):
+        asyncio.run(client.standing())
