@@ -167,3 +167,20 @@ def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
         await client.close()
 
     asyncio.run(play())
+
+
+def test_what_cannot_be_sent_is_refused_and_what_its_reader_does_wrong_is_not_hidden() -> None:
+    """A token with a line break could smuggle a header; our own fault must not look like another's."""
+
+    async def play() -> None:
+        async with serving(OK) as server:
+            client = HttpClient((server.url,), 5)
+            with pytest.raises(MalformedError):
+                await client("GET", server.url, headers={"authorization": "Bearer a\r\nx-more: b"})
+            assert server.connections == []
+            with pytest.raises(ValueError, match="ours"):
+                async with client.stream("GET", server.url, {}):
+                    raise ValueError("ours")
+            await client.close()
+
+    asyncio.run(play())

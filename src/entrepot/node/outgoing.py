@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -66,9 +66,10 @@ class HttpClient:
         patience = aiohttp.ClientTimeout(total=self._seconds)
         with _told(url, "did not answer"):
             target, session = self._checked(url), self._session(url)
-            async with session.request(
+            sending = session.request(
                 method, target, data=body or None, headers=headers, timeout=patience, allow_redirects=False
-            ) as response:
+            )
+            async with await _sent(sending) as response:
                 found = bytearray()
                 async for chunk in response.content.iter_any():
                     found += chunk
@@ -84,10 +85,10 @@ class HttpClient:
 
         It is as long as any call may take, or as `silence` says where an answer is computed meanwhile.
         """
-        patience = aiohttp.ClientTimeout(sock_connect=self._seconds, sock_read=silence or self._seconds)
+        patience = aiohttp.ClientTimeout(connect=self._seconds, sock_read=silence or self._seconds)
         with _told(url, "broke off"):
             target, session = self._checked(url), self._session(url)
-            async with session.request(
+            sending = session.request(
                 method,
                 target,
                 data=body or None,
@@ -95,7 +96,8 @@ class HttpClient:
                 timeout=patience,
                 allow_redirects=False,
                 auto_decompress=False,
-            ) as response:
+            )
+            async with await _sent(sending) as response:
                 yield Incoming(response)
 
     async def pour(
@@ -129,8 +131,8 @@ class HttpClient:
             async with (
                 self._made(target.scheme, opened) as session,
                 asyncio.timeout(self._seconds) as patience,
-                session.post(
-                    target, data=paced(patience), headers=headers, allow_redirects=False
+                await _sent(
+                    session.post(target, data=paced(patience), headers=headers, allow_redirects=False)
                 ) as response,
             ):
                 body = await response.content.read(_MOST_OF_A_REPLY)
@@ -143,7 +145,10 @@ class HttpClient:
     def _checked(self, url: str) -> URL:
         """The address as it is called; one that names its host by number is checked here."""
         origin = origin_of(url)
-        target = URL(url, encoded=True)
+        try:
+            target = URL(url, encoded=True)
+        except ValueError as error:
+            raise MalformedError("that is no address that can be called") from error
         try:
             ip = ipaddress.ip_address((target.host or "").partition("%")[0])
         except ValueError:
@@ -241,6 +246,14 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {k.lower(): v for k, v in response.headers.items()}
 
 
+async def _sent(sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+    """The answer to a request; what cannot be sent as it is (a line break in a header) is refused."""
+    try:
+        return await sending
+    except ValueError as error:
+        raise MalformedError("that cannot be sent: an address or a header is malformed") from error
+
+
 @contextmanager
 def _told(url: str, what: str) -> Iterator[None]:
     """Turn what went wrong on the way into words that name the other side and repeat nothing it sent."""
@@ -248,5 +261,3 @@ def _told(url: str, what: str) -> Iterator[None]:
         yield
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise UnavailableError(f"{origin_of(url)} {what}: {type(error).__name__}") from error
-    except ValueError as error:
-        raise MalformedError("that is no address that can be called") from error
