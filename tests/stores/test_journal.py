@@ -62,6 +62,15 @@ class JournalContract:
         assert journal.write_now(put(7)) == 7
         assert journal.read_now(boxes) == {7: 0}
 
+    def test_what_is_looked_up_is_what_is_read(self, journal: Journal) -> None:
+        """The short way to a few rows sees what was durable before it, as the long one does."""
+        journal.write_now(put(7))
+
+        async def both() -> tuple[object, object]:
+            return await journal.look_up(boxes), await journal.read(boxes)
+
+        assert asyncio.run(both()) == ({7: 0}, {7: 0})
+
     def test_a_failing_use_case_leaves_nothing(self, journal: Journal) -> None:
         """State, outbox and audit event commit together or not at all."""
 

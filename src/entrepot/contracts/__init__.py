@@ -61,22 +61,16 @@ from entrepot.contracts.rules import NEGOTIATION
 from entrepot.contracts.service import (
     adopt,
     approve,
-    contract_filed,
-    contract_id_given,
     counter,
-    counterparty_signed,
     delivered,
-    handed_over,
     move,
     negotiations,
     offer_contract,
-    payload_of,
     product_known,
     read_negotiation,
     receive,
     refused,
     request_contract,
-    service_party_signed,
     step_failed,
     used_already,
     versions_of,
@@ -97,6 +91,14 @@ from entrepot.contracts.serving import (
     sign_request,
     take_request,
     withdraw_request,
+)
+from entrepot.contracts.signing import (
+    contract_filed,
+    contract_id_given,
+    counterparty_signed,
+    handed_over,
+    payload_of,
+    service_party_signed,
 )
 from entrepot.contracts.wire import (
     optional_text,

@@ -1,4 +1,4 @@
-"""Use cases of negotiation and signing. Each takes an open transaction; none sends anything itself."""
+"""Use cases of negotiation. Each takes an open transaction; none sends anything itself."""
 
 from dataclasses import replace
 
@@ -7,10 +7,9 @@ from sqlalchemy import Connection
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
 from entrepot.contracts.desk import DSP, SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
-from entrepot.contracts.digital import Signature, contract_payload, open_envelope, seal_envelope
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
-from entrepot.contracts.life import Contract, agreement_of, keep_contract, settle_contract
+from entrepot.contracts.life import Contract, agreement_of, settle_contract
 from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Reason, Signing
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.journal import (
@@ -90,7 +89,7 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
         withdraw_lane(tx, exchange.id)  # it has arrived, or comes too late
     negotiation = _taken_in(tx, replace(negotiation, exchange=after), message, exchange.party.other)
     _audit_move(tx, exchange, after, message.move, exchange.party.other)
-    return _proceed(tx, desk, negotiation, before=exchange)
+    return proceed(tx, desk, negotiation, before=exchange)
 
 
 def _receive_first(
@@ -126,20 +125,20 @@ def _receive_first(
     store.create(tx, negotiation)
     store.keep_terms(tx, after.id, party.other, offer)
     _audit_move(tx, new, after, message.move, party.other)
-    return _proceed(tx, desk, negotiation, before=after, saved=True)
+    return proceed(tx, desk, negotiation, before=after, saved=True)
 
 
 def move(tx: Transaction, desk: Desk, negotiation_id: ProcessId, next_move: Next) -> Negotiation:
     """Make a move that our owner wants: counter, reject, terminate."""
-    return _move(tx, desk, _existing(tx.connection, negotiation_id), next_move)
+    return _move(tx, desk, existing(tx.connection, negotiation_id), next_move)
 
 
 def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiation:
     """A person of ours agrees to the offer on the table."""
-    before = _existing(tx.connection, negotiation_id)
+    before = existing(tx.connection, negotiation_id)
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's approval")
-    return _proceed(tx, desk, replace(before, approved=True), before=before.exchange)
+    return proceed(tx, desk, replace(before, approved=True), before=before.exchange)
 
 
 def product_known(tx: Transaction, negotiation_id: ProcessId, digest: Digest) -> None:
@@ -147,15 +146,15 @@ def product_known(tx: Transaction, negotiation_id: ProcessId, digest: Digest) ->
 
     **The caller has checked that it is the provider's.**
     """
-    before = _existing(tx.connection, negotiation_id)
+    before = existing(tx.connection, negotiation_id)
     if before.signing.product_digest is None:
         signing = replace(before.signing, product_digest=digest)
-        _save(tx, replace(before, signing=signing, exchange=_touched(before.exchange)), before.exchange)
+        save(tx, replace(before, signing=signing, exchange=touched(before.exchange)), before.exchange)
 
 
 def counter(tx: Transaction, desk: Desk, negotiation_id: ProcessId, policy: Policy) -> Negotiation:
     """A person of ours answers the offer on the table with other terms for the same product."""
-    before = _existing(tx.connection, negotiation_id)
+    before = existing(tx.connection, negotiation_id)
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's answer")
     answer = Move.OFFER if before.exchange.party is Party.PROVIDER else Move.REQUEST
@@ -201,7 +200,7 @@ def refused(
     negotiation = replace(before, exchange=after, problem=why)
     if after.state is not before.exchange.state or after.pending is not None:
         return _learnt(tx, desk, negotiation, before.exchange)
-    _save(tx, negotiation, before.exchange)
+    save(tx, negotiation, before.exchange)
     return _move(tx, desk, negotiation, Next(Move.TERMINATE, Reason("refused")))
 
 
@@ -212,101 +211,28 @@ def _learnt(tx: Transaction, desk: Desk, negotiation: Negotiation, before: Excha
         withdraw_unsent(tx, after.id)  # the move that waited behind it has nothing left to do
     if after.state is not before.state:
         _audit_move(tx, before, after, None, after.party)
-    return _proceed(tx, desk, negotiation, before=before)
+    return proceed(tx, desk, negotiation, before=before)
 
 
 def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) -> None:
     """The peer was asked for its state; take over what ends the negotiation."""
-    before = _existing(tx.connection, negotiation_id)
+    before = existing(tx.connection, negotiation_id)
     after = moves.adopted(NEGOTIATION, before.exchange, peer_state)
     if after is not before.exchange:
         _audit_move(tx, before.exchange, after, None, after.party.other)
-        _save(tx, replace(before, exchange=after), before.exchange)
+        save(tx, replace(before, exchange=after), before.exchange)
         settle_contract(tx, replace(before, exchange=after))
-
-
-def contract_id_given(
-    tx: Transaction, desk: Desk, negotiation_id: ProcessId, contract_id: ContractId
-) -> None:
-    """The platform gave the contract its id, so the agreement can be sent."""
-    before = _existing(tx.connection, negotiation_id)
-    if before.signing.contract_id is None:
-        signing = replace(before.signing, contract_id=contract_id)
-        _proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
-
-
-def handed_over(
-    tx: Transaction, desk: Desk, negotiation_id: ProcessId, payload: bytes, envelope: bytes
-) -> None:
-    """Our signature is with the provider, so we may verify."""
-    before = _existing(tx.connection, negotiation_id)
-    if not before.signing.handed_over:
-        signing = replace(before.signing, payload=payload, envelope=envelope, handed_over=True)
-        _proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
-
-
-def counterparty_signed(
-    tx: Transaction, negotiation_id: ProcessId, sender: Did, signature: Signature
-) -> None:
-    """The consumer's signature came. **The caller has verified it over `payload_of` the negotiation.**"""
-    before = _existing(tx.connection, negotiation_id)
-    if before.counterparty != sender or before.exchange.party is not Party.PROVIDER:
-        raise NotFoundError("there is no such negotiation with you")
-    if before.exchange.state is State.TERMINATED:
-        raise ConflictError("the negotiation was terminated")
-    if not before.signing.envelope:
-        payload = payload_of(before)
-        envelope = seal_envelope(payload, [signature])
-        signing = replace(before.signing, payload=payload, envelope=envelope)
-        _save(tx, replace(before, signing=signing, exchange=_touched(before.exchange)), before.exchange)
-
-
-def service_party_signed(
-    tx: Transaction, desk: Desk, negotiation_id: ProcessId, signature: Signature
-) -> None:
-    """A service party's signature came. **The caller has verified it over `payload_of` the negotiation.**"""
-    before = _existing(tx.connection, negotiation_id)
-    if NEGOTIATION.is_final(before.exchange.state) or before.signing.receipt:
-        return  # too late to change anything
-    known = open_envelope(before.signing.envelope).signatures
-    if signature not in known:
-        envelope = seal_envelope(before.signing.payload, [*known, signature])
-        signing = replace(before.signing, envelope=envelope)
-        _proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
-
-
-def contract_filed(
-    tx: Transaction, desk: Desk, negotiation_id: ProcessId, envelope: bytes, receipt: bytes
-) -> None:
-    """The contract is filed: as provider we may finalize, as consumer we hold what we can prove."""
-    before = _existing(tx.connection, negotiation_id)
-    if before.signing.receipt:
-        return
-    signing = replace(before.signing, envelope=envelope, receipt=receipt)
-    filed = replace(before, signing=signing)
-    keep_contract(tx, filed)
-    settle_contract(tx, filed)
-    _proceed(tx, desk, filed, before=before.exchange)
 
 
 def step_failed(tx: Transaction, desk: Desk, negotiation_id: ProcessId, why: str) -> None:
     """A step of signing was refused, or not possible before its deadline: the negotiation is ended."""
-    before = _existing(tx.connection, negotiation_id)
+    before = existing(tx.connection, negotiation_id)
     pending = before.exchange.pending
     if not NEGOTIATION.is_final(before.exchange.state) and (
         pending is None or pending.move is not Move.TERMINATE
     ):
         failed = replace(before, problem=why[:1000])
         _move(tx, desk, failed, Next(Move.TERMINATE, Reason("signing", (why[:500],))))
-
-
-def payload_of(negotiation: Negotiation) -> bytes:
-    """The bytes to be signed, as far as the negotiation has come."""
-    agreement, digest = negotiation.agreement, negotiation.signing.product_digest
-    if agreement is None or digest is None:
-        raise ProtocolError("there is nothing to sign before the agreement")
-    contract_id = negotiation.signing.contract_id or ContractId(agreement.id)
-    return contract_payload(agreement, contract_id, digest)
 
 
 def read_negotiation(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:
@@ -384,14 +310,14 @@ def _taken_in(tx: Transaction, negotiation: Negotiation, message: Message, sende
     return negotiation
 
 
-def _proceed(
+def proceed(
     tx: Transaction, desk: Desk, negotiation: Negotiation, *, before: Exchange, saved: bool = False
 ) -> Negotiation:
     """Save, then do what the responder wants next."""
     if not saved:
         if negotiation.exchange.version == before.version:
-            negotiation = replace(negotiation, exchange=_touched(negotiation.exchange))
-        _save(tx, negotiation, before)
+            negotiation = replace(negotiation, exchange=touched(negotiation.exchange))
+        save(tx, negotiation, before)
     if negotiation.exchange.state is not before.state:
         settle_contract(tx, negotiation)
     if negotiation.exchange.pending is not None:
@@ -432,7 +358,7 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
         case _:
             pass
     negotiation = replace(negotiation, exchange=after)
-    _save(tx, negotiation, before)
+    save(tx, negotiation, before)
     first = before.state is State.INITIAL
     is_consumer = before.party is Party.CONSUMER
     message = Message(
@@ -479,15 +405,15 @@ def _queue_step(tx: Transaction, desk: Desk, negotiation: Negotiation, step: Ste
     )
 
 
-def _save(tx: Transaction, negotiation: Negotiation, before: Exchange) -> None:
+def save(tx: Transaction, negotiation: Negotiation, before: Exchange) -> None:
     store.save(tx, negotiation, expected_version=before.version)
 
 
-def _touched(exchange: Exchange) -> Exchange:
+def touched(exchange: Exchange) -> Exchange:
     return replace(exchange, version=exchange.version + 1)
 
 
-def _existing(connection: Connection, negotiation_id: ProcessId) -> Negotiation:
+def existing(connection: Connection, negotiation_id: ProcessId) -> Negotiation:
     negotiation = store.read(connection, negotiation_id)
     if negotiation is None:
         raise NotFoundError("there is no such negotiation here")

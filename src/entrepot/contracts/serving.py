@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row
 
-from entrepot.contracts import service_store as store
+from entrepot.contracts import serving_store as store
 from entrepot.contracts.digital import (
     EndReason,
     Signatory,

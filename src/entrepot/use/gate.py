@@ -24,11 +24,11 @@ def admit(tx: Transaction, knock: Knock, house: House) -> Admitted | Denied:
     live = steps.find_live_use(tx, door, knock)
     found = steps.decide(tx, house, knock, door, contract, resumed=live is not None)
     if not isinstance(found, Cleared):
-        return steps.deny(tx, house, door, found)
+        return steps.deny(tx, door, found)
     if live is not None:
         return Admitted(steps.resume(tx, house, live), contract)
     if not steps.reserve(tx, contract, found.decision):
-        return steps.deny(tx, house, door, Denied(("the last use was taken by another call",)))
+        return steps.deny(tx, door, Denied(("the last use was taken by another call",)))
     return Admitted(steps.open_use(tx, house, door, contract, found), contract)
 
 

@@ -163,9 +163,8 @@ def resume(tx: Transaction, house: House, use: Use) -> Use:
     return use
 
 
-def deny(tx: Transaction, house: House, door: Door, denied: Denied) -> Denied:
+def deny(tx: Transaction, door: Door, denied: Denied) -> Denied:
     """Say no, and audit it at most once a minute for one process."""
-    del house
     minute = f"{door.process_id} {tx.now:%Y-%m-%dT%H:%M}"
     if first_seen(tx, "denied", minute, tx.now + timedelta(minutes=2)):
         facts: dict[str, Json] = {
