@@ -21,12 +21,12 @@ from entrepot.identity import (
 from entrepot.journal import Journal, OutboxMessage, new_uuid
 from entrepot.ledger import NoteKey, SignedTransaction, Status, parse_note_key
 from entrepot.node.http import RawRoute
-from entrepot.node.outgoing import HttpClient, origin_of, trusting
+from entrepot.node.outgoing import HttpClient, trusting
 from entrepot.node.settings import Settings, SettingsError
 from entrepot.protocols import Route
 from entrepot.protocols.dcp import Acquaintance, InsecureAcquaintance, InsecurePeer, Trust
 from entrepot.protocols.tlog import LedgerClient
-from entrepot.values import Clock, Did, UtcTime
+from entrepot.values import Clock, Did, UtcTime, origin_of
 
 VAULT: Final = "vault"
 LEDGER_PATH: Final = "/ledger"

@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from entrepot.protocols import Reply
-from entrepot.values import MalformedError, UnavailableError
+from entrepot.values import MalformedError, UnavailableError, origin_of
 
 _IDLE_SECONDS: Final = 4.0
 """A connection is kept for less than servers keep theirs, so that none is used while it is being closed."""
@@ -27,7 +27,6 @@ _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
 _MOST_OF_A_REPLY: Final = 64 << 10
 _PIECE: Final = 256 << 10
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Incoming:
@@ -218,18 +217,6 @@ def trusting(authorities: Path | None) -> ssl.SSLContext:
     if authorities is not None:
         context.load_verify_locations(authorities)
     return context
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of an address, written in one way."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
-    except ValueError as error:
-        raise MalformedError("that is no address") from error
-    if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.password:
-        raise MalformedError("expected an http(s) address without a password in it")
-    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def _may_call(

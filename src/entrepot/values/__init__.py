@@ -1,6 +1,7 @@
 """The words everyone shares: ids, time, digests, canonical bytes, money, grades, national codes."""
 
 from entrepot.values import canonical
+from entrepot.values.addresses import origin_of
 from entrepot.values.clock import Clock, UtcTime, parse_time, render_time, require_utc, system_clock
 from entrepot.values.codes import (
     DataType,
@@ -81,6 +82,7 @@ __all__ = [
     "is_social_credit_code",
     "named",
     "node_code",
+    "origin_of",
     "parse_digest",
     "parse_time",
     "render_digest",

@@ -18,7 +18,6 @@ from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute
 from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Node, Part
-from entrepot.node.outgoing import origin_of
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.elsewhere_owner import elsewhere_routes
@@ -49,6 +48,7 @@ from entrepot.values import (
     ProtocolError,
     RefusedError,
     UnavailableError,
+    origin_of,
 )
 
 INBOX_PATH = "/inbox/{process}"

@@ -10,13 +10,12 @@ from entrepot.journal import new_uuid
 from entrepot.node.http import RawRoute
 from entrepot.node.loops import OutboxLoop
 from entrepot.node.node import Loop, Part
-from entrepot.node.outgoing import origin_of
 from entrepot.node.roles.planes_owner import plane_routes
 from entrepot.protocols import Content, Proof, Shape, dps
 from entrepot.use.flow import planes, serving
 from entrepot.use.flow.model import HTTP_PUSH, Plane, PlaneKind, Quay
 from entrepot.use.flow.taking import FETCHING, Basin, Fetcher
-from entrepot.values import Did, EntrepotError, TrustError
+from entrepot.values import Did, EntrepotError, TrustError, origin_of
 
 if TYPE_CHECKING:
     from entrepot.node.node import Node

@@ -5,7 +5,6 @@ An address in a credential is a stranger's word: it must lie on an origin that t
 """
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from entrepot.identity import (
     Credential,
@@ -22,7 +21,7 @@ from entrepot.protocols.dcp.documents import Documents
 from entrepot.protocols.dcp.shelf import Shelf
 from entrepot.protocols.dcp.trust import Trust, reached
 from entrepot.protocols.route import Outgoing
-from entrepot.values import Clock, Did, TrustError
+from entrepot.values import Clock, Did, TrustError, origin_of
 
 _MOST: Final = 64 << 10
 
@@ -73,18 +72,9 @@ class References:
 
     async def _fetch(self, url: str, issuer: DidDocument) -> bytes:
         named = (self._documents.address(issuer.id), *issuer.services.values())
-        if _origin(url) not in {_origin(address) for address in named}:
+        if origin_of(url) not in {origin_of(address) for address in named}:
             raise TrustError("the credential points to an address that is not its issuer's")
         reply = reached(await self._outgoing("GET", url, max_bytes=_MOST))
         if reply.status != 200:
             raise TrustError(f"what the credential points to cannot be had ({reply.status})")
         return reply.body
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError as error:
-        raise TrustError("the credential points to no address") from error
-    return parts.scheme, parts.hostname, port
