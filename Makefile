@@ -71,8 +71,10 @@ faults: $(READY) ## Kill at every point of a running use (long), and print how m
 	@$(call apt,strace,strace)
 	$(BIN)/pytest tests/space -m faults --all-points -s
 
-fuzz: $(READY) ## Every parser and every HTTP route of every role, long: make fuzz EXAMPLES=5000
-	@$(BIN)/pytest tests/unit/fuzz tests/space/test_http.py --examples $(or $(EXAMPLES),2000) --timeout 14400 -p no:randomly
+fuzz: $(READY) ## Every property, parser and HTTP route of every role, at random and long: make fuzz EXAMPLES=5000
+	@random="--examples $(or $(EXAMPLES),2000) --timeout 14400 -p no:randomly"
+	$(BIN)/pytest tests/unit tests/stores -m hypothesis $$random
+	$(BIN)/pytest tests/space/test_http.py $$random
 
 schedules: $(READY) ## 10,000 schedules of lost, repeated, late and crossing messages
 	@$(BIN)/python tests/space/schedules.py --schedules 10000

@@ -269,6 +269,7 @@ class OutboxAndItsModel(RuleBasedStateMachine):
         return [e for e in self.queue if not any(o[1] == e[1] for o in self.queue[: self.queue.index(e)])]
 
 
+@pytest.mark.hypothesis  # so that `make fuzz` finds it
 def test_the_outbox_does_as_its_model(sqlite_journal: Journal) -> None:
     """No sequence of events sends out of order, twice at a time, too early, or never."""
 

@@ -37,6 +37,7 @@ from entrepot.policy import (
     Rule,
     contradictions,
     parse_policy,
+    service_faults,
     shortfalls,
 )
 from entrepot.regulation import kinds_admitted
@@ -261,7 +262,12 @@ def test_any_offered_policy_comes_back_equal_from_the_store(ready: Journal, poli
     try:
         made = offer(ready, replace(DESCRIBED, policy=policy))
     except RefusedError:
-        assert contradictions(policy) or shortfalls(policy, DESCRIBED.kinds) or not policy.permissions
+        assert (
+            contradictions(policy)
+            or service_faults(policy)
+            or shortfalls(policy, DESCRIBED.kinds)
+            or not policy.permissions
+        )
         return
 
     found = ready.read_now(lambda c: product_under(c, PRODUCT, product_digest(made)))
