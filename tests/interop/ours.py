@@ -29,6 +29,7 @@ from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.loops import Loops, OutboxLoop
 from entrepot.node.node import Loop
 from entrepot.node.outgoing import HttpClient
+from entrepot.node.server import http1
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Proof, Response, Route, dsp
 from entrepot.use import process as transfers
@@ -216,9 +217,7 @@ async def serve(bare: Bare, port: int) -> None:
     application = Application(bare.routes(), Gatekeeper(bare.authenticate))
     loops = Loops(bare.journal, "bench", [Loop("outbox", 1.0, bare.outbox().run, wakes=True)])
     loops.start()
-    await uvicorn.Server(
-        uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)
-    ).serve()
+    await uvicorn.Server(http1(f"127.0.0.1:{port}", application)).serve()
     await loops.stop()
     bare.journal.close()
 

@@ -32,7 +32,8 @@ from entrepot.node.loops import Loops, OutboxLoop, audit_loop
 from entrepot.node.making import database_url, passphrase_of
 from entrepot.node.node import VAULT, Loop, Node, Part, open_node
 from entrepot.node.parts import parts_of
-from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, SettingsError, host_of, port_of
+from entrepot.node.server import http1
+from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, SettingsError
 from entrepot.node.workers import Sockets, listening, supervise
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import UnavailableError, system_clock
@@ -137,8 +138,8 @@ async def _serve(
     public = Application([*_health(node), *(r for part in parts for r in part.public)], gatekeeper)
     owner = Application([*_health(node), *(r for part in parts for r in part.owner), *faces], gatekeeper)
     servers = [
-        _server(public, listen.public, _tls(node)),
-        _server(owner, listen.owner, None),
+        _Server(http1(listen.public, public, _tls(node))),
+        _Server(http1(listen.owner, owner)),
     ]
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
@@ -182,23 +183,6 @@ def _tls(node: Node) -> tuple[Path, Path] | None:
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"listen.tls_certificate and tls_key cannot be used: {error.strerror}") from error
     return found
-
-
-def _server(application: Application, address: str, tls: tuple[Path, Path] | None) -> _Server:
-    certificate, key = tls or (None, None)
-    return _Server(
-        uvicorn.Config(
-            application,
-            host=host_of(address),
-            port=port_of(address),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-        )
-    )
 
 
 def _health(node: Node) -> list[Route]:

@@ -29,6 +29,7 @@ from entrepot.journal import Journal, OutboxMessage, claim, new_uuid
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.node import Send
 from entrepot.node.outgoing import HttpClient
+from entrepot.node.server import http1
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.protocols.dcp import INSECURE_RC6, STRICT, Acquaintance, Trust
 from entrepot.values import Did, KeyId, UtcTime
@@ -94,12 +95,9 @@ class Party:
 
         served = [Route("GET", f"/{self.name}/did.json", Proof.NONE, did_document), *routes]
         application = Application(served, Gatekeeper(self.acquaintance.authenticate))
-        config = uvicorn.Config(
-            application, host="127.0.0.1", port=port, log_level="warning", access_log=False
-        )
         sending = asyncio.create_task(self._send(senders))
         try:
-            await uvicorn.Server(config).serve()
+            await uvicorn.Server(http1(f"127.0.0.1:{port}", application)).serve()
         finally:
             sending.cancel()
 

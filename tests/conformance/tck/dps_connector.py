@@ -32,6 +32,7 @@ from entrepot.identity import (
 from entrepot.journal import Journal, Transaction, claim
 from entrepot.node.http import Application, Gatekeeper, RawRoute
 from entrepot.node.outgoing import HttpClient
+from entrepot.node.server import http1
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Handler, Proof, Response, Route, dps, dsp
 from entrepot.use import DeliveryDoor, Doors, House, Pusher, Sealer, Streams
@@ -316,8 +317,7 @@ async def serve(port: int, suite_port: int, folder: Path, also: int | None, data
 
 
 def _server(application: Application, port: int) -> uvicorn.Server:
-    config = uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)
-    return uvicorn.Server(config)
+    return uvicorn.Server(http1(f"127.0.0.1:{port}", application))
 
 
 async def _no_key(_did: Did) -> None:

@@ -22,6 +22,7 @@ from entrepot.contracts import Desk, Move, Negotiation, Next, Party, Reason, Sta
 from entrepot.journal import Journal, Transaction, claim
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.outgoing import HttpClient
+from entrepot.node.server import http1
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Proof, Response, Route, dsp
 from entrepot.protocols.dsp import codec
@@ -275,9 +276,7 @@ async def serve(port: int, suite_port: int, folder: Path) -> None:
     await journal.write(seed)
     routes = [told(route) for route in (*dsp.routes(services), *triggers)]
     application = Application(routes, Gatekeeper(authenticate))
-    server = uvicorn.Server(
-        uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", access_log=False)
-    )
+    server = uvicorn.Server(http1(f"127.0.0.1:{port}", application))
     sending = asyncio.create_task(_send(journal, correspondence))
     try:
         await server.serve()

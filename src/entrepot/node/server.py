@@ -1,0 +1,79 @@
+"""How a port is served: uvicorn, held to HTTP/1.1 alone."""
+
+from pathlib import Path
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from entrepot.node.http import Application
+from entrepot.node.settings import host_of, port_of
+
+
+class Http1(HttpToolsProtocol):
+    """A connection that stays HTTP/1.1: who asks for another protocol is served in this one (RFC 9110, 7.8).
+
+    Java's client asks so (`Upgrade: h2c`) with its first request over plain HTTP. The parser takes that at
+    its word: it gives the request no body, and would read the body as the next request, smuggled past
+    whoever checked the first. So a head that asks is read again without `Upgrade`, then what follows it.
+    """
+
+    def on_headers_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+            self.headers = []  # what comes after the body is no header (RFC 9110, 6.5.1): nobody reads it
+        elif self.parser.get_method() == b"CONNECT":
+            raise httptools.HttpParserInvalidMethodError("this is no proxy")
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = self._read(rest)
+        except httptools.HttpParserError:
+            self.send_400_response("This is not HTTP/1.1, or not well-formed.")
+
+    def _read(self, data: memoryview) -> memoryview:
+        """Read on, at most to the end of a head that asks for another protocol; gives what is left."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as asked:
+            head = self._head()
+            self.parser = httptools.HttpRequestParser(self)  # the old one takes the request for ended
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+            self.parser.feed_data(head)
+            return data[asked.args[0] :]
+        return data[:0]
+
+    def _head(self) -> bytes:
+        """The head that was read last, without its `Upgrade`."""
+        line = b"%s %s HTTP/%s" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        fields = (b"%s: %s" % field for field in self.headers if field[0] != b"upgrade")
+        return b"\r\n".join((line, *fields, b"", b""))
+
+
+def http1(address: str, application: Application, tls: tuple[Path, Path] | None = None) -> uvicorn.Config:
+    """How an application is served at an address; with TLS where there is a certificate and its key."""
+    certificate, key = tls or (None, None)
+    return uvicorn.Config(
+        application,
+        host=host_of(address),
+        port=port_of(address),
+        http=Http1,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
