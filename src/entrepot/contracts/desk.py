@@ -73,6 +73,8 @@ class Desk:
     deadline: timedelta = timedelta(hours=24)
     deadline_waiting: timedelta = timedelta(minutes=10)
     """For a first request: somebody waits for its answer."""
+    unasked_offers: int = 20
+    """How many offers of one party that we have not asked for may wait here, or have come within a day."""
 
 
 def respond(negotiation: Negotiation, now: UtcTime) -> Next | Step | None:

@@ -1,6 +1,8 @@
 """Use cases of negotiation. Each takes an open transaction; none sends anything itself."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -33,9 +35,12 @@ from entrepot.values import (
     NotFoundError,
     ProcessId,
     ProtocolError,
+    RefusedError,
     UtcTime,
     canonical,
 )
+
+_SHARE_OF: Final = timedelta(days=1)
 
 
 def request_contract(
@@ -104,6 +109,8 @@ def _receive_first(
         raise ProtocolError("a first message names the sender's process id")
     if store.find_by_peer(tx.connection, sender, party, peer_pid) is not None:
         raise ProtocolError("this process id is in use by another negotiation of yours")
+    if party is Party.CONSUMER:
+        _check_room(tx, desk, sender)
     # What comes unasked is nothing that we would sign without asking a person, whatever its terms are.
     unasked = Listing(offer, None, needs_person=True)
     listing = published(tx.connection, offer) if party is Party.PROVIDER else unasked
@@ -126,6 +133,16 @@ def _receive_first(
     store.keep_terms(tx, after.id, party.other, offer)
     _audit_move(tx, new, after, message.move, party.other)
     return proceed(tx, desk, negotiation, before=after, saved=True)
+
+
+def _check_room(tx: Transaction, desk: Desk, provider: Did) -> None:
+    """Refuse one more unasked offer where a party has made its share of them; nobody else's are touched."""
+    found = store.unasked_offers(tx.connection, provider, tx.now - _SHARE_OF)
+    if found >= desk.unasked_offers:
+        raise RefusedError(
+            f"{found} offers of yours that were not asked for wait here or came within a day; "
+            f"at most {desk.unasked_offers} are taken"
+        )
 
 
 def move(tx: Transaction, desk: Desk, negotiation_id: ProcessId, next_move: Next) -> Negotiation:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
     update,
 )
 
@@ -117,6 +118,17 @@ _BY_MESSAGE: Final = Prepared(
         )
     )
 )
+_UNASKED: Final = Prepared(
+    select(func.count().label("found")).where(
+        _negotiation.c.counterparty == bindparam("counterparty"),
+        _negotiation.c.party == str(Party.CONSUMER),
+        _negotiation.c.needs_person == true(),
+        or_(
+            _negotiation.c.state == str(State.OFFERED),
+            _negotiation.c.created_at > bindparam("since", type_=UtcTimeColumn),
+        ),
+    )
+)
 _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
 _UPDATE: Final = Prepared(
     update(_negotiation)
@@ -181,6 +193,11 @@ def find_by_peer(
 def find_by_message(connection: Connection, message_id: MessageId) -> Negotiation | None:
     row = _BY_MESSAGE.first(connection, {"message": message_id})
     return None if row is None else _negotiation_of(row)
+
+
+def unasked_offers(connection: Connection, provider: Did, since: UtcTime) -> int:
+    """How many offers of this party that we have not asked for wait for us, or have come since then."""
+    return int(_UNASKED.first(connection, {"counterparty": provider, "since": since}).found)
 
 
 def every(connection: Connection, most: int) -> list[Negotiation]:

@@ -94,12 +94,19 @@ class Status(_Section, frozen=True):
 
 
 class Messages(_Section, frozen=True):
-    """When messages are sent again, and given up."""
+    """When messages are sent again, and given up; how many are taken that nobody asked for."""
 
     follow_up: float = 0.2
     too_early: float = 10.0
     deadline: float = 86_400.0
     deadline_waiting: float = 600.0
+    unasked_offers: int = 20
+    """How many offers of one party that we have not asked for may wait here, or have come within a day."""
+
+    def check(self) -> None:
+        """Refuse a number that is none."""
+        if self.unasked_offers < 0:
+            raise SettingsError("messages.unasked_offers: expected how many are taken; 0 takes none")
 
 
 class Records(_Section, frozen=True):
@@ -289,6 +296,7 @@ class Settings(_Section, frozen=True):
             raise SettingsError("space.quorum asks for more witnesses than are listed")
         self.guests.check(self.roles)
         self.wallet.check()
+        self.messages.check()
         if self.query.seconds <= 0 or min(self.query.megabytes, self.query.rows, self.query.at_once) < 1:
             raise SettingsError("the limits of query must be larger than nothing")
         if self.workers < 1:

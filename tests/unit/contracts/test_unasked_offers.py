@@ -1,7 +1,9 @@
 """Offers that a provider makes unasked: nothing is signed before a person of the consumer's says so."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,57 @@ def test_our_own_terms_offered_back_need_nobody_again(
     counter(provider, waiting.exchange.id, POLICIES[1])
 
     assert both(consumer, offered) == (State.FINALIZED, State.FINALIZED)
+
+
+def offers(provider: Node, consumer: Node, how_many: int) -> None:
+    for _ in range(how_many):
+        provider.journal.write_now(
+            lambda tx: contracts.offer_contract(tx, provider.desk, consumer.did, consumer.base, OFFER, DIGEST)
+        )
+    provider.world.run()
+
+
+def standings(node: Node) -> Counter[State]:
+    return Counter(n.exchange.state for n in node.journal.read_now(contracts.negotiations))
+
+
+def test_one_party_makes_its_share_of_offers_and_no_more(consumer: Node, provider: Node) -> None:
+    """Whoever may write to us could else bury a person's queue, and fill the disk, one offer at a time."""
+    most = consumer.desk.unasked_offers
+    offers(provider, consumer, most)
+
+    offers(provider, consumer, 1)
+
+    assert standings(consumer) == {State.OFFERED: most}
+    assert standings(provider) == {State.OFFERED: most, State.TERMINATED: 1}
+    problems = {n.problem for n in provider.journal.read_now(contracts.negotiations)}
+    assert any(f"at most {most} are taken" in problem for problem in problems)
+
+
+def test_offers_taken_back_make_room_on_the_next_day_only(consumer: Node, provider: Node) -> None:
+    """Who offers and ends, again and again, would else never reach the limit."""
+    most = consumer.desk.unasked_offers
+    offers(provider, consumer, most)
+    for n in provider.journal.read_now(contracts.negotiations):
+        end = Next(Move.TERMINATE, Reason("changed", ("we have changed our mind",)))
+        provider.journal.write_now(lambda tx, n=n, e=end: contracts.move(tx, provider.desk, n.exchange.id, e))
+    provider.world.run()
+
+    offers(provider, consumer, 1)
+    assert standings(consumer) == {State.TERMINATED: most}
+
+    provider.world.clock.now += timedelta(days=1)
+    offers(provider, consumer, 1)
+    assert standings(consumer) == {State.TERMINATED: most, State.OFFERED: 1}
+
+
+def test_what_we_ask_for_is_no_unasked_offer(consumer: Node, provider: Node) -> None:
+    """A counterparty that has made its share of offers still answers what we ask it for."""
+    offers(provider, consumer, consumer.desk.unasked_offers)
+
+    consumer.journal.write_now(
+        lambda tx: contracts.request_contract(tx, consumer.desk, provider.did, provider.base, OFFER, DIGEST)
+    )
+    consumer.world.run()
+
+    assert standings(consumer)[State.FINALIZED] == 1

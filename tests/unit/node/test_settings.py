@@ -54,6 +54,7 @@ def test_a_good_file_is_read_with_defaults(tmp_path: Path) -> None:
         (('public = "127.0.0.1:9001"', 'public = "192.0.2.1:9001"'), "TLS"),
         (('public = "127.0.0.1:9001"', 'public = "nowhere"'), "host:port"),
         (('url = "http://127.0.0.1:9001"', 'url = "http://127.0.0.1:9001/"'), "slash"),
+        (("[party]", "[messages]\nunasked_offers = -1\n[party]"), "unasked_offers"),
         (("[party]", "[status]\nmax_age = 'long'\n[party]"), "max_age"),
         (("[space]", "[space"), "entrepot.toml"),
         (('ledger_key = "key"', 'ledger_key = "key"\nquorum = 1'), "witnesses"),

@@ -80,7 +80,14 @@ class Connector:
             insecure_peers=frozenset(peer.did for peer in settings.identity.insecure_peers),
         )
         self.desk = Desk(
-            node.me, dsp.render_negotiation, contracts.respond, base, follow_up, deadline, waiting
+            node.me,
+            dsp.render_negotiation,
+            contracts.respond,
+            base,
+            follow_up,
+            deadline,
+            waiting,
+            settings.messages.unasked_offers,
         )
         self.rail = Rail(
             render=dsp.render_transfer,
