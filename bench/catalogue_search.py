@@ -7,7 +7,6 @@ python bench/catalogue_search.py [--products 10000] [--queries 400]
 """
 
 import argparse
-import importlib.util
 import itertools
 import statistics
 import sys
@@ -20,7 +19,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import ModuleType
 from typing import Final
 
 from entrepot import catalogue
@@ -29,6 +27,10 @@ from entrepot.journal import Journal
 from entrepot.policy import parse_policy
 from entrepot.values import Did, Grade, KindOfUse, ProductId, canonical, sha256
 from machine import described
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "stores"))
+
+from postgres import Server, why_not
 
 GOAL_MS: Final = 100
 PLATFORM: Final = Did("did:web:platform.example")
@@ -184,18 +186,6 @@ def opened(url: str) -> Iterator[Journal]:
         yield journal
 
 
-def postgres() -> ModuleType:
-    """The server of the store tests: private, on loopback, in a folder of its own."""
-    path = Path(__file__).parents[1] / "tests" / "stores" / "postgres.py"
-    spec = importlib.util.spec_from_file_location("postgres", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["postgres"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--products", type=int, default=10_000)
@@ -207,25 +197,19 @@ def main() -> int:
         print("SQLite")
         with opened(f"sqlite:///{folder}/node.db") as journal:
             slowest.append(measure(journal, given.products, given.queries))
-    module = postgres()
-    if reason := module.why_not():
+    if reason := why_not():
         print(f"PostgreSQL: skipped, {reason}")
     else:
         with tempfile.TemporaryDirectory(prefix="entrepot-bench-") as folder:
             Path(folder).chmod(0o755)  # the server's own account must reach its folder inside
             place = Path(folder) / "server"
             place.mkdir()
-            server = module.Server(place, durable=True)
-            server.make()
-            server.start()
-            try:
+            with Server(place, durable=True).running() as server:
                 print("PostgreSQL")
                 with opened(server.create_database("bench")) as journal:
                     # What its autovacuum does within a minute: no catalogue is filled and searched at once.
                     vacuum = partial(server.execute, "VACUUM ANALYZE", "bench")
                     slowest.append(measure(journal, given.products, given.queries, vacuum))
-            finally:
-                server.stop()
     met = max(slowest) < GOAL_MS
     print(f"goal: below {GOAL_MS} ms at the 95th percentile; {'met' if met else 'NOT MET'}")
     return 0 if met else 1

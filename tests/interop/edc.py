@@ -1,8 +1,9 @@
 """A real Eclipse connector (EDC) as a process of its own, and what it is asked through its management API.
 
-Stores are in memory. **EDC listens on every interface of the machine** (no setting for it was found), so
-a runtime is started for as long as a test or a measurement needs it and no longer. State machines of EDC
-tick once a second: what it does by itself takes seconds.
+Stores are in memory, save where a runtime is given a database (`keeping`). **EDC listens on every
+interface of the machine** (no setting for it was found), so a runtime is started for as long as a test or
+a measurement needs it and no longer. State machines of EDC tick once a second: what it does by itself takes
+seconds.
 """
 
 import http.client
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jars import MOCK, Mixture, classpath, key_folder
 
@@ -121,10 +122,6 @@ class Edc:
         """What the process has used so far, in user and system mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def resident_bytes(self) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) << 10
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the management API; gives its JSON, or raises what it said no with."""
@@ -273,6 +270,18 @@ def prepared(
     return Edc(participant, folder, mixture, ports, settings)
 
 
+def keeping(database: str) -> dict[str, str]:
+    """The settings of a `DURABLE` runtime that keeps its states in a database of PostgreSQL (its address)."""
+    address = urlsplit(database)
+    source = "edc.datasource.default"
+    return {
+        f"{source}.url": f"jdbc:postgresql://{address.hostname}:{address.port}{address.path}",
+        f"{source}.user": address.username or "",
+        f"{source}.password": address.password or "",
+        "edc.sql.schema.autocreate": "true",
+    }
+
+
 def started(
     folder: Path,
     participant: str,
@@ -309,6 +318,12 @@ def call(
             _idle[port].append(link)
             return reply.status, said
     raise AssertionError("unreachable")
+
+
+def resident_bytes(pid: int) -> int:
+    """How much of a process lies in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) << 10
 
 
 def hang_up(ports: Iterable[int]) -> None:

@@ -34,7 +34,8 @@ class Mixture:
 
     name: str
     artifacts: tuple[str, ...]
-    """Each `artifact` or `artifact:version`; with `!` behind it, without what it depends on."""
+    """Each `artifact` or `artifact:version`; with `!` behind it, without what it depends on; another
+    group's with the group and a slash before it."""
     managed: tuple[str, ...] = ("edr-cache-api:0.14.0",)
     """Versions of what others depend on."""
     without: tuple[str, ...] = ()
@@ -51,6 +52,15 @@ MOCK: Final = Mixture(
     ),
 )  # fmt: skip
 """Control plane and HTTP data plane, with EDC's mock identity."""
+
+DURABLE: Final = Mixture(
+    "durable",
+    (
+        *MOCK.artifacts, "controlplane-feature-sql-bom", "dataplane-feature-sql-bom",
+        "org.postgresql/postgresql:42.7.4",
+    ),
+)  # fmt: skip
+"""The same, keeping every state in PostgreSQL: what survives its own end, as what is in memory does not."""
 
 DCP: Final = Mixture(
     "dcp",
@@ -153,16 +163,17 @@ def _pom(mixture: Mixture) -> str:
 
 
 def _dependency(artifact: str, without: tuple[str, ...]) -> str:
-    name, _, version = artifact.rstrip("!").partition(":")
+    named, _, version = artifact.rstrip("!").partition(":")
+    group, name = f"{GROUP}/{named}".split("/")[-2:]
     # Poms of EDC name this parent pom as a jar, and Maven fails for want of it.
     barred = [("org.eclipse.jetty.websocket", "jetty-websocket"), *((GROUP, other) for other in without)]
     if artifact.endswith("!"):
         barred = [("*", "*")]
     exclusions = "".join(
-        f"<exclusion><groupId>{group}</groupId><artifactId>{other}</artifactId></exclusion>"
-        for group, other in barred
+        f"<exclusion><groupId>{theirs}</groupId><artifactId>{other}</artifactId></exclusion>"
+        for theirs, other in barred
     )
     return (
-        f"<dependency><groupId>{GROUP}</groupId><artifactId>{name}</artifactId>"
+        f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
         f"<version>{version or RELEASE}</version><exclusions>{exclusions}</exclusions></dependency>"
     )

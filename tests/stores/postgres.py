@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,6 +50,16 @@ class Server:
     @property
     def address(self) -> str:
         return f"postgresql://{ROLE}@127.0.0.1:{self.port}"
+
+    @contextmanager
+    def running(self) -> Iterator["Server"]:
+        """Made in its folder, which must be there, and up; stopped at the end."""
+        self.make()
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
 
     def make(self) -> None:
         if account := _account():
