@@ -24,6 +24,9 @@ from entrepot.protocols import Call, Proof, Response, Route  # noqa: E402
 
 House = the_house.House
 TABLE = Path(__file__).parents[3] / "docs" / "reference" / "routes.md"
+PRIVATE = Path(__file__).parents[3] / "docs" / "decisions" / "0011-what-only-our-nodes-say.md"
+OF_THE_FIELD = ("/.well-known/", "/dsp/", "/dcp/", "/signaling/", "/door/", "/inbox/", "/basin/")
+FOLLOWED = "/witness/log/"
 REACHED = 299
 
 
@@ -50,6 +53,18 @@ def test_the_table_in_the_docs_is_the_table_in_the_code(house: House) -> None:
     written = {m.groups() for m in map(row.match, TABLE.read_text().splitlines()) if m}
 
     assert written == routes_of(house)
+
+
+def test_what_only_our_nodes_say_is_written_down_with_its_reason(house: House) -> None:
+    """A message that no protocol of the field has shuts connectors of other makes out, unless it must be."""
+    own = {
+        f"{method} {path.replace(FOLLOWED, '/ledger/')}"
+        for port, method, path, _ in routes_of(house)
+        if port == "public" and not path.startswith(OF_THE_FIELD)
+    }
+    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \| [^|]+ \|$", PRIVATE.read_text(), re.MULTILINE)
+
+    assert sorted(rows) == sorted(own)
 
 
 def guarded(house: House, name: str) -> tuple[Application, list[Route]]:
