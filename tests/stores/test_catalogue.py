@@ -8,10 +8,12 @@ import pytest
 
 from entrepot.catalogue import (
     Description,
+    Place,
     Product,
     Resource,
     attach_resource,
     forget_unused,
+    keep_title,
     list_product,
     offer_product,
     product,
@@ -19,6 +21,8 @@ from entrepot.catalogue import (
     product_under,
     products,
     resource,
+    stock,
+    title_of,
     withdraw_product,
 )
 from entrepot.journal import Journal
@@ -62,6 +66,12 @@ def described(title: str = "气象 / Weather 🌦", policy: Policy = TERMS) -> D
 
 def offer(journal: Journal, name: str = PRODUCT, title: str = "气象 / Weather 🌦") -> Product:
     return journal.write_now(lambda tx: offer_product(tx, ProductId(name), ME, "r1", described(title)))
+
+
+def product_of(journal: Journal, name: str) -> Product:
+    found = journal.read_now(lambda c: product(c, ProductId(name)))
+    assert found is not None
+    return found
 
 
 class CatalogueContract:
@@ -125,6 +135,38 @@ class CatalogueContract:
         made = [offer(ready, f"urn:product:{i}") for i in (3, 1, 2)]
 
         assert ready.read_now(products) == made
+
+    def test_pages_of_what_i_offer_leave_nothing_out_and_say_nothing_twice(self, ready: Journal) -> None:
+        """A product that is withdrawn while somebody turns the pages must not push another one off them."""
+        names = [f"urn:product:{n}" for n in range(7)]
+        for name in names:
+            offer(ready, name)
+        others = replace(
+            product_of(ready, names[0]), id=ProductId("urn:product:theirs"), provider=Did("did:web:x")
+        )
+        ready.write_now(lambda tx: list_product(tx, others))
+        first = ready.read_now(lambda c: stock(c, ME, Place(size=3)))
+        ready.write_now(lambda tx: withdraw_product(tx, ProductId(names[1])))
+        second = ready.read_now(lambda c: stock(c, ME, Place(after=first.next_after or 0, size=3)))
+        third = ready.read_now(lambda c: stock(c, ME, Place(after=second.next_after or 0, size=3)))
+        back = ready.read_now(lambda c: stock(c, ME, Place(after=third.previous_after or 0, size=3)))
+
+        assert [p.id for page in (first, second, third) for p in page.products] == names
+        assert (first.total, second.total) == (7, 6)
+        assert (first.previous_after, third.next_after) == (None, None)
+        assert back == second
+
+    def test_a_product_is_called_by_its_newest_name(self, ready: Journal) -> None:
+        """People would read codes, or the name that a product had last year."""
+        theirs = replace(offer(ready, title="Old"), id=ProductId("urn:theirs"), title="Theirs")
+        offer(ready, title="New")
+        ready.write_now(lambda tx: withdraw_product(tx, PRODUCT))
+        assert ready.read_now(lambda c: title_of(c, theirs.id)) is None
+        ready.write_now(lambda tx: keep_title(tx, theirs))
+        ready.write_now(lambda tx: keep_title(tx, replace(theirs, title="Theirs, renamed")))
+
+        assert ready.read_now(lambda c: title_of(c, PRODUCT)) == "New"
+        assert ready.read_now(lambda c: title_of(c, theirs.id)) == "Theirs, renamed"
 
     def test_offers_made_at_once_are_versions_one_after_the_other(self, ready: Journal) -> None:
         """Two owners at two consoles: none is lost, and one is on offer at the end."""

@@ -8,7 +8,7 @@ from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_ca
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.foreign import Offering, is_of_this_space, offering_of, parse_offering
 from entrepot.catalogue.model import Product, Resource, product_digest
-from entrepot.catalogue.pages import PAGE, Cover, Page, Place, dataset_page, page
+from entrepot.catalogue.pages import PAGE, Cover, Page, Place, Stock, dataset_page, page, stock
 from entrepot.catalogue.protection import (
     ColumnRole,
     Protection,
@@ -35,6 +35,7 @@ from entrepot.catalogue.service import (
     withdraw_product,
 )
 from entrepot.catalogue.source import Column, ColumnType, Source, SourceKind
+from entrepot.catalogue.titles import keep_title, title_of
 from entrepot.catalogue.versions import Version, roll_back, versions
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Source",
     "SourceError",
     "SourceKind",
+    "Stock",
     "Version",
     "alone",
     "attach_resource",
@@ -77,6 +79,7 @@ __all__ = [
     "is_of_this_space",
     "is_unchanged",
     "keep_secret",
+    "keep_title",
     "list_product",
     "measure",
     "named",
@@ -104,7 +107,9 @@ __all__ = [
     "sealed_secret",
     "search",
     "shared",
+    "stock",
     "tensions_of",
+    "title_of",
     "unkept",
     "untouched_since",
     "versions",

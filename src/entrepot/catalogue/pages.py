@@ -10,8 +10,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from entrepot.catalogue import shelf_store
+from entrepot.catalogue import shelf_store, store
 from entrepot.catalogue.dcat import service_of
+from entrepot.catalogue.model import Product
 from entrepot.catalogue.search import Search, search
 from entrepot.values import Did, ProductId, canonical
 from entrepot.values.canonical import Json
@@ -41,6 +42,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Stock:
+    """A page of what one provider has on offer, as its owner reads it; pages begin as those of `Page`."""
+
+    products: tuple[Product, ...]
+    total: int
+    next_after: int | None
+    previous_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """What a catalogue says of itself on each of its pages."""
 
@@ -61,6 +72,20 @@ def page(connection: Connection, cover: Cover, place: Place | Search) -> Page:
     shown = rows[: place.size]
     return Page(
         body=_bound(cover, [(whose, dataset) for _, whose, dataset in shown]),
+        next_after=shown[-1][0] if len(rows) > place.size else None,
+        previous_after=(
+            shelf_store.before(connection, provider, place.after, place.size) if place.after else None
+        ),
+    )
+
+
+def stock(connection: Connection, provider: Did, place: Place) -> Stock:
+    """One page of what a provider has on offer here."""
+    rows = store.page_of(connection, provider, place.after, place.size + 1)
+    shown = rows[: place.size]
+    return Stock(
+        products=tuple(product for _, product in shown),
+        total=shelf_store.count(connection, provider),
         next_after=shown[-1][0] if len(rows) > place.size else None,
         previous_after=(
             shelf_store.before(connection, provider, place.after, place.size) if place.after else None

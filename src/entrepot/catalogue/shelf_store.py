@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     event,
+    func,
     insert,
     select,
     text,
@@ -98,6 +99,7 @@ _PAGE: Final = (
     .offset(bindparam("skip"))
 )
 _PAGE_OF: Final = _PAGE.where(shelf.c.provider == bindparam("provider"))
+_COUNT: Final = select(func.count()).where(shelf.c.provider == bindparam("provider"))
 _BEFORE: Final = (
     select(shelf.c.number)
     .where(shelf.c.number <= bindparam("after"))
@@ -199,6 +201,12 @@ def before(connection: Connection, provider: Did | None, after: int, size: int) 
         else connection.execute(_BEFORE_OF, values | {"provider": provider})
     ).scalar()
     return 0 if found is None else int(found)
+
+
+def count(connection: Connection, provider: Did) -> int:
+    """How many products of a provider stand on the shelf."""
+    found: int = connection.execute(_COUNT, {"provider": provider}).scalar_one()
+    return found
 
 
 def _vector(*parts: tuple[Sequence[str], str]) -> str:

@@ -98,6 +98,12 @@ _CURRENT: Final = (
 _NEWEST: Final = (
     select(_product).where(_product.c.id == bindparam("of")).order_by(_product.c.version.desc()).limit(1)
 )
+_TITLE: Final = Prepared(
+    select(_product.c.title)
+    .where(_product.c.id == bindparam("of"))
+    .order_by(_product.c.version.desc())
+    .limit(1)
+)
 _BY_DIGEST: Final = Prepared(
     select(_product).where(_product.c.id == bindparam("of"), _product.c.digest == bindparam("is_"))
 )
@@ -115,6 +121,15 @@ _NOT_ON_SHELF: Final = (
     .limit(bindparam("most"))
 )
 _LISTED: Final = select(_product).where(_product.c.listed).order_by(_product.c.published_at, _product.c.id)
+_PAGE_OF: Final = (
+    select(_product, _shelved.number)
+    .join(shelf_store.shelf, _shelved.product_id == _product.c.id)
+    .where(
+        _product.c.listed, _shelved.provider == bindparam("provider"), _shelved.number > bindparam("after")
+    )
+    .order_by(_shelved.number)
+    .limit(bindparam("most"))
+)
 _OVER: Final = _LISTED.where(_product.c.artefact == bindparam("over"))
 _UNLIST: Final = (
     update(_product).where(_product.c.id == bindparam("of"), _product.c.listed).values(listed=False)
@@ -265,6 +280,12 @@ def newest(connection: Connection, product_id: ProductId) -> Product | None:
     return None if row is None else _product_of(row)
 
 
+def title(connection: Connection, product_id: ProductId) -> str | None:
+    """What the newest version is called, listed or withdrawn."""
+    row = _TITLE.first(connection, {"of": product_id})
+    return None if row is None else str(row.title)
+
+
 def current(connection: Connection, product_id: ProductId) -> Product | None:
     row = connection.execute(_CURRENT, {"of": product_id}).first()
     return None if row is None else _product_of(row)
@@ -278,6 +299,12 @@ def by_digest(connection: Connection, product_id: ProductId, digest: Digest) -> 
 
 def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
+
+
+def page_of(connection: Connection, provider: Did, after: int, most: int) -> list[tuple[int, Product]]:
+    """What a provider has on offer after a number of the shelf, in the order of publication."""
+    values = {"provider": provider, "after": after, "most": most}
+    return [(r.number, _product_of(r)) for r in connection.execute(_PAGE_OF, values)]
 
 
 def listed_over(connection: Connection, artefact: Digest) -> list[Product]:

@@ -35,6 +35,12 @@ class OwnerClient:
     def post(self, path: str, body: Any = None) -> Any:  # noqa: ANN401 (JSON in, JSON out)
         return self._answer("POST", path, body)
 
+    def put(self, path: str, body: Any) -> Any:  # noqa: ANN401 (JSON in, JSON out)
+        return self._answer("PUT", path, body)
+
+    def delete(self, path: str) -> None:
+        self._call("DELETE", path, None)
+
     def raw(self, path: str) -> bytes:
         """Bytes as the node answers them."""
         return self._call("GET", path, None)

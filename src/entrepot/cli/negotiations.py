@@ -6,7 +6,7 @@ from typing import Any, Final
 from cyclopts import App
 
 from entrepot.cli.options import HERE, Json, Node, client, quoted, read_object
-from entrepot.cli.output import Exit, show, table
+from entrepot.cli.output import Exit, called, show, table
 
 negotiation: Final = App(name="negotiation", help="What is being negotiated, and what waits for me.")
 
@@ -18,8 +18,8 @@ def list_negotiations(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot negotiation list --node clinic
     """
     rows = client(node).get("/owner/negotiations")
-    columns = ("id", "as", "with", "product", "state", "waitsForYou", "problem")
-    show(rows, as_json=json, text=table(rows, columns, "Nothing is being negotiated."))
+    columns = ("id", "as", "with", "title", "state", "waitsForYou", "problem")
+    show(rows, as_json=json, text=table(called(rows), columns, "Nothing is being negotiated."))
     return Exit.DONE
 
 

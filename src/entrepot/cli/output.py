@@ -64,6 +64,11 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str) ->
     return "\n".join(line.rstrip() for line in lines)
 
 
+def called(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with a title: its product's code where nobody has told one."""
+    return [row | {"title": row["title"] or row["product"] or ""} for row in rows]
+
+
 def complain(error: EntrepotError, *, as_json: bool) -> Exit:
     """Say what went wrong and what to do about it; give the exit code."""
     if as_json:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from cyclopts import App
 
 from entrepot.cli.options import HERE, Json, Node, client, quoted
-from entrepot.cli.output import Exit, show, table
+from entrepot.cli.output import Exit, called, show, table
 
 process: Final = App(name="process", help="The doors that are open under my contracts.")
 
@@ -17,8 +17,8 @@ def list_processes(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot process list --node clinic
     """
     rows = client(node).get("/owner/processes")
-    columns = ("id", "as", "with", "product", "format", "state", "problem")
-    show(rows, as_json=json, text=table(rows, columns, "No use has been opened yet."))
+    columns = ("id", "as", "with", "title", "format", "state", "problem")
+    show(rows, as_json=json, text=table(called(rows), columns, "No use has been opened yet."))
     return Exit.DONE
 
 

@@ -51,13 +51,20 @@ def _source_kind(file: Path) -> str:
 
 
 @product.command(name="list")
-def list_products(*, node: Node = HERE, json: Json = False) -> int:
-    """List what I offer.
+def list_products(*, after: int = 0, limit: int = 100, node: Node = HERE, json: Json = False) -> int:
+    """List what I offer, a page at a time.
 
     Example: entrepot product list --node clinic
+
+    Args:
+        after: Where the page begins; an answer says where the next one does.
+        limit: How many to show, at most 100.
     """
-    rows = client(node).get("/owner/products")
-    show(rows, as_json=json, text=table(rows, ("id", "title", "grade", "version"), "Nothing is on offer."))
+    found = client(node).get(f"/owner/products?after={after}&limit={limit}")
+    text = table(found["products"], ("id", "title", "grade", "version"), "Nothing is on offer.")
+    if found["nextAfter"] is not None:
+        text += f"\n{found['total']} in all; the next page: --after {found['nextAfter']}"
+    show(found, as_json=json, text=text)
     return Exit.DONE
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from cyclopts import App
 
 from entrepot.cli.options import HERE, Json, Node, client, quoted
-from entrepot.cli.output import Exit, show, table
+from entrepot.cli.output import Exit, called, show, table
 
 contract: Final = App(name="contract", help="What was promised.")
 policy: Final = App(name="policy", help="What would be allowed.")
@@ -18,8 +18,8 @@ def list_contracts(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot contract list --node clinic
     """
     rows = client(node).get("/owner/contracts")
-    shown = [c | {"left": _left(c), "until": c.get("endsAt") or ""} for c in rows]
-    columns = ("contract", "as", "with", "product", "status", "inForce", "left", "until")
+    shown = [c | {"left": _left(c), "until": c.get("endsAt") or ""} for c in called(rows)]
+    columns = ("contract", "as", "with", "title", "status", "inForce", "left", "until")
     text = table(shown, columns, "There is no contract yet; `entrepot use` makes one.")
     show(rows, as_json=json, text=text)
     return Exit.DONE
@@ -55,8 +55,8 @@ def requests(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot contract requests --node algorithms
     """
     rows = client(node).get("/owner/requests")
-    columns = ("id", "provider", "consumer", "product", "algorithms", "state", "waitsForYou", "until")
-    shown = [r | {"algorithms": ", ".join(r["algorithms"])} for r in rows]
+    columns = ("id", "provider", "consumer", "title", "algorithms", "state", "waitsForYou", "until")
+    shown = [r | {"algorithms": ", ".join(r["algorithms"])} for r in called(rows)]
     show(rows, as_json=json, text=table(shown, columns, "Nobody has asked for my signature."))
     return Exit.DONE
 

@@ -6,9 +6,23 @@ owner's API (`owner.py`), so it has no powers of its own.
 
 from collections.abc import Sequence
 
-from entrepot.console import agreements, entrance, find, members, offers, overview, uses, waiting, watch
+from entrepot.console import (
+    agreements,
+    asking,
+    entrance,
+    find,
+    members,
+    offers,
+    overview,
+    planes,
+    signatures,
+    transfers,
+    uses,
+    waiting,
+    watch,
+)
 from entrepot.console.house import House, Pages, Section
-from entrepot.console.owner import CONNECTOR, OBSERVER, PLATFORM, role_of
+from entrepot.console.owner import CONNECTOR, OBSERVER, PLATFORM, SIGNALING, role_of
 from entrepot.console.session import Sessions
 from entrepot.console.words import mark
 from entrepot.node.node import Node, Part
@@ -21,6 +35,7 @@ _OF_CONNECTOR = (
     Section("/find", mark("Find products")),
     Section("/usable", mark("What I may use")),
     Section("/contracts", mark("Contracts")),
+    Section("/transfers", mark("Transfers")),
     Section("/uses", mark("Uses and proof")),
 )
 _OF_PLATFORM = (Section("/members", mark("Members")), Section("/register", mark("Register of contracts")))
@@ -34,8 +49,11 @@ def routes(node: Node, parts: Sequence[Part]) -> list[Route]:
     closed: Pages = overview.pages(connector, platform, observer)
     if connector is not None:
         sections += _OF_CONNECTOR
-        for subject in (waiting, offers, find, agreements, uses):
+        for subject in (waiting, signatures, offers, asking, find, agreements, transfers, uses):
             closed = {**closed, **subject.pages(connector)}
+    if (signaling := role_of(parts, SIGNALING)) is not None:
+        sections.append(Section("/planes", mark("Data planes")))
+        closed = {**closed, **planes.pages(signaling)}
     if platform is not None:
         sections += _OF_PLATFORM
         closed = {**closed, **members.pages(platform)}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Acquisition, Contract, Explanation, Product, Use
+from entrepot.console.model import Acquisition, Contract, Explanation, Process, Use
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
 from entrepot.values import KindOfUse, NotFoundError
@@ -43,19 +43,20 @@ class _Agreements:
 
     async def every(self, _visit: Visit) -> Answer:
         contracts = await self._contracts()
-        return Shown("contracts.html", {"contracts": contracts, "titles": await self._titles()})
+        return Shown("contracts.html", {"contracts": contracts})
 
     async def one(self, visit: Visit) -> Answer:
         contract = await self._contract(visit)
         uses = await self._owner.read(list[Use], "/owner/uses")
         acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
+        processes = await self._owner.read(list[Process], "/owner/processes")
         return Shown(
             "contract.html",
             {
                 "contract": contract,
                 "uses": [u for u in uses if u.agreement == contract.agreement],
                 "acquisitions": [a for a in acquisitions if a.agreement == contract.agreement],
-                "titles": await self._titles(),
+                "processes": [p for p in processes if p.agreement == contract.agreement],
             },
         )
 
@@ -95,6 +96,3 @@ class _Agreements:
             if wanted in {contract.agreement, contract.contract}:
                 return contract
         raise NotFoundError("there is no such contract here")
-
-    async def _titles(self) -> dict[str, str]:
-        return {p.id: p.title for p in await self._owner.read(list[Product], "/owner/products")}

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import structlog
 
-from entrepot.console.model import Negotiation
+from entrepot.console.model import Negotiation, SignatureRequest
 from entrepot.console.owner import Owner
 from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond, zone
 from entrepot.console.session import Sessions
@@ -158,7 +158,8 @@ class House:
         waiting = 0
         if self._desk is not None:
             rows = await self._desk.read(list[Negotiation], "/owner/negotiations")
-            waiting = sum(row.waits_for_you for row in rows)
+            asked = await self._desk.read(list[SignatureRequest], "/owner/requests")
+            waiting = sum(row.waits_for_you for row in rows) + sum(row.waits_for_you for row in asked)
         return self._bare(path, call, language, cookie) | {
             "sections": self._sections,
             "waiting": waiting,

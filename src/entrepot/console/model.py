@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from entrepot.values import FORMATS
+
 
 class _Row(msgspec.Struct, frozen=True, rename="camel"):
     """One answer, or one row of it."""
@@ -30,6 +32,16 @@ class Product(_Row, frozen=True):
     size: int
     digest: str
     text: Text
+    on_offer: bool = True
+
+
+class ProductPage(_Row, frozen=True):
+    """A page of what I offer, and where the pages around it begin."""
+
+    total: int
+    next_after: int | None
+    previous_after: int | None
+    products: tuple[Product, ...]
 
 
 class FoundProduct(_Row, frozen=True):
@@ -42,6 +54,15 @@ class FoundProduct(_Row, frozen=True):
     grade: str
     kinds: tuple[str, ...]
     size: int
+
+
+class SpaceProduct(FoundProduct, frozen=True, rename="camel"):
+    """A product of the space with its terms, as its provider offers them now."""
+
+    rights: str
+    policy: Any
+    """The wire form (ODRL)."""
+    text: Text
 
 
 class NotAcceptable(_Row, frozen=True):
@@ -84,6 +105,7 @@ class Contract(_Row, frozen=True):
     role: str = msgspec.field(name="as")
     peer: str = msgspec.field(name="with")
     product: str
+    title: str | None
     status: str
     in_force: bool
     signed_at: datetime
@@ -103,6 +125,7 @@ class Use(_Row, frozen=True):
     agreement: str
     consumer: str
     product: str
+    title: str | None
     state: str
     outcome: str
     opened_at: datetime
@@ -116,6 +139,7 @@ class Acquisition(_Row, frozen=True):
 
     id: str
     product: str
+    title: str | None
     state: str
     waiting_for: str
     problem: str
@@ -155,6 +179,7 @@ class Proof(_Row, frozen=True):
     contract: str
     agreement: str | None
     product: str
+    title: str | None
     artefact: str | None
     state: str
     outcome: str
@@ -190,11 +215,57 @@ class Sides(_Row, frozen=True):
     disagreements: tuple[Disagreement, ...]
 
 
+class Process(_Row, frozen=True):
+    """A transfer process: a door, open or shut."""
+
+    id: str
+    role: str = msgspec.field(name="as")
+    peer: str = msgspec.field(name="with")
+    agreement: str
+    product: str | None
+    title: str | None
+    format: str
+    state: str
+    pending: str | None
+    problem: str
+
+    @property
+    def kind(self) -> str:
+        """What is done through the door; the name of a format that is not ours stays as it is."""
+        return str(FORMATS.get(self.format, self.format))
+
+
+class SignatureRequest(_Row, frozen=True):
+    """A contract that we are asked to sign as service party."""
+
+    id: str
+    contract: str
+    provider: str
+    consumer: str
+    product: str
+    title: str | None
+    digest: str
+    asked_at: datetime
+    until: datetime
+    algorithms: tuple[str, ...]
+    state: str
+    waits_for_you: bool
+    problem: str
+    text: Text
+
+
+class Begun(_Row, frozen=True):
+    """A negotiation that was begun."""
+
+    id: str
+
+
 class Negotiation(_Row, frozen=True):
     id: str
     role: str = msgspec.field(name="as")
     peer: str = msgspec.field(name="with")
     product: str
+    title: str | None
     state: str
     waits_for_you: bool
     problem: str
@@ -302,3 +373,39 @@ class Difference(_Row, frozen=True):
 class Audit(_Row, frozen=True):
     entries: int
     differences: tuple[Difference, ...]
+
+
+class Opened(_Row, frozen=True):
+    """What is open to another product's control plane: a product, or the taking in of data."""
+
+    dataset: str
+    product: str | None
+
+
+class Plane(_Row, frozen=True):
+    """Another product's control or data plane that is registered here."""
+
+    id: str
+    kind: str
+    endpoint: str
+    participant_id: str
+    datasets: tuple[Opened, ...]
+    products: tuple[str, ...]
+
+
+class Flow(_Row, frozen=True):
+    """A data flow that another product's control plane has at our data plane."""
+
+    id: str
+    plane: str
+    party: str
+    counterparty: str
+    dataset: str
+    format: str
+    state: str
+    problem: str
+
+
+class Signaling(_Row, frozen=True):
+    planes: tuple[Plane, ...]
+    flows: tuple[Flow, ...]

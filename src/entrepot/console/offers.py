@@ -1,16 +1,15 @@
 """What I offer: products with their grade and terms, who may use them, and taking them off the shelf."""
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Contract, Product
+from entrepot.console.model import Contract, Product, ProductPage
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
-from entrepot.values import NotFoundError
 
 
 def pages(owner: Owner) -> Pages:
     offers = _Offers(owner)
     return {
-        ("GET", "/products"): offers.every,
+        ("GET", "/products"): offers.page,
         ("GET", "/products/{id:path}/withdraw"): offers.ask_withdraw,
         ("POST", "/products/{id:path}/withdraw"): offers.withdraw,
         ("GET", "/products/{id:path}"): offers.one,
@@ -21,11 +20,22 @@ class _Offers:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
 
-    async def every(self, _visit: Visit) -> Answer:
-        products = await self._owner.read(list[Product], "/owner/products")
+    async def page(self, visit: Visit) -> Answer:
+        place = {"after": visit.query.get("after", "") or "0", "limit": "25"}
+        found = await self._owner.read(ProductPage, "/owner/products", place)
         granted = await self._granted()
-        users = {p.id: [c for c in granted if c.product == p.id and c.in_force] for p in products}
-        return Shown("products.html", {"products": products, "users": users})
+        users = {p.id: [c for c in granted if c.product == p.id and c.in_force] for p in found.products}
+
+        def address(after: int | None) -> str:
+            return "" if after is None else f"{visit.to('products')}?after={after}"
+
+        values = {
+            "found": found,
+            "users": users,
+            "earlier": address(found.previous_after),
+            "later": address(found.next_after),
+        }
+        return Shown("products.html", values)
 
     async def one(self, visit: Visit) -> Answer:
         product = await self._product(visit)
@@ -44,8 +54,4 @@ class _Offers:
         return [c for c in contracts if c.role == "provider"]
 
     async def _product(self, visit: Visit) -> Product:
-        wanted = visit.path["id"]
-        for product in await self._owner.read(list[Product], "/owner/products"):
-            if product.id == wanted:
-                return product
-        raise NotFoundError("there is no such product on offer here")
+        return await self._owner.read(Product, "/owner/products/{id:path}", id=visit.path["id"])

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Acquisition, Contract, Filed, Member, Negotiation, Observed, Product, Use
+from entrepot.console.model import (
+    Acquisition,
+    Contract,
+    Filed,
+    Member,
+    Negotiation,
+    Observed,
+    ProductPage,
+    SignatureRequest,
+    Use,
+)
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Shown
 
@@ -40,16 +50,17 @@ class _Overview:
         contracts = await self._connector.read(list[Contract], "/owner/contracts")
         uses = await self._connector.read(list[Use], "/owner/uses")
         acquisitions = await self._connector.read(list[Acquisition], "/owner/acquisitions")
-        products = await self._connector.read(list[Product], "/owner/products")
+        offered = await self._connector.read(ProductPage, "/owner/products", {"limit": "1"})
+        requests = await self._connector.read(list[SignatureRequest], "/owner/requests")
         return {
             "connector": True,
             "waits": [t for t in talks if t.waits_for_you],
-            "products": products,
+            "requests": [r for r in requests if r.waits_for_you],
+            "offered": offered.total,
             "granted": _in_force(contracts, "provider"),
             "held": _in_force(contracts, "consumer"),
             "uses": uses[:_LATEST],
             "acquisitions": acquisitions[:_LATEST],
-            "titles": {p.id: p.title for p in products},
         }
 
     async def _of_platform(self) -> dict[str, object]:

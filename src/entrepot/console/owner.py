@@ -17,6 +17,7 @@ T = TypeVar("T")
 CONNECTOR: Final = "/owner/negotiations"
 PLATFORM: Final = "/owner/members"
 OBSERVER: Final = "/owner/observer"
+SIGNALING: Final = "/owner/signaling"
 """Routes that only this role has; two roles of one node may give one path different meanings."""
 
 

@@ -1,7 +1,7 @@
 """Uses with their proof: what was written down, how far it has come, and the evidence to take away."""
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Acquisition, Product, Proof, Sides, Use
+from entrepot.console.model import Acquisition, Proof, Sides, Use
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Download, Shown, short
 
@@ -22,13 +22,11 @@ class _Uses:
         self._owner = owner
 
     async def every(self, _visit: Visit) -> Answer:
-        products = await self._owner.read(list[Product], "/owner/products")
         return Shown(
             "uses.html",
             {
                 "uses": await self._owner.read(list[Use], "/owner/uses"),
                 "acquisitions": await self._owner.read(list[Acquisition], "/owner/acquisitions"),
-                "titles": {p.id: p.title for p in products},
             },
         )
 

@@ -1,16 +1,13 @@
 """What waits for me: terms that only a person can agree to, refuse, or answer with others; what is owed."""
 
 import hmac
-from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Due, Negotiation, Product, Talk
+from entrepot.console.model import Due, Negotiation, SignatureRequest, Talk
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
-from entrepot.console.terms import changed, compare, comparisons
+from entrepot.console.terms import changed, compare, comparisons, typed, unreadable
 from entrepot.values import ConflictError, MalformedError, RefusedError, canonical, sha256
-
-_VALUE: Final = "value-"
 
 
 def pages(owner: Owner) -> Pages:
@@ -33,7 +30,7 @@ class _Waiting:
 
     async def every(self, _visit: Visit) -> Answer:
         talks = await self._owner.read(list[Negotiation], "/owner/negotiations")
-        products = await self._owner.read(list[Product], "/owner/products")
+        requests = await self._owner.read(list[SignatureRequest], "/owner/requests")
         duties = await self._owner.read(list[Due], "/owner/duties")
         return Shown(
             "waiting.html",
@@ -41,7 +38,8 @@ class _Waiting:
                 "duties": duties,
                 "waits": [t for t in talks if t.waits_for_you],
                 "others": [t for t in talks if not t.waits_for_you],
-                "titles": {p.id: p.title for p in products},
+                "requests": [r for r in requests if r.waits_for_you],
+                "answered": [r for r in requests if not r.waits_for_you],
             },
         )
 
@@ -79,7 +77,9 @@ class _Waiting:
     async def counter(self, visit: Visit) -> Answer:
         """Answer with other values; what cannot be is shown beside the form, which keeps what was typed."""
         talk = await self._talk(visit)
-        values = {k.removeprefix(_VALUE): v for k, v in visit.form.items() if k.startswith(_VALUE)}
+        values = typed(visit.form)
+        if wrong := unreadable(comparisons(talk.table.policy), values):
+            return _counter_form(talk, values, (), wrong)
         body = {"policy": changed(talk.table.policy, values)}
         try:
             await self._owner.ask("POST", "/owner/negotiations/{id}/counter", body, id=talk.id)
@@ -93,10 +93,12 @@ class _Waiting:
         return await self._owner.read(Talk, "/owner/negotiations/{id}", id=visit.path["id"])
 
 
-def _counter_form(talk: Talk, values: dict[str, str], faults: tuple[str, ...]) -> Shown:
+def _counter_form(
+    talk: Talk, values: dict[str, str], faults: tuple[str, ...], wrong: dict[str, str] | None = None
+) -> Shown:
     ours = {c.place: c.value for c in comparisons(talk.ours.policy)}
-    shown = {"talk": talk, "comparisons": comparisons(talk.table.policy), "ours": ours}
-    status = 422 if faults else 200
+    shown = {"talk": talk, "fields": comparisons(talk.table.policy), "ours": ours, "wrong": wrong or {}}
+    status = 422 if faults or wrong else 200
     return Shown("negotiation-counter.html", {**shown, "values": values, "faults": faults}, status)
 
 

@@ -18,9 +18,10 @@ def owner_route(
     takes: Any = None,  # noqa: ANN401 (as `gives`)
     asks: tuple[Asked, ...] = (),
 ) -> Route:
-    """A route of the owner's API, with what it gives where all is well, and what it takes."""
+    """A route of the owner's API, with what it gives where all is well (None: 204), and what it takes."""
     given = gives if isinstance(gives, tuple) else (gives,)
-    shape = Shape({200: tuple(map(_content, given))}, None if takes is None else _content(takes), asks)
+    well = {204: ()} if gives is None else {200: tuple(map(_content, given))}
+    shape = Shape(well, None if takes is None else _content(takes), asks)
     return Route(method, path, Proof.OWNER, handle, shape=shape)
 
 

@@ -22,7 +22,7 @@ def owner_search(find: Callable[[Search], Awaitable[Found]]) -> Route:
             {
                 "total": found.total,
                 "nextOffset": found.next_offset,
-                "products": [_shown(p) for p in products],
+                "products": [found_product(p) for p in products],
                 "notAcceptable": [
                     {"id": u.id, "title": u.title, "reasons": list(u.reasons)} for u in refused
                 ],
@@ -50,7 +50,8 @@ def shelf_loop(journal: Journal) -> Loop:
     return Loop("shelf", 3_600.0, run)
 
 
-def _shown(p: Product) -> rows.FoundProduct:
+def found_product(p: Product) -> rows.FoundProduct:
+    """A product of the space, as a search shows it."""
     return {
         "id": p.id,
         "version": p.version,

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from entrepot.console.terms import changed, compare, comparisons
+from entrepot.console.terms import addable, added, changed, compare, comparisons, unreadable
 from entrepot.console.words import Language
 from entrepot.policy import OPERANDS, parse_policy, render_policy
 
@@ -110,3 +110,46 @@ def test_every_operand_is_read_by_its_name_in_both_languages(name: str) -> None:
 
 def wire(iri: str) -> str:
     return iri.replace("http://www.w3.org/ns/odrl/2/", "odrl:")
+
+
+def test_what_the_offer_does_not_say_can_be_added_to_every_permission() -> None:
+    """A first ask could only repeat what the provider thought of."""
+    offered = render_policy(parse_policy({"permission": [{"action": "use"}, {"action": "use"}]}))
+    places = {c.operand.removeprefix("odrl:"): c.place for c in addable(offered)}
+    after = added(offered, {places["count"]: " 3 ", places["dateTime"]: "2027-06-30", places["purpose"]: ""})
+
+    assert set(places) == {"purpose", "count", "dateTime"}
+    asked = [[(c["leftOperand"], c["rightOperand"]) for c in r["constraint"]] for r in after["permission"]]
+    assert asked == 2 * [[("odrl:count", "3"), ("odrl:dateTime", "2027-06-30T23:59:59Z")]]
+    assert parse_policy(after) != parse_policy(offered)
+    assert added(offered, {}) == offered
+
+
+def test_what_the_offer_says_is_changed_and_not_said_twice() -> None:
+    """Two limits of one kind would contradict each other."""
+    assert [c.operand for c in addable(WIRE)] == ["odrl:dateTime"]
+
+
+@pytest.mark.parametrize(
+    ("operand", "typed", "fault"),
+    [
+        ("odrl:count", "0", "uses"),
+        ("odrl:count", "five", "uses"),
+        ("odrl:count", "-1", "uses"),
+        ("odrl:count", "\u0665", "uses"),
+        ("odrl:count", "9" * 5000, "uses"),
+        ("odrl:count", "", "empty"),
+        ("odrl:count", " 7 ", None),
+        ("odrl:dateTime", "tomorrow", "time"),
+        ("odrl:dateTime", "2027-02-30", "time"),
+        ("odrl:dateTime", "2027-06-30T12:00:00", "time"),
+        ("odrl:dateTime", "2027-06-30", None),
+        ("odrl:dateTime", "", None),
+    ],
+)
+def test_what_cannot_be_meant_is_told_at_its_field(operand: str, typed: str, fault: str | None) -> None:
+    """A person would be told by the machine's words, or by nobody, what was typed wrong."""
+    fields = [*comparisons(WIRE), *addable(WIRE)]
+    place = next(c.place for c in fields if c.operand == operand)
+
+    assert unreadable(fields, {place: typed}).get(place) == fault

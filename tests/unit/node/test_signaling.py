@@ -140,6 +140,16 @@ def test_no_plane_is_known_before_the_owner_has_named_it(provider: Provider) -> 
     assert set(asked.values()) == {401}
 
 
+def test_a_registration_that_is_taken_away_is_answered_with_nothing_more(provider: Provider) -> None:
+    """The specification says 204; a program that reads a body would read what it did not ask for."""
+    provider.register()
+    gone = provider.owner("DELETE", "/controlplanes/theirs")
+
+    assert (gone.status, gone.body) == (204, b"")
+    assert json.loads(provider.owner("GET", "").body)["planes"] == []
+    assert provider.owner("DELETE", "/controlplanes/theirs").status == 404
+
+
 def test_a_control_plane_is_no_data_plane(provider: Provider) -> None:
     """Its token opens the data plane's endpoints and none of the control plane's."""
     provider.register()

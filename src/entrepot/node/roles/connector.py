@@ -17,11 +17,13 @@ from entrepot.node.finding import owner_search, shelf_loop
 from entrepot.node.gather import packed_evidence, uses_under
 from entrepot.node.http import RawRoute
 from entrepot.node.loops import OutboxLoop
+from entrepot.node.naming import naming_loop
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.roles.connector_owner import owner_routes
 from entrepot.node.roles.connector_versions import version_routes
 from entrepot.node.roles.elsewhere_owner import elsewhere_routes
 from entrepot.node.roles.process_owner import process_routes
+from entrepot.node.roles.products_owner import product_routes
 from entrepot.node.roles.restored_owner import comparing_loop, restored_routes
 from entrepot.node.roles.service_owner import service_routes
 from entrepot.node.roles.side_owner import side_routes
@@ -442,6 +444,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             *side_routes(node, client),
             *source_routes(node),
             *version_routes(connector),
+            *product_routes(connector),
             *elsewhere_routes(connector),
             owner_search(client.search),
         ],
@@ -453,6 +456,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             Loop("tidy", 5.0, connector.tidy, alone=True),
             Loop("silent peers", 15.0, dsp.Silence(correspondence, node.clock).run, alone=True),
             shelf_loop(node.journal),
+            naming_loop(connector),
             clearing_loop(node),
             Loop("push", 1.0, pushes.run, wakes=True),
             Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),

@@ -1,15 +1,14 @@
-"""The owner's API of a connector: what I offer, what I may use, what was used."""
+"""The owner's API of a connector: what I may use, under which contracts, and how one ends."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
 from entrepot import catalogue, contracts, oversight, use
-from entrepot.catalogue import ColumnRole, Protection
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
 from entrepot.node import rows
@@ -19,14 +18,13 @@ from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
 from entrepot.node.roles.service_owner import is_contract, service_row
 from entrepot.node.roles.use_owner import acquisition_row
-from entrepot.policy import assured, explain, parse_policy, sentences
+from entrepot.policy import assured, explain, sentences
 from entrepot.protocols import Call, Content, Response, Route
 from entrepot.space import PartyReason
 from entrepot.use import acquisition as acquisitions
 from entrepot.values import (
     AgreementId,
     Did,
-    Grade,
     KindOfUse,
     NotFoundError,
     ProcessId,
@@ -40,43 +38,8 @@ from entrepot.values import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from entrepot.journal import Transaction
     from entrepot.node.roles.connector import Connector
-
-
-class AttachBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of this machine to be attached."""
-
-    path: str
-    media_type: str = "application/octet-stream"
-
-
-class ProtectionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be asked about a table that never leaves."""
-
-    table: str
-    subject: str
-    k: int
-    roles: dict[str, ColumnRole]
-
-    @property
-    def protection(self) -> Protection:
-        return Protection(self.table, self.subject, self.k, tuple(sorted(self.roles.items())))
-
-
-class ProductBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A product to be offered over an attached resource."""
-
-    id: str
-    resource: str
-    title: str
-    description: str
-    rights: str
-    policy: Any
-    kinds: tuple[KindOfUse, ...]
-    grade: Grade | None = None
-    keywords: tuple[str, ...] = ()
-    protection: ProtectionBody | None = None
-    """For a table that is queried in place."""
 
 
 class UseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,10 +75,6 @@ def owner_routes(connector: Connector) -> list[Route]:
     """Every route of the owner's API for this role."""
     api = _Api(connector)
     routes = [
-        owner_route("POST", "/owner/resources", api.attach, rows.AttachedRow, AttachBody),
-        owner_route("POST", "/owner/products", api.offer, rows.OfferedRow, ProductBody),
-        owner_route("GET", "/owner/products", api.products, list[rows.ProductRow]),
-        owner_route("POST", "/owner/products/{id:path}/withdraw", api.withdraw, rows.WithdrawnRow),
         owner_route("POST", "/owner/uses", api.begin_use, rows.AcquisitionRow, UseBody),
         owner_route("GET", "/owner/contracts", api.contracts, list[rows.ContractRow]),
         owner_route(
@@ -135,49 +94,14 @@ class _Api:
         self._node = connector.node
         self._journal = connector.node.journal
 
-    async def attach(self, call: Call) -> Response:
-        import asyncio
-
-        body = read_body(call, AttachBody)
-        measured = await asyncio.to_thread(catalogue.measure, Path(body.path), body.media_type)
-        resource = catalogue.named(measured, lambda facts: self._node.vault.derive("resource", facts))
-        await self._journal.write(lambda tx: catalogue.attach_resource(tx, resource))
-        return answer(
-            {"resource": resource.id, "size": resource.size, "digest": render_digest(resource.digest)}
-        )
-
-    async def offer(self, call: Call) -> Response:
-        body = read_body(call, ProductBody)
-        described = catalogue.Description(
-            body.title,
-            body.description,
-            body.rights,
-            body.grade,
-            frozenset(body.kinds),
-            parse_policy(body.policy),
-            body.keywords,
-            None if body.protection is None else body.protection.protection,
-        )
-        product = await self._connector.offer(ProductId(body.id), body.resource, described)
-        against = await self._journal.read(lambda c: catalogue.tensions_of(c, product))
-        return answer({**_product(product), "tensions": list(against)})
-
-    async def products(self, _call: Call) -> Response:
-        found = await self._journal.read(catalogue.products)
-        return answer([_product(p) for p in found])
-
-    async def withdraw(self, call: Call) -> Response:
-        product_id = ProductId(call.path["id"])
-        await self._connector.withdraw(product_id)
-        return answer({"product": product_id, "listed": False})
-
     async def begin_use(self, call: Call) -> Response:
         body = read_body(call, UseBody)
         target = Path(body.target)
         if not target.is_absolute() or not target.parent.is_dir():
             raise RefusedError(f"{target} does not lie in a folder that exists; give an absolute path")
-        begun = await self._journal.write(
-            lambda tx: acquisitions.begin(
+
+        def begin(tx: Transaction) -> rows.AcquisitionRow:
+            begun = acquisitions.begin(
                 tx,
                 ProductId(body.product),
                 body.purpose,
@@ -187,8 +111,9 @@ class _Api:
                 asked=use.Asked(body.below, body.body),
                 provider=None if body.provider is None else Did(body.provider),
             )
-        )
-        return answer(acquisition_row(begun))
+            return acquisition_row(tx.connection, begun)
+
+        return answer(await self._journal.write(begin))
 
     async def contracts(self, _call: Call) -> Response:
         now = self._node.clock()
@@ -197,7 +122,7 @@ class _Api:
             served = [c for c in contracts.service_contracts(connection) if is_contract(c)]
             return [
                 *(_contract(connection, c, now) for c in contracts.contracts_held(connection)),
-                *(service_row(c, now) for c in served),
+                *(service_row(connection, c, now) for c in served),
             ]
 
         return answer(await self._journal.read(query))
@@ -262,6 +187,7 @@ def _contract(connection: Connection, c: Contract, now: UtcTime) -> rows.Contrac
         "as": str(c.party),
         "with": c.counterparty,
         "product": c.agreement.target,
+        "title": catalogue.title_of(connection, c.agreement.target),
         "status": str(c.status),
         "inForce": not contracts.in_force(c, now),
         "whyNot": list(contracts.in_force(c, now)),
@@ -278,28 +204,5 @@ def _contract(connection: Connection, c: Contract, now: UtcTime) -> rows.Contrac
         "text": {
             "en": sentences(c.agreement.policy, "en"),
             "zh": sentences(c.agreement.policy, "zh"),
-        },
-    }
-
-
-def _product(p: catalogue.Product) -> rows.ProductRow:
-    return {
-        "id": p.id,
-        "version": p.version,
-        "title": p.title,
-        "description": p.description,
-        "keywords": list(p.keywords),
-        "rights": p.rights,
-        "publishedAt": render_time(p.published_at),
-        "provider": p.provider,
-        "grade": str(p.grade),
-        "kinds": sorted(p.kinds),
-        "size": p.size,
-        "digest": render_digest(catalogue.product_digest(p)),
-        "artefact": render_digest(p.artefact),
-        "text": {"en": sentences(p.policy, "en"), "zh": sentences(p.policy, "zh")},
-        "assured": {
-            str(kind): {"en": assured(p.policy, kind, "en"), "zh": assured(p.policy, kind, "zh")}
-            for kind in sorted(p.kinds)
         },
     }

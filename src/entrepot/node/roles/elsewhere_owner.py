@@ -1,4 +1,4 @@
-"""The owner's look into the catalogue of another party, of this space or of a connector of any make."""
+"""The owner's look at what others offer: one product of the space, or a party's catalogue, of any make."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from entrepot import catalogue
 from entrepot.node import rows
 from entrepot.node.api import answer, owner_route
+from entrepot.node.finding import found_product
+from entrepot.node.roles.negotiation_owner import terms
 from entrepot.protocols import Call, Reply, Response, Route, dsp
 from entrepot.values import Did, EntrepotError, ProductId, UnavailableError, canonical
 
@@ -29,7 +31,15 @@ def elsewhere_routes(connector: Connector) -> list[Route]:
     async def look(call: Call) -> Response:
         return answer(await offered_elsewhere(connector, Did(call.path["did"])))
 
-    return [owner_route("GET", "/owner/catalogues/{did:path}", look, list[rows.ElsewhereRow])]
+    async def one(call: Call) -> Response:
+        """A product of the space with its terms; the provider's must be those that are registered."""
+        product, _ = await connector.acquirer.registered(ProductId(call.path["id"]))
+        return answer({**found_product(product), "rights": product.rights, **terms(product.policy)})
+
+    return [
+        owner_route("GET", "/owner/search/{id:path}", one, rows.SpaceProduct),
+        owner_route("GET", "/owner/catalogues/{did:path}", look, list[rows.ElsewhereRow]),
+    ]
 
 
 async def offered_elsewhere(connector: Connector, provider: Did) -> list[rows.ElsewhereRow]:

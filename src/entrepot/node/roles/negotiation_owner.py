@@ -74,8 +74,10 @@ class _Api:
         self._journal = connector.node.journal
 
     async def every(self, _call: Call) -> Response:
-        found = await self._journal.read(contracts.negotiations)
-        return answer([_row(n) for n in found])
+        def query(connection: Connection) -> list[rows.NegotiationRow]:
+            return [_row(connection, n) for n in contracts.negotiations(connection)]
+
+        return answer(await self._journal.read(query))
 
     async def ask(self, call: Call) -> Response:
         """Ask a provider for a contract on our terms; where they are not its own, a person decides."""
@@ -107,7 +109,7 @@ class _Api:
                 raise NotFoundError("there is no such negotiation here")
             versions = contracts.versions_of(connection, pid)
             return {
-                **_row(found),
+                **_row(connection, found),
                 "ours": terms(found.asked.policy),
                 "table": terms(found.offer.policy),
                 "versions": [
@@ -184,12 +186,13 @@ def terms(policy: Policy) -> rows.Terms:
     }
 
 
-def _row(n: Negotiation) -> rows.NegotiationRow:
+def _row(connection: Connection, n: Negotiation) -> rows.NegotiationRow:
     return {
         "id": n.exchange.id,
         "as": str(n.exchange.party),
         "with": n.counterparty,
         "product": n.offer.target,
+        "title": catalogue.title_of(connection, n.offer.target),
         "state": str(n.exchange.state),
         "pending": None if n.exchange.pending is None else str(n.exchange.pending.move),
         "waitsForYou": contracts.waits_for_a_person(n),

@@ -130,11 +130,11 @@ def plane_routes(connector: Connector) -> list[Route]:
     return [
         owner_route("GET", _BASE, api.all, SignalingRow),
         owner_route("PUT", control, api.register_control, PlaneRow, _REGISTRATION),
-        owner_route("DELETE", control + "/{id}", api.drop_control, SignalingRow),
+        owner_route("DELETE", control + "/{id}", api.drop_control, None),
         owner_route("PUT", control + "/{id}/datasets", api.open, OpeningRow, OpeningBody),
         owner_route("DELETE", shut, api.shut, SignalingRow),
         owner_route("PUT", data, api.register_data, PlaneRow, _REGISTRATION),
-        owner_route("DELETE", data + "/{id}", api.drop_data, SignalingRow),
+        owner_route("DELETE", data + "/{id}", api.drop_data, None),
         owner_route("PUT", served, api.serve, ServedRow),
         owner_route("DELETE", served, api.unserve, ServedRow),
         owner_route("POST", _BASE + "/flows/{id}/approve", api.approve, FlowRow),
@@ -185,7 +185,7 @@ class _Api:
     async def _drop(self, call: Call, kind: PlaneKind) -> Response:
         quay = self._connector.quay
         self._cut(await self._journal.write(lambda tx: planes.drop(tx, quay, kind, call.path["id"])))
-        return await self.all(call)
+        return Response(204)
 
     async def open(self, call: Call) -> Response:
         body = read_body(call, OpeningBody)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from entrepot import catalogue
 from entrepot.contracts import Move, Next, Party, Reason, agreement_of
 from entrepot.node import rows
 from entrepot.node.api import answer, owner_route, read_body
@@ -32,6 +33,7 @@ def process_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     return [
         owner_route("GET", "/owner/processes", api.every, list[rows.ProcessRow]),
+        owner_route("GET", "/owner/processes/{id}", api.one, rows.ProcessRow),
         owner_route("POST", "/owner/processes/{id}/suspend", api.suspend, rows.ProcessRow, WhyBody),
         owner_route("POST", "/owner/processes/{id}/resume", api.resume, rows.ProcessRow),
         owner_route("POST", "/owner/processes/{id}/terminate", api.terminate, rows.ProcessRow, WhyBody),
@@ -50,6 +52,10 @@ class _Api:
             return [_row(connection, p) for p in transfers.processes(connection)]
 
         return answer(await self._journal.read(query))
+
+    async def one(self, call: Call) -> Response:
+        pid = ProcessId(call.path["id"])
+        return answer(await self._journal.read(lambda c: _row(c, transfers.existing(c, pid))))
 
     async def suspend(self, call: Call) -> Response:
         """Shut the door for now: what runs is cut, and its token opens nothing any more."""
@@ -96,12 +102,14 @@ def _why(call: Call, code: str) -> Reason:
 def _row(connection: Connection, p: TransferProcess) -> rows.ProcessRow:
     at = p.exchange
     contract = agreement_of(connection, p.agreement_id)
+    target = None if contract is None else contract.agreement.target
     return {
         "id": at.id,
         "as": str(at.party),
         "with": p.counterparty,
         "agreement": p.agreement_id,
-        "product": None if contract is None else contract.agreement.target,
+        "product": target,
+        "title": None if target is None else catalogue.title_of(connection, target),
         "format": p.format,
         "state": str(at.state),
         "pending": None if at.pending is None else str(at.pending.move),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from entrepot import contracts
+from entrepot import catalogue, contracts
 from entrepot.contracts import SIGNED_AS, ServiceContract, ServiceState, Signatory, Signature
 from entrepot.identity import KeyJob
 from entrepot.node import rows
@@ -17,6 +17,11 @@ from entrepot.protocols import Call, Response, Route
 from entrepot.values import UtcTime, render_digest, render_time, sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from entrepot.journal import Transaction
     from entrepot.node.roles.connector import Connector
 
 
@@ -30,6 +35,7 @@ def service_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     return [
         owner_route("GET", "/owner/requests", api.every, list[rows.SignatureRequestRow]),
+        owner_route("GET", "/owner/requests/{id}", api.one, rows.SignatureRequestRow),
         owner_route("POST", "/owner/requests/{id}/sign", api.sign, rows.SignatureRequestRow),
         owner_route("POST", "/owner/requests/{id}/refuse", api.refuse, rows.SignatureRequestRow, RefuseBody),
     ]
@@ -44,8 +50,21 @@ class _Api:
 
     async def every(self, _call: Call) -> Response:
         """What we were asked to sign as service party, and what waits for us."""
-        found, now = await self._journal.read(contracts.service_contracts), self._node.clock()
-        return answer([_row(c, now) for c in found])
+        now = self._node.clock()
+
+        def query(connection: Connection) -> list[rows.SignatureRequestRow]:
+            return [_row(connection, c, now) for c in contracts.service_contracts(connection)]
+
+        return answer(await self._journal.read(query))
+
+    async def one(self, call: Call) -> Response:
+        """One request, with what is to be signed and what is said of it."""
+        of, now = call.path["id"], self._node.clock()
+
+        def query(connection: Connection) -> rows.SignatureRequestRow:
+            return _row(connection, contracts.existing_service(connection, of), now)
+
+        return answer(await self._journal.read(query))
 
     async def sign(self, call: Call) -> Response:
         """Sign as service party, under our own evidence key; the provider files when all have signed."""
@@ -53,16 +72,18 @@ class _Api:
         found = await self._journal.read(lambda c: contracts.existing_service(c, of))
         said = signer.sign(SIGNED_AS + found.payload)
         signature = Signature.of(signer.key_id, Signatory.SERVICE_PARTY, said)
-        signed = await self._journal.write(lambda tx: contracts.sign_request(tx, of, signature))
-        return answer(_row(signed, self._node.clock()))
+        return await self._said(lambda tx: contracts.sign_request(tx, of, signature))
 
     async def refuse(self, call: Call) -> Response:
         of, why = call.path["id"], read_body(call, RefuseBody).reason
-        refused = await self._journal.write(lambda tx: contracts.refuse_request(tx, of, why))
-        return answer(_row(refused, self._node.clock()))
+        return await self._said(lambda tx: contracts.refuse_request(tx, of, why))
+
+    async def _said(self, say: Callable[[Transaction], ServiceContract]) -> Response:
+        now = self._node.clock()
+        return answer(await self._journal.write(lambda tx: _row(tx.connection, say(tx), now)))
 
 
-def service_row(c: ServiceContract, now: UtcTime) -> rows.ContractRow:
+def service_row(connection: Connection, c: ServiceContract, now: UtcTime) -> rows.ContractRow:
     """A contract that we have signed as service party, as the list of contracts shows it."""
     ends = contracts.ends_at(c.agreement.policy)
     provider, consumer = c.parties
@@ -73,6 +94,7 @@ def service_row(c: ServiceContract, now: UtcTime) -> rows.ContractRow:
         "with": provider,
         "consumer": consumer,
         "product": c.agreement.target,
+        "title": catalogue.title_of(connection, c.agreement.target),
         "status": str(c.status),
         "inForce": c.holds(now),
         "whyNot": [] if c.holds(now) else [f"the contract has status {c.status}"],
@@ -92,7 +114,7 @@ def is_contract(c: ServiceContract) -> bool:
     return c.state in {ServiceState.FILED, ServiceState.ENDED}
 
 
-def _row(c: ServiceContract, now: UtcTime) -> rows.SignatureRequestRow:
+def _row(connection: Connection, c: ServiceContract, now: UtcTime) -> rows.SignatureRequestRow:
     provider, consumer = c.parties
     return {
         "id": c.id,
@@ -100,6 +122,9 @@ def _row(c: ServiceContract, now: UtcTime) -> rows.SignatureRequestRow:
         "provider": provider,
         "consumer": consumer,
         "product": c.agreement.target,
+        "title": catalogue.title_of(connection, c.agreement.target),
+        "digest": render_digest(sha256(c.payload)),
+        "askedAt": render_time(c.asked_at),
         "algorithms": sorted(service_algorithms(c.agreement.policy)),
         "state": str(c.state),
         "waitsForYou": c.waits(now),

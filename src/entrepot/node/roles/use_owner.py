@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from entrepot import oversight, use
+from entrepot import catalogue, oversight, use
 from entrepot.contracts import Contract, Party, contract_by_id
 from entrepot.ledger import WrittenRecord, batch_of, compare, receipt_of, records_of
 from entrepot.node import rows
@@ -14,7 +14,15 @@ from entrepot.node.gather import evidence_of
 from entrepot.node.roles.side_owner import ask_provider
 from entrepot.protocols import Call, Content, Response, Route, tds
 from entrepot.use import acquisition as acquisitions
-from entrepot.values import ContractId, NotFoundError, TrustError, UseId, render_digest, render_time
+from entrepot.values import (
+    ContractId,
+    NotFoundError,
+    ProductId,
+    TrustError,
+    UseId,
+    render_digest,
+    render_time,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -55,12 +63,16 @@ class _Api:
         return answer(await self._journal.read(lambda c: _proof(c, UseId(call.path["id"]))))
 
     async def acquisitions(self, _call: Call) -> Response:
-        found = await self._journal.read(lambda c: acquisitions.newest(c, _MOST))
-        return answer([acquisition_row(a) for a in found])
+        def query(connection: Connection) -> list[rows.AcquisitionRow]:
+            return [acquisition_row(connection, a) for a in acquisitions.newest(connection, _MOST)]
+
+        return answer(await self._journal.read(query))
 
     async def acquisition(self, call: Call) -> Response:
-        found = await self._journal.read(lambda c: acquisitions.read(c, call.path["id"]))
-        return answer(acquisition_row(found))
+        def query(connection: Connection) -> rows.AcquisitionRow:
+            return acquisition_row(connection, acquisitions.read(connection, call.path["id"]))
+
+        return answer(await self._journal.read(query))
 
     async def evidence(self, call: Call) -> Response:
         """The package of one use. A consumer gets the one that its provider shows, once that holds."""
@@ -76,10 +88,11 @@ class _Api:
         return Response(200, packed, _ARCHIVE)
 
 
-def acquisition_row(a: use.Acquisition) -> rows.AcquisitionRow:
+def acquisition_row(connection: Connection, a: use.Acquisition) -> rows.AcquisitionRow:
     return {
         "id": a.id,
         "product": a.product_id,
+        "title": catalogue.title_of(connection, a.product_id),
         "state": str(a.state),
         "waitingFor": a.waiting_for,
         "problem": a.problem,
@@ -102,6 +115,7 @@ def _use(connection: Connection, u: use.Use) -> rows.UseRow:
         "agreement": u.agreement_id,
         "consumer": u.consumer,
         "product": u.product_id,
+        "title": catalogue.title_of(connection, u.product_id),
         "state": str(u.state),
         "outcome": u.outcome,
         "openedAt": render_time(u.opened_at),
@@ -126,6 +140,7 @@ def _proof(connection: Connection, use_id: UseId) -> rows.ProofRow:
         "agreement": None if contract is None else contract.agreement.id,
         "with": _other(contract, first.consumer),
         "product": first.product,
+        "title": catalogue.title_of(connection, ProductId(first.product)),
         "artefact": first.artefact,
         "state": "closed" if ours is None else str(ours.state),
         "outcome": "received" if ours is None else ours.outcome,

@@ -150,6 +150,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_restore")),
     )
     op.create_table(
+        "seen_title",
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("pk_seen_title")),
+    )
+    op.create_table(
         "served_elsewhere",
         sa.Column("product_id", sa.String(length=200), nullable=False),
         sa.Column("plane", sa.String(length=200), nullable=False),
