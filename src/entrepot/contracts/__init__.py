@@ -36,6 +36,7 @@ from entrepot.contracts.exchange import Exchange, Machine, Move, Party, Pending,
 from entrepot.contracts.life import (
     Contract,
     agreement_of,
+    came_to_nothing,
     contract_by_id,
     contracts_held,
     end_contract,
@@ -44,6 +45,8 @@ from entrepot.contracts.life import (
     hold_insecure_unsigned,
     hold_vouched,
     in_force,
+    void_told,
+    voids_untold,
     vouched_agreements,
 )
 from entrepot.contracts.model import (
@@ -150,6 +153,7 @@ __all__ = [
     "adopt",
     "agreement_of",
     "approve",
+    "came_to_nothing",
     "contract_by_id",
     "contract_filed",
     "contract_id_given",
@@ -203,6 +207,8 @@ __all__ = [
     "unsigned_services",
     "used_already",
     "versions_of",
+    "void_told",
+    "voids_untold",
     "vouched_agreements",
     "waiting_for_a_person",
     "waits_for_a_person",

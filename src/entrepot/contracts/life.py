@@ -21,7 +21,6 @@ from entrepot.contracts.digital import (
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Party, State
 from entrepot.contracts.model import Agreement, Negotiation
-from entrepot.contracts.rules import NEGOTIATION
 from entrepot.contracts.wire import parse_agreement, render_agreement
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.values import (
@@ -122,6 +121,22 @@ def end_told(tx: Transaction, agreement_id: AgreementId) -> bool:
     return store.tell_end(tx, agreement_id, told=True)
 
 
+def voids_untold(connection: Connection, most: int = 100) -> list[Negotiation]:
+    """Negotiations that ended under a contract's id of ours, which the platform has still to be told."""
+    return store.void_untold(connection, most)
+
+
+def void_told(tx: Transaction, negotiation_id: ProcessId) -> bool:
+    """The notice that nothing comes of an id is queued in this transaction; False where it was before."""
+    return store.tell_void(tx, negotiation_id, told=True)
+
+
+def came_to_nothing(connection: Connection, contract_id: ContractId, counterparty: Did) -> bool:
+    """Whether we negotiated this contract with that party and hold none, as the negotiation was ended."""
+    found = store.of_agreement(connection, AgreementId(contract_id))
+    return any(n.counterparty == counterparty and n.exchange.state is State.TERMINATED for n in found)
+
+
 def keep_contract(tx: Transaction, n: Negotiation) -> None:
     if n.agreement is None or n.signing.product_digest is None:
         raise ProtocolError("a contract needs an agreement and the product's digest")
@@ -156,15 +171,23 @@ def settle_contract(tx: Transaction, n: Negotiation) -> None:
 
     The filing may come to us before or after that; whichever is later does it.
     """
-    if n.agreement is None or not NEGOTIATION.is_final(n.exchange.state):
-        return
-    if n.exchange.state is State.FINALIZED:
+    if n.exchange.state is State.FINALIZED and n.agreement is not None:
         after = advance(Status.SIGNED, Status.PERFORMING)
         store.move_contract(tx, n.agreement.id, Status.SIGNED, after, None, None)
-    elif store.contract_row(tx.connection, n.agreement.id) is not None and end_contract(
-        tx, n.agreement.id, EndReason.AGREEMENT
-    ):
-        store.tell_end(tx, n.agreement.id, told=False)
+    if n.exchange.state is State.TERMINATED:
+        _end_with(tx, n)
+
+
+def _end_with(tx: Transaction, n: Negotiation) -> None:
+    """End what a terminated negotiation was about: its contract, or the id that one may be filed under.
+
+    A filing that was sent is not taken back by forgetting it, so the platform is told in either case.
+    """
+    if n.agreement is not None and store.contract_row(tx.connection, n.agreement.id) is not None:
+        if end_contract(tx, n.agreement.id, EndReason.AGREEMENT):
+            store.tell_end(tx, n.agreement.id, told=False)
+    elif n.signing.contract_id is not None:
+        store.tell_void(tx, n.exchange.id, told=False)
 
 
 def hold_insecure_unsigned(tx: Transaction, agreement: Agreement, party: Party, counterparty: Did) -> None:

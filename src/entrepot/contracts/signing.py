@@ -21,6 +21,8 @@ def contract_id_given(
 ) -> None:
     """The platform gave the contract its id, so the agreement can be sent."""
     before = existing(tx.connection, negotiation_id)
+    if NEGOTIATION.is_final(before.exchange.state):
+        raise ConflictError("the negotiation is over; nothing is agreed under this id")
     if before.signing.contract_id is None:
         signing = replace(before.signing, contract_id=contract_id)
         proceed(tx, desk, replace(before, signing=signing), before=before.exchange)

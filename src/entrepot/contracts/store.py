@@ -68,6 +68,7 @@ _negotiation: Final = Table(
     Column("approved", Boolean, nullable=False),
     Column("problem", String(1000), nullable=False),
     Column("created_at", UtcTimeColumn, nullable=False),
+    Column("void_told", Boolean, nullable=False),
     UniqueConstraint("counterparty", "party", "peer_pid"),
 )
 _terms: Final = Table(
@@ -101,6 +102,9 @@ _contract: Final = Table(
     Column("vouched_by", String(200), nullable=False, server_default=""),
 )
 
+_OWN: Final = {"id", "created_at", "void_told"}
+"""What saving a negotiation leaves as it is."""
+
 _INSERT: Final = Prepared(insert(_negotiation))
 _BY_ID: Final = Prepared(select(_negotiation).where(_negotiation.c.id == bindparam("of")))
 _BY_PEER: Final = Prepared(
@@ -133,8 +137,15 @@ _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).li
 _UPDATE: Final = Prepared(
     update(_negotiation)
     .where(_negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected"))
-    .values({c: bindparam(f"to_{c.name}") for c in _negotiation.c if c.name not in {"id", "created_at"}})
+    .values({c: bindparam(f"to_{c.name}") for c in _negotiation.c if c.name not in _OWN})
 )
+_VOID_UNTOLD: Final = select(_negotiation).where(_negotiation.c.void_told == false()).limit(bindparam("most"))
+_TELL_VOID: Final = (
+    update(_negotiation)
+    .where(_negotiation.c.id == bindparam("of"), _negotiation.c.void_told == bindparam("was"))
+    .values(void_told=bindparam("to"))
+)
+_OF_AGREEMENT: Final = select(_negotiation).where(_negotiation.c.agreement_id == bindparam("of"))
 _LAST_TERMS: Final = Prepared(
     select(func.max(_terms.c.number).label("last")).where(_terms.c.negotiation_id == bindparam("of"))
 )
@@ -164,7 +175,7 @@ _MOVE_CONTRACT: Final = Prepared(
 
 
 def create(tx: Transaction, negotiation: Negotiation) -> None:
-    _INSERT.change(tx.connection, _row(negotiation) | {"created_at": tx.now})
+    _INSERT.change(tx.connection, _row(negotiation) | {"created_at": tx.now, "void_told": True})
 
 
 def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> None:
@@ -223,6 +234,20 @@ def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Off
 def terms_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
     rows = connection.execute(_TERMS_OF, {"of": negotiation_id})
     return [(r.number, Party(r.by), r.at, r.terms) for r in rows]
+
+
+def void_untold(connection: Connection, most: int) -> list[Negotiation]:
+    return [_negotiation_of(row) for row in connection.execute(_VOID_UNTOLD, {"most": most})]
+
+
+def tell_void(tx: Transaction, negotiation_id: ProcessId, *, told: bool) -> bool:
+    """Note whether the platform knows that nothing comes of a contract's id; False where that was known."""
+    values = {"of": negotiation_id, "to": told, "was": not told}
+    return tx.connection.execute(_TELL_VOID, values).rowcount == 1
+
+
+def of_agreement(connection: Connection, agreement_id: AgreementId) -> list[Negotiation]:
+    return [_negotiation_of(row) for row in connection.execute(_OF_AGREEMENT, {"of": agreement_id})]
 
 
 def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:

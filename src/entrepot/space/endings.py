@@ -19,7 +19,7 @@ from entrepot.space.filing import signatories_of
 from entrepot.space.model import FiledContract, FilingState, Member, MemberRole, Rules, StopDelivery
 from entrepot.space.notices import Notice, tell
 from entrepot.space.operations import END, want
-from entrepot.space.statement import Statement, verify_statement
+from entrepot.space.statement import Statement, read_statement, verify_statement
 from entrepot.values import (
     ContractId,
     Did,
@@ -45,6 +45,7 @@ Contract = Annotated[str, Meta(min_length=1, max_length=100)]
 class Event(StrEnum):
     ENDING = "space:contract:end"
     ENDED = "space:contract:ended"
+    CLOSED = "space:contract:close"
     ORDERED = "space:order:record"
     ACKNOWLEDGED = "space:order:acknowledge"
 
@@ -94,7 +95,11 @@ def verify_stop_order(statement: Statement[StopOrder], signer: Member) -> StopOr
 def end_contract(
     tx: Transaction, rules: Rules, statement: Statement[EndNotice], sender: Did
 ) -> FiledContract:
-    """A party ends its contract. A repeat changes nothing. **The caller has verified the statement.**"""
+    """A party ends its contract. A repeat changes nothing. **The caller has verified the statement.**
+
+    It counts at once, however far the filing is: an id that nothing was filed under is closed for ever, and
+    what is on its way to the ledger ends when it got there.
+    """
     notice = statement.content
     contract = store.read_contract(tx.connection, ContractId(notice.contract))
     if contract is None or sender not in signatories_of(contract) or statement.signer != sender:
@@ -102,10 +107,12 @@ def end_contract(
     name = _name(sender, notice.id)
     if not _first_time(tx, name, statement.digest):
         return contract
-    if contract.state in {FilingState.GIVEN, FilingState.FILING, FilingState.COMMITTED}:
+    if contract.state is FilingState.GIVEN and sender != contract.holder:
         raise NotFoundError("the contract is not filed yet")
     store.keep_statement(tx, name, END_NOTICE, contract.contract_id, sender, statement.digest, statement.raw)
     _end(tx, contract, EndReason(notice.reason))
+    if contract.state is FilingState.GIVEN:
+        return contract
     for other in signatories_of(contract):
         if other != sender:
             tell(tx, other, Notice.CONTRACT_END, statement.raw, contract.contract_id, tx.now + rules.deadline)
@@ -171,12 +178,17 @@ def has_expired(connection: Connection, now: UtcTime) -> bool:
     return bool(store.over(connection, now, 1))
 
 
-def end_where_ordered(tx: Transaction, contract_id: ContractId) -> None:
-    """End a contract that was ordered to stop while it was on its way to the ledger."""
-    if any(kind == STOP_ORDER for kind, _, _ in store.statements(tx.connection, contract_id)):
-        contract = store.read_contract(tx.connection, contract_id)
-        if contract is not None:
-            _end(tx, contract, EndReason.ORDER)
+def end_where_told(tx: Transaction, contract_id: ContractId) -> None:
+    """End a contract that was ended or ordered to stop while it was on its way to the ledger."""
+    said = store.statements(tx.connection, contract_id)
+    contract = store.read_contract(tx.connection, contract_id)
+    if said and contract is not None:
+        is_ordered = any(kind == STOP_ORDER for kind, _, _ in said)
+        _end(tx, contract, EndReason.ORDER if is_ordered else _reason(said[0][2]))
+
+
+def _reason(notice: bytes) -> EndReason:
+    return EndReason(read_statement(notice, EndNotice).content.reason)
 
 
 def ended(tx: Transaction, contract_id: ContractId) -> None:
@@ -194,6 +206,10 @@ def not_ended(tx: Transaction, contract_id: ContractId, reason: str) -> None:
 
 def _end(tx: Transaction, contract: FiledContract, reason: EndReason) -> None:
     """Ask the ledger for the end, once; a contract on its way to the ledger ends after it got there."""
+    if contract.state is FilingState.GIVEN:  # the ledger has nothing of it, and now never will
+        closed = str(FilingState.ENDED)
+        store.move_contract(tx, contract.contract_id, FilingState.GIVEN, state=closed, end_reason=str(reason))
+        audit(tx, AuditEvent(Event.CLOSED, {"contract": contract.contract_id, "reason": str(reason)}))
     if contract.state is not FilingState.FILED:
         return
     store.move_contract(

@@ -185,6 +185,8 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
     given = store.read_contract(tx.connection, contract_id)
     if given is None or given.holder != sender:
         raise NotFoundError("this contract id was not given to you")
+    if given.state is FilingState.ENDED and given.envelope_digest is None:
+        raise RefusedError("nothing is filed under this contract id any more: it was ended before")
     if given.state is not FilingState.GIVEN:
         if given.envelope_digest != filing.digest:
             raise FilingConflictError("another envelope is filed under this contract id")

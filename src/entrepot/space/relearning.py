@@ -11,6 +11,7 @@ from enum import StrEnum
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import FiledOnLedger, Register
 from entrepot.space import store
+from entrepot.space.endings import end_where_told
 from entrepot.space.membership import revoked_on_ledger
 from entrepot.space.model import FiledContract, FilingState, MemberState
 from entrepot.values import ContractId, Did, canonical, parse_digest
@@ -52,11 +53,13 @@ def relearn_register(tx: Transaction, register: Register, platform: Did) -> Rele
         known = store.read_contract(tx.connection, contract_id)
         if known is None:
             store.give(tx, _forgotten(tx, contract_id, on_ledger))
-        if known is None or known.state is FilingState.GIVEN:
-            _take_up(tx, contract_id, on_ledger)
+        if known is None or known.envelope_digest is None:
+            _take_up(tx, contract_id, on_ledger, FilingState.GIVEN if known is None else known.state)
+            if on_ledger.ended is None:
+                end_where_told(tx, contract_id)
             filed.append(contract_id)
-        if on_ledger.ended is not None and (known is None or known.state is not FilingState.ENDED):
-            ended += [contract_id] if _end(tx, contract_id, on_ledger.ended) else []
+        if on_ledger.ended is not None and _end(tx, contract_id, on_ledger.ended):
+            ended.append(contract_id)
     found = Relearnt(tuple(revoked), tuple(ended), tuple(filed), tuple(unknown))
     facts: dict[str, canonical.Json] = {
         "revoked": len(revoked),
@@ -90,11 +93,12 @@ def _forgotten(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedge
     )
 
 
-def _take_up(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger) -> None:
+def _take_up(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger, before: FilingState) -> None:
+    """Hold as filed what the ledger has; an id that was closed since the restore is so no longer."""
     store.move_contract(
         tx,
         contract_id,
-        FilingState.GIVEN,
+        before,
         state=str(FilingState.FILED),
         envelope_digest=parse_digest(on_ledger.body.digest),
         one_sided=on_ledger.body.one_sided,
@@ -105,9 +109,9 @@ def _take_up(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger)
 
 
 def _end(tx: Transaction, contract_id: ContractId, reason: str) -> bool:
-    """End a filed contract; one that is on its way to the ledger hears of it from there."""
+    """End a filed contract; one whose filing or end is on its way to the ledger hears of it from there."""
     now = store.read_contract(tx.connection, contract_id)
-    if now is None or now.state not in {FilingState.FILED, FilingState.ENDING}:
+    if now is None or now.state is not FilingState.FILED:
         return False
     store.move_contract(tx, contract_id, now.state, state=str(FilingState.ENDED), end_reason=reason)
     return True

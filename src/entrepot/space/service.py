@@ -16,7 +16,7 @@ _REFUSED: Final[Mapping[str, _Refused]] = MappingProxyType(
     {
         ADMIT: lambda tx, subject, reason: membership.not_admitted(tx, Did(subject), reason),
         REVOKE: lambda tx, subject, reason: membership.not_revoked(tx, Did(subject), reason),
-        FILE: lambda tx, subject, reason: filing.not_filed(tx, ContractId(subject), reason),
+        FILE: lambda tx, subject, reason: _not_filed(tx, ContractId(subject), reason),
         END: lambda tx, subject, reason: endings.not_ended(tx, ContractId(subject), reason),
         REGISTER: listing.not_registered,
     }
@@ -58,9 +58,14 @@ def ledger_lost(tx: Transaction, transaction: TransactionId) -> bool:
 
 
 def receipt_signed(tx: Transaction, contract_id: ContractId, receipt: bytes) -> None:
-    """A contract is filed; one that was ordered to stop on its way ends at once."""
+    """A contract is filed; one that was ended or ordered to stop on its way ends at once."""
     if filing.keep_receipt(tx, contract_id, receipt):
-        endings.end_where_ordered(tx, contract_id)
+        endings.end_where_told(tx, contract_id)
+
+
+def _not_filed(tx: Transaction, contract_id: ContractId, reason: str) -> None:
+    filing.not_filed(tx, contract_id, reason)
+    endings.end_where_told(tx, contract_id)
 
 
 def _take_effect(tx: Transaction, operation: Operation, transaction: TransactionId) -> None:

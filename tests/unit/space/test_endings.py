@@ -240,6 +240,50 @@ def test_an_order_on_a_contract_on_its_way_to_the_ledger_is_not_lost(members: Wo
     assert members.contract(contract_id).state is FilingState.ENDED
 
 
+def test_the_holder_of_an_id_closes_it_for_ever(members: World) -> None:
+    """A filing that is still on its way would file what its sender has given up."""
+    contract_id = members.contract_id()
+    envelope = both_sign(members.payload(contract_id, members.product()))
+
+    end(members, notice(contract_id, ALICE), ALICE)
+    end(members, notice(contract_id, ALICE), ALICE)
+
+    assert members.contract(contract_id).state is FilingState.ENDED
+    with pytest.raises(RefusedError, match="ended before"):
+        members.file(envelope)
+    members.settle()
+    assert members.head.state.get(f"contracts/{contract_id}") is None
+    assert told(members) == []
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_an_end_counts_however_far_the_filing_is(members: World, steps: int) -> None:
+    """An end that comes while the ledger is asked would be lost, and the contract stay."""
+    contract_id = members.contract_id()
+    members.file(both_sign(members.payload(contract_id, members.product())))
+    for step in range(steps):
+        (members.clerk_works, members.ledger_orders)[step % 2]()
+
+    end(members, notice(contract_id, ALICE, PartyReason.BREACH), ALICE)
+    members.settle()
+
+    assert on_ledger(members, contract_id)["ended"] == "breach"
+    assert members.contract(contract_id).state is FilingState.ENDED
+
+
+def test_an_end_that_crosses_a_refusal_of_the_ledger_closes_the_id(members: World) -> None:
+    """The id would be free again, and what was ended could be filed after all."""
+    contract_id = members.contract_id()
+    members.file(both_sign(members.payload(contract_id, members.product())))
+    members.clerk_works()
+    end(members, notice(contract_id, ALICE), ALICE)
+
+    (transaction,) = members.signed_transactions()
+    members.journal.write_now(lambda tx: space.ledger_refused(tx, transaction, "party-not-in-force"))
+
+    assert members.contract(contract_id).state is FilingState.ENDED
+
+
 def test_an_order_on_an_ended_contract_still_reaches_the_parties(members: World) -> None:
     """A party that never heard of the end would not hear of the stop either."""
     contract_id, _ = members.filed()

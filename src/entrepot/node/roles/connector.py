@@ -1,7 +1,7 @@
 """The connector role: products, contracts, the gate, and the records of what was done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cached_property
 
@@ -109,6 +109,8 @@ class Connector:
         self.quay = quay_of(node)
         self.sealer = Sealer(self._receiving_key, lambda name: node.vault.derive("sealing", name))
         self.acquirer = Acquirer(node, self.desk, self.rail)
+        evidence, platform = node.vault.signer(KeyJob.EVIDENCE), settings.space.platform
+        self.ends = tds.Ends(node.journal, evidence, platform, node.clock, deadline, self.cut)
         self.cover = catalogue.Cover(
             f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
         )
@@ -284,11 +286,11 @@ class Connector:
         if contract is None:
             await self._end_service(agreement_id, reason)
             return
-        notice = self._notice_of_end(contract.contract_id, reason)
+        notice = self.ends.notice(contract.contract_id, reason)
 
         def end(tx: Transaction) -> None:
             if contracts.end_contract(tx, agreement_id, reason):
-                self._tell_end(tx, contract.contract_id, contract.others, notice)
+                self.ends.tell(tx, contract.contract_id, contract.others, notice)
 
         await node.journal.write(end)
         self.cut(agreement_id)
@@ -300,38 +302,13 @@ class Connector:
         held = next((c for c in found if c.receipt), None)
         if held is None:
             raise NotFoundError("there is no such contract here")
-        notice = self._notice_of_end(contract_id, reason)
+        notice = self.ends.notice(contract_id, reason)
 
         def end(tx: Transaction) -> None:
             if contracts.end_service(tx, contract_id, reason):
-                self._tell_end(tx, contract_id, held.parties, notice)
+                self.ends.tell(tx, contract_id, held.parties, notice)
 
         await journal.write(end)
-
-    async def tell_ends(self) -> bool:
-        """Tell of contracts that ended because their negotiation did, after they had been filed."""
-        untold = await self.node.journal.read(contracts.ends_untold)
-        for contract in untold:
-            self.cut(contract.agreement.id)
-            notice = self._notice_of_end(contract.contract_id, EndReason.AGREEMENT)
-
-            def tell(tx: Transaction, contract: Contract = contract, notice: bytes = notice) -> None:
-                if contracts.end_told(tx, contract.agreement.id):
-                    self._tell_end(tx, contract.contract_id, contract.others, notice)
-
-            await self.node.journal.write(tell)
-        return bool(untold)
-
-    def _notice_of_end(self, contract_id: ContractId, reason: EndReason) -> bytes:
-        signer = self.node.vault.signer(KeyJob.EVIDENCE)
-        why = space.PartyReason(reason)
-        return tds.sign_end(contract_id, why, self.node.clock(), new_uuid(), signer)
-
-    def _tell_end(
-        self, tx: Transaction, contract_id: ContractId, others: Iterable[Did], notice: bytes
-    ) -> None:
-        platform, deadline = self.node.settings.space.platform, tx.now + self.desk.deadline
-        tds.tell_end(tx, notice, contract_id, others, platform, deadline)
 
     def cut(self, agreement_id: AgreementId) -> None:
         """Cut every stream that runs under a contract."""
@@ -459,7 +436,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             naming_loop(connector),
             clearing_loop(node),
             Loop("push", 1.0, pushes.run, wakes=True),
-            Loop("tell ends", 5.0, connector.tell_ends, wakes=True, alone=True),
+            Loop("tell ends", 5.0, connector.ends.work, wakes=True, alone=True),
         ],
         senders={
             contracts.DSP: correspondence.send,

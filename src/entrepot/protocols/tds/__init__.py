@@ -2,6 +2,7 @@
 
 from entrepot.protocols.tds.client import Client
 from entrepot.protocols.tds.codec import PATH, PLATFORM, SERVICE, STATUS_LIST, MemberCard, MembershipStatus
+from entrepot.protocols.tds.ending import Ends
 from entrepot.protocols.tds.finding import SEARCH, Unacceptable, judged, search_route
 from entrepot.protocols.tds.notices import (
     list_with_platform,
@@ -32,6 +33,7 @@ __all__ = [
     "STATUS_LIST",
     "Acknowledgements",
     "Client",
+    "Ends",
     "MemberCard",
     "MembershipStatus",
     "Notices",

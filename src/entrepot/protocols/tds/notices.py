@@ -4,6 +4,8 @@ Each is signed outside of a transaction and queued inside of the one that decide
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
 
 from entrepot import catalogue, space
 from entrepot.catalogue import Product
@@ -12,6 +14,9 @@ from entrepot.journal import Transaction
 from entrepot.protocols.tds import codec
 from entrepot.space import END_NOTICE, STOP_ORDER, EndNotice, Notice, PartyReason, StopOrder
 from entrepot.values import ContractId, Did, MessageId, ProductId, UtcTime, canonical, render_time
+
+INSISTED: Final = timedelta(days=30)
+"""How long the platform is told of an end: with a day alone, what ended while it was down stayed filed."""
 
 
 def list_with_platform(
@@ -46,9 +51,10 @@ def tell_end(
     deadline: UtcTime,
 ) -> None:
     """Tell every other signatory and the platform that we have ended a contract."""
+    until = max(deadline, tx.now + INSISTED)
     for did in others:
         space.tell(tx, did, Notice.CONTRACT_END, notice, contract_id, deadline)
-    space.tell(tx, platform, Notice.CONTRACT_END, notice, contract_id, deadline, platform=True)
+    space.tell(tx, platform, Notice.CONTRACT_END, notice, contract_id, until, platform=True)
 
 
 def sign_stop(contract_id: ContractId, reason: str, now: UtcTime, of: str, signer: Signer) -> bytes:

@@ -196,7 +196,8 @@ class _PartyDesk:
         contract = await self._contract(ContractId(statement.content.contract))
         signer = statement.signer
         if contract is None:
-            await self.serving.end(caller, statement)
+            if not await self._came_to_nothing(statement, caller):
+                await self.serving.end(caller, statement)
             return Response(200, codec.OK)
         if signer not in contract.others or caller not in {signer, self.services.platform}:
             raise NotFoundError(_NO_CONTRACT)
@@ -251,6 +252,13 @@ class _PartyDesk:
     async def _contract(self, contract_id: ContractId) -> Contract | None:
         """The contract that we provide or consume under; nothing where we only serve, or know of none."""
         return await self.services.journal.look_up(lambda c: contracts.contract_by_id(c, contract_id))
+
+    async def _came_to_nothing(self, statement: space.Statement[EndNotice], caller: Did) -> bool:
+        """Whether what is ended was never concluded here, so that there is nothing to end."""
+        contract_id, signer = ContractId(statement.content.contract), statement.signer
+        return caller in {signer, self.services.platform} and await self.services.journal.read(
+            lambda c: contracts.came_to_nothing(c, contract_id, signer)
+        )
 
     async def _membership(self, did: Did) -> Membership:
         def query(connection: Connection) -> Membership | None:

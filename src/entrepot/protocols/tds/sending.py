@@ -146,6 +146,8 @@ class Signing:
         if contracts.unsigned_services(found):
             raise ProtocolError("a contract with a service party is not signed by one side alone")
         contract_id = await self.client.contract_id(ours, found.counterparty)
+        # Before it can be filed: should the negotiation end meanwhile, the platform is told under this id.
+        await self.journal.write(lambda tx: contracts.contract_id_given(tx, self.desk, ours, contract_id))
         named = replace(found, signing=replace(found.signing, contract_id=contract_id))
         payload = contracts.payload_of(named)
         envelope = contracts.seal_envelope(payload, [self._sign(payload, Signatory.CONSUMER)])
@@ -155,7 +157,6 @@ class Signing:
 
         def filed(tx: Transaction) -> None:
             settle(tx, message_id)
-            contracts.contract_id_given(tx, self.desk, ours, contract_id)
             contracts.handed_over(tx, self.desk, ours, payload, envelope)
             contracts.contract_filed(tx, self.desk, ours, envelope, receipt)
 

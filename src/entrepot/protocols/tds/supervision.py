@@ -18,7 +18,7 @@ from entrepot.oversight import OPENINGS_REQUEST, OpeningsRequest, Side
 from entrepot.protocols.route import Call, Content, Proof, Response, Route, Shape
 from entrepot.protocols.tds import codec
 from entrepot.protocols.tds.codec import MemberCard
-from entrepot.space import FiledContract, FilingState, MemberRole
+from entrepot.space import FiledContract, MemberRole
 from entrepot.values import (
     ContractId,
     Did,
@@ -144,7 +144,7 @@ class _Register:
         supervisor = await self._supervisor(call)
         await self.journal.write(lambda tx: audit(tx, AuditEvent(Event.REGISTER_READ, {"by": supervisor})))
         found = await self.journal.read(space.contracts)
-        given = [_entry(c) for c in found if c.state is not FilingState.GIVEN]
+        given = [_entry(c) for c in found if c.envelope_digest is not None]
         return codec.answer(Register(tuple(given)))
 
     async def acknowledgements(self, call: Call) -> Response:

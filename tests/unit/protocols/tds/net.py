@@ -86,6 +86,14 @@ class Node:
         )
         mine = [*tds.party_routes(party), tds.openings_route(openings)] if self.speaks else []
         self.application = Application([*dsp.routes(services), *mine], self.net.gatekeeper)
+        self.ends = tds.Ends(
+            self.journal,
+            self.party.evidence,
+            OPERATOR.did,
+            lambda: self.net.now,
+            self.desk.deadline,
+            self.ended.append,
+        )
         self.senders = {
             contracts.DSP: dsp.Correspondence(
                 self.journal, self.desk, self.rail, self.net.outgoing, self.net.authorization(self.party)
@@ -266,6 +274,7 @@ class Net:
         quiet = 0
         for _ in range(rounds):
             done = sum(self._turn(node.journal, node.senders) for node in self.nodes.values())
+            done += sum(asyncio.run(node.ends.work()) for node in self.nodes.values())
             done += self._turn(self.world.journal, {space.TDS: self.notices.send})
             done += self.world.clerk_works() + self.world.ledger_orders()
             self.world.later(seconds=0.5)

@@ -135,7 +135,7 @@ def test_a_refusal_ends_the_negotiation_with_its_reason(net: Net) -> None:
         assert "not for this purpose" in net.node(party).negotiation().problem
         assert net.node(party).journal.read_now(contracts.contracts_held) == []
     assert request_at(net).state is ServiceState.REFUSED
-    assert net.world.journal.read_now(space.contracts)[0].state is FilingState.GIVEN
+    assert net.world.journal.read_now(space.contracts)[0].state is FilingState.ENDED
 
 
 def test_a_service_party_that_does_not_answer_in_time_ends_it_and_signs_no_more(net: Net) -> None:

@@ -266,6 +266,9 @@ def upgrade() -> None:
     )
     op.add_column("door", sa.Column("until", sa.BigInteger(), nullable=True))
     op.add_column("meter", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column(
+        "negotiation", sa.Column("void_told", sa.Boolean(), nullable=False, server_default=sa.true())
+    )
     op.add_column("product", sa.Column("protection", sa.LargeBinary(), nullable=True))
     op.add_column("resource", sa.Column("columns", sa.LargeBinary(), nullable=False, server_default="[]"))
     op.add_column("resource", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
