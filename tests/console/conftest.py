@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def town(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Five organisations; made only where there is a browser to look at them with."""
+    """Six organisations; made only where there is a browser to look at them with."""
     del browser
     running = found_town(tmp_path_factory.mktemp("town"))
     yield running

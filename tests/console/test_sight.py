@@ -15,6 +15,13 @@ from space import wait_for
 
 PICTURES = Path(__file__).parents[2] / "build" / "console"
 
+PLANE = {
+    "dataplaneId": "lake",
+    "endpoint": "https://lake.example/signaling",
+    "profiles": ["http-pull"],
+    "authorization": {"type": "bearer", "token": "Bearer of the lake's own", "ourToken": "Bearer of our own"},
+}
+
 # Every text against what lies behind it (WCAG 2.2, 1.4.3), and what a reader of the page is told.
 MEASURE = """() => {
     const canvas = document.createElement("canvas");
@@ -87,6 +94,11 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
         "the witness", lambda: town.witnessed(used.use, "provider") and town.witnessed(used.use, "consumer")
     )
     wait_for("the end", lambda: town.contract("consumer", over) is None or None)
+    opened = town.open_transfer(town.offer_api("Engine test bench, live"))
+    served = town.offer_served("Engine test bench, modelled")
+    town.space.begin(served)
+    (asks,) = wait_for("a request", lambda: town.nodes["service"].ask("GET", "/owner/requests"))
+    town.nodes["provider"].ask("PUT", "/owner/signaling/dataplanes", PLANE)
     applicant = town.nodes["applicant"].did
     return {
         "provider": [
@@ -104,6 +116,10 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
             ("contracts", ended.agreement),
             ("uses",),
             ("uses", used.use),
+            ("transfers",),
+            ("transfers", opened["provider"]),
+            ("transfers", opened["provider"], "suspend"),
+            ("planes",),
             ("nowhere",),
         ],
         "consumer": [
@@ -114,6 +130,18 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
             ("uses",),
             ("uses", used.use),
             ("uses", used.use, "sides"),
+            ("find", product, "ask"),
+            ("contracts", used.agreement),
+            ("transfers", opened["consumer"], "stop"),
+            ("waiting",),
+        ],
+        "service": [
+            (),
+            ("waiting",),
+            ("signatures", asks["id"]),
+            ("signatures", asks["id"], "refuse"),
+            ("transfers",),
+            ("planes",),
         ],
         "operator": [
             (),
@@ -149,7 +177,7 @@ def _named(parts: tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), LOOKS, indirect=["language"])
-@pytest.mark.parametrize("name", ["provider", "consumer", "operator", "regulator"])
+@pytest.mark.parametrize("name", ["provider", "consumer", "service", "operator", "regulator"])
 def test_every_page_can_be_read(
     at: Callable[..., Sitting],
     story: dict[str, list[tuple[str, ...]]],

@@ -1,9 +1,10 @@
-"""A whole space of real processes to look at: operator, regulator, provider, consumer, applicant.
+"""A whole space of real processes: operator, regulator, provider, consumer, service party, applicant.
 
 Built from the parts of `tests/space/space.py`; what it adds is a witness, so that evidence can be exported,
 and an applicant whom nobody has admitted yet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,10 @@ CAST: Final = (
     ("regulator", "Data Bureau", "11310000MB2F30"),
     ("provider", "Vehicle Test Institute", "12310000425006"),
     ("consumer", "Transport Research Company", "91310115MA1K4B"),
+    ("service", "Algorithm Workshop", "91330100MA2B0E"),
     ("applicant", "港口实验室", "91310115MA1LAB"),
 )
+ALGORITHM: Final = f"fuel-model@1.2#sha256:{'5' * 64}"
 
 
 @dataclass
@@ -40,19 +43,56 @@ class Town:
 
     def offer(self, title: str, uses: int) -> tuple[str, dict[str, Any]]:
         """Offer a file for so many uses, for research; gives the product's id and its policy."""
-        self.serial += 1
-        provider = self.nodes["provider"]
-        file = self.root / f"offered-{self.serial}.csv"
-        file.write_text("engine,litres\n" + "\n".join(f"{n},{5 + n % 4}" for n in range(2_000)))
         ends = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
         constraints = [
             {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": str(uses)},
             {"leftOperand": "odrl:purpose", "operator": "eq", "rightOperand": "research"},
             {"leftOperand": "odrl:dateTime", "operator": "lteq", "rightOperand": ends},
         ]
-        attached = provider.ask("POST", "/owner/resources", {"path": str(file)})
         policy = {"permission": [{"action": "use", "constraint": constraints}]}
-        product = provider.ask(
+        product = self._offered(title, "delivery", "L3", policy)
+        self._listed(product)
+        return product, policy
+
+    def offer_many(self, titles: Sequence[str]) -> None:
+        """Offer as many products as there are titles."""
+        constraint = {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": "1"}
+        policy = {"permission": [{"action": "use", "constraint": [constraint]}]}
+        for title in titles:
+            self._offered(title, "delivery", "L2", policy)
+
+    def offer_api(self, title: str) -> str:
+        """Offer a table as an open API for a hundred calls, and say nothing of purposes."""
+        constraint = {"leftOperand": "odrl:count", "operator": "lteq", "rightOperand": "100"}
+        policy = {"permission": [{"action": "use", "constraint": [constraint]}]}
+        product = self._offered(title, "api", "L1", policy)
+        self._listed(product)
+        return product
+
+    def offer_served(self, title: str) -> str:
+        """Offer a file under terms that name the service party and its algorithm."""
+        iri = "https://w3id.org/entrepot/v1/"
+        named = (("serviceParty", self.nodes["service"].did), ("serviceAlgorithm", ALGORITHM))
+        constraints = [
+            {"leftOperand": f"{iri}{name}", "operator": "hasPart", "rightOperand": value}
+            for name, value in named
+        ]
+        policy = {"permission": [{"action": "use", "constraint": constraints}]}
+        product = self._offered(title, "delivery", "L2", policy)
+        self._listed(product)
+        return product
+
+    def _offered(self, title: str, kind: str, grade: str, policy: dict[str, Any]) -> str:
+        self.serial += 1
+        provider = self.nodes["provider"]
+        file = self.root / f"offered-{self.serial}.csv"
+        file.write_text("engine,litres\n" + "\n".join(f"{n},{5 + n % 4}" for n in range(2_000)))
+        attached = (
+            provider.ask("POST", "/owner/sources", {"kind": "csv", "where": str(file)})
+            if kind == "api"
+            else provider.ask("POST", "/owner/resources", {"path": str(file)})
+        )
+        product: str = provider.ask(
             "POST",
             "/owner/products",
             {
@@ -61,14 +101,29 @@ class Town:
                 "title": title,
                 "description": "Fuel consumption of engines on a test bench",
                 "rights": "use for research; not to be passed on",
-                "grade": "L3",
-                "kinds": ["delivery"],
+                "grade": grade,
+                "kinds": [kind],
                 "policy": policy,
             },
         )["id"]
+        return product
+
+    def _listed(self, product: str) -> None:
         listed = "SELECT 1 FROM product WHERE id = ?"
         wait_for("its listing", lambda: self.nodes["operator"].rows(listed, product))
-        return product, policy
+
+    def open_transfer(self, product: str) -> dict[str, str]:
+        """Let the consumer call an open API once; gives the open process, as each side names it."""
+        target = str(self.root / f"called-{self.serial}.json")
+        body = {"product": product, "target": target, "format": "EntrepotApi-PULL", "below": "items?limit=2"}
+        self.nodes["consumer"].ask("POST", "/owner/uses", body)
+        self.space.at(target).received()
+        return {name: self.process(name, product)["id"] for name in ("provider", "consumer")}
+
+    def process(self, name: str, product: str) -> dict[str, Any]:
+        """A node's newest process over a product."""
+        found: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/processes")
+        return next(p for p in found if p["product"] == product)
 
     def ask_for(self, product: str, policy: dict[str, Any], uses: int) -> str:
         """Let the consumer ask for a contract on other terms; gives the provider's negotiation that waits."""
@@ -104,7 +159,7 @@ class Town:
 
 
 def found_town(root: Path) -> Town:
-    """Make and start everybody; the regulator, the provider and the consumer are members."""
+    """Make and start everybody; everybody but the applicant is a member."""
     ports = iter(free_ports(2 * len(CAST)))
     nodes = {
         name: Running(root / name, f"127.0.0.1:{next(ports)}", f"127.0.0.1:{next(ports)}", social_code(stem))
@@ -140,12 +195,13 @@ def _join(town: Town) -> None:
     operator.start()
     regulator.start()
     wait_for("operator and regulator", lambda: operator.is_up() and regulator.is_up())
-    for name, role in (("provider", "provider"), ("consumer", "consumer"), ("applicant", "consumer")):
+    roles = {"provider": "provider", "consumer": "consumer", "service": "service", "applicant": "consumer"}
+    for name, role in roles.items():
         _make(town, name, Role.CONNECTOR, role)
         nodes[name].start()
-    for name in ("regulator", "provider", "consumer"):
+    for name in ("regulator", "provider", "consumer", "service"):
         _admit(town, nodes[name])
-    for name in ("provider", "consumer"):
+    for name in ("provider", "consumer", "service"):
         # The list that a node fetched before its admission does not know it; start with a newer one.
         nodes[name].stop()
         nodes[name].start()
