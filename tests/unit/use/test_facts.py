@@ -72,7 +72,7 @@ def at_the_query(policy: Policy) -> dict[str, Fact]:
     """What the door of queries sees of a question."""
     asked = askable(product_of(policy), RESOURCE, policy, Limits())
     assert asked is not None
-    written = Written(sql="SELECT 1", columns=("n",), cells=(), reads=("trial.arm",))
+    written = Written(sql="SELECT 1", columns=("n",), cells=(), reads=("arm",))
     return facts_seen(asked, written, Tier.BWRAP)
 
 

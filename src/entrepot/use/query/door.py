@@ -10,6 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 import anyio
 import msgspec
@@ -30,7 +31,7 @@ from entrepot.use.query.cage.model import SENTENCES, Limits, Result, Rule, Unrea
 from entrepot.use.query.children import Children
 from entrepot.use.query.schema import Askable, askable, facts_seen, render_schema
 from entrepot.use.streams import Stream, Streams
-from entrepot.values import Digest, KindOfUse, UnavailableError, canonical, sha256
+from entrepot.values import Did, Digest, KindOfUse, UnavailableError, canonical, sha256
 
 MAX_BODY: Final = 64 << 10
 REMEDY: Final = "GET the door for its tables, roles and rules."
@@ -58,6 +59,7 @@ class QueryDoor:
         self._house = house
         self._streams = streams
         self._children = children
+        self._turns: WeakValueDictionary[Did, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, visit: Visit) -> None:
         if visit.below or visit.method not in {"GET", "POST"}:
@@ -71,7 +73,9 @@ class QueryDoor:
         elif visit.method == "GET":
             await self._tell(visit, behind)
         else:
-            await self._hear(visit, behind)
+            # One question of a consumer at a time: who asks many waits for them, and nobody else does.
+            async with self._turns.setdefault(behind.contract.counterparty, asyncio.Lock()):
+                await self._hear(visit, behind)
 
     async def _tell(self, visit: Visit, behind: _Behind) -> None:
         """Say what may be asked. It is no use: it tells nothing of the data."""

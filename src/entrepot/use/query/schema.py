@@ -86,7 +86,7 @@ def facts_seen(asked: Askable, written: Written | None, tier: Tier) -> dict[str,
         seen["environment"] = "sandbox"
     # What is refused from its text looks at nothing: the gate is told so, and the use is taken back.
     reads = () if written is None else written.reads
-    seen["fields"] = frozenset(name.partition(".")[2] for name in reads)
+    seen["fields"] = frozenset(reads)
     if written is not None:
         seen["algorithm"] = render_digest(sha256(written.sql.encode()))
     return {name: Fact(value, Source.OBSERVED) for name, value in seen.items()}

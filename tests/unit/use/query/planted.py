@@ -17,7 +17,7 @@ VICTIM = 60
 RARE = {58, 59, 60}
 SECRETS = {
     "987654", "1975308", "17.7734", "35.5468", "7777.77", "15555.54", "314159.26", "Ada 60", "card-60",
-    "2026-03-15",
+    "2026-03-15", "23.4567",
 }  # fmt: skip
 """The victim's values, once and for both of the victim's rows together."""
 TRIAL = Table(
@@ -35,13 +35,17 @@ TRIAL = Table(
         Column(name="dose", type="number", role=Role.MEASURE),
         Column(name="cost", type="decimal", role=Role.MEASURE),
         Column(name="lonely", type="number", role=Role.MEASURE),
+        Column(name="lab", type="number", role=Role.MEASURE),
         Column(name="name", type="text", role=Role.HIDDEN),
     ),
 )
 
 
 def write_trial(path: Path) -> Path:
-    """Two visits of each person; one visit of the victim is on a day of its own, and one cost is missing."""
+    """Two visits of each person; one visit of the victim is on a day of its own, and one cost is missing.
+
+    `lab` is measured at the second visit only.
+    """
     rows = [_row(person, visit) for visit in range(2) for person in range(1, PERSONS + 1)]
     pq.write_table(pa.Table.from_pylist(rows), path)
     return path
@@ -62,6 +66,7 @@ def _row(person: int, visit: int) -> dict[str, object]:
         "dose": 17.7734 if is_victim else person / 4,
         "cost": Decimal("7777.77") if is_victim else None if person == 7 else Decimal(person) / 100,
         "lonely": 314159.26 if is_victim and not visit else None,
+        "lab": None if not visit else 23.4567 if is_victim else person / 8,
         "name": f"Ada {person}",
     }
 

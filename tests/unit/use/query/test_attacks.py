@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from planted import SECRETS, ask
+from planted import SECRETS, TRIAL, ask
 
 from entrepot.use.query.cage.model import NotAdmittedError, Ran, Result, Rule
 
@@ -58,6 +58,16 @@ def test_an_attack_is_stopped_by_the_rule_that_the_list_names(trial: Path, attac
     shown = [str(v) for ran in answered for row in (ran.result or NOTHING).rows for v in row]
     assert stopped_by == attack.stopped_by, said
     assert not [secret for secret in SECRETS if any(secret in text for text in [*shown, said])]
+
+
+def test_a_table_of_another_name_over_the_same_file_has_the_same_history(trial: Path) -> None:
+    """Two products of one artefact are one: what was asked of one is not asked anew of the other."""
+    other = msgspec.structs.replace(TRIAL, name="visits")
+    first, answered = ask(trial, "select sum(lab) from trial where visited > '2026-01-01'")
+    _, ran = ask(trial, "select sum(lab) from visits where age <> 61", (first,), table=other)
+
+    assert answered.result is not None
+    assert ran.refused is Rule.DIFFERENCE
 
 
 def test_the_list_has_attacks_of_every_rule() -> None:

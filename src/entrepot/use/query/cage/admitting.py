@@ -15,7 +15,8 @@ from .reading import read
 from .selects import write
 
 _MEMORY: Final = 1 << 30
-_SECONDS: Final = 10
+_SECONDS: Final = 4
+"""Of a core: there are short texts over which the parser thinks for ages."""
 
 
 def admit(sql: str, tables: tuple[Table, ...], limits: Limits) -> Written:

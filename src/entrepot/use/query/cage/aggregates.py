@@ -9,10 +9,11 @@ from typing import Final
 
 from sqlglot import exp
 
+from .cells import OF_ROWS, ROWS_MARKS, Told, gathered
 from .model import Kind, NotAdmittedError, Role, Rule
 from .names import Scope
 from .scalars import Scalars, Words, takes
-from .text import Value, number
+from .text import Field, Value, number
 
 MOST_WEIGHT: Final = 1_000
 MOST_SHARE: Final = 0.5
@@ -45,8 +46,8 @@ class Aggregates:
     """Expressions over rows that are aggregated, and their names `m0`, `m1` ..."""
     found: dict[str, str] = field(default_factory=dict)
     """Aggregates, and their names `a0`, `a1` ..."""
-    patterns: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Arguments that may be empty, and the columns of tables that they are made of."""
+    patterns: dict[str, Told] = field(default_factory=dict)
+    """Arguments that may be empty, and what they tell of."""
     judged: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Aggregates that one subject may dominate, and the columns that they are made of, as arguments."""
 
@@ -65,17 +66,27 @@ class Aggregates:
         """When an aggregate is shown: in a group large enough of which no subject makes up most."""
         return " AND ".join(["enough", *(f"fair_{argument}" for argument in self.judged.get(name, ()))])
 
-    def per_subject(self, node: exp.Expression) -> tuple[str, frozenset[str]]:
-        """An aggregate of the rows of one subject. No value stays no value, or it would mark the subject."""
+    def per_subject(self, node: exp.Expression) -> Field:
+        """An aggregate of the rows of one subject. No value stays no value, or it would mark the subject.
+
+        With it go the marks of the rows that it is made of, which may be fewer than the subject has.
+        """
         if type(node) not in _BY_SUBJECT:
             raise NotAdmittedError(Rule.AGGREGATE, "by subject there are count and sum")
         if isinstance(node, exp.Count):
             counted = self._counted(node)
-            return f"nullif(count({counted}), 0)", self.patterns.get(counted, frozenset())
+            return self._per_subject(counted, f"nullif(count({counted}), 0)")
         if not isinstance(node.this, exp.Column):
             raise NotAdmittedError(Rule.AGGREGATE, "by subject, a column is added up as it is")
         counted = self._argument(node)
-        return f"{_OVER_ROWS[type(node)]}({counted})", self.patterns[counted]
+        return self._per_subject(counted, f"{_OVER_ROWS[type(node)]}({counted})")
+
+    def _per_subject(self, counted: str, sql: str) -> Field:
+        told = self.patterns.get(counted, OF_ROWS)
+        ((marks, origins),) = told.items()
+        are_lists = self.scope.sources[0].has_many
+        of = gathered(marks, are_lists=are_lists, filled=counted if counted in self.patterns else "")
+        return Field("", sql, Kind.NUMBER, Role.MEASURE, origins=origins, marks=of)
 
     def _over_rows(self, node: exp.Expression) -> str:
         if isinstance(node, exp.Count):
@@ -118,15 +129,15 @@ class Aggregates:
             raise NotAdmittedError(
                 Rule.AGGREGATE, "COUNT takes *, a measure of a table, or distinct subjects"
             )
-        return self._pattern(field_.sql, field_.origins)
+        return self._pattern(field_.sql, [field_])
 
     def _argument(self, node: exp.Expression, *, only_given: bool = False) -> str:
         """What is added up. Squares are of columns as they are: those of sums would multiply two columns."""
         takes(node, "this", rule=Rule.AGGREGATE)
         if only_given and not (isinstance(node.this, exp.Column) and self.scope.column(node.this).is_given):
             raise NotAdmittedError(Rule.AGGREGATE, f"{node.key} takes a measure of a table")
-        origins = [self.scope.column(c).origins for c in node.this.find_all(exp.Column)]
-        return self._pattern(self._linear(node.this).sql, frozenset().union(*origins))
+        columns = [self.scope.column(c) for c in node.this.find_all(exp.Column)]
+        return self._pattern(self._linear(node.this).sql, columns)
 
     def _linear(self, node: exp.Expression) -> Value:
         """Measures with weights, added up. Never a product of two: the other could mark one subject."""
@@ -159,9 +170,13 @@ class Aggregates:
         weight, other = _weight(weights[0]), self._linear(others[0])
         return Value(f"({_double(other)} * {_double(weight)})", Kind.NUMBER)
 
-    def _pattern(self, sql: str, origins: frozenset[str]) -> str:
+    def _pattern(self, sql: str, columns: list[Field]) -> str:
         name = self._named(sql)
-        self.patterns[name] = origins
+        told: dict[str, frozenset[str]] = {}
+        for column in columns:
+            marks = self._named(column.marks) if column.marks else ROWS_MARKS
+            told[marks] = told.get(marks, frozenset()) | column.origins
+        self.patterns[name] = told or OF_ROWS
         return name
 
     def _named(self, sql: str) -> str:

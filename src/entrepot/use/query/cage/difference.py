@@ -2,7 +2,7 @@
 
 Compared are sets of rows, not of subjects: where one has more rows than another, leaving a few of them out
 gives these away although the subject stays. Pairs are compared so; what more than two answers give away
-together is found by elimination (`combining.py`), for subjects whose rows are all in a cell or not in it.
+together is found by elimination (`combining.py`), row by row.
 """
 
 from collections import defaultdict
@@ -18,12 +18,14 @@ _TABLES: Final = """
 CREATE TEMP TABLE labels (part INTEGER, label VARCHAR);
 CREATE TEMP TABLE found (part INTEGER, id BIGINT);
 CREATE TEMP TABLE kept (id BIGINT, n BIGINT, content UBIGINT, fresh BOOLEAN);
-CREATE TEMP TABLE members (id BIGINT, subject UBIGINT, mark UBIGINT);"""
+CREATE TEMP TABLE members (id BIGINT, subject UBIGINT, mark UBIGINT);
+CREATE TEMP TABLE elements (id BIGINT, subject UBIGINT, mark UBIGINT);"""
 # Every content once: of cells that hold the same rows of the same subjects one is enough. Those of this query
 # come first, so a content that they share with an earlier one is fresh. Of a subject its hash is kept: two
 # with the same one would be counted once, which refuses more and never less.
 _GATHER: Final = """
-CREATE OR REPLACE TEMP TABLE asked AS SELECT cell, hash(subject) AS subject, mark FROM ({members});
+CREATE OR REPLACE TEMP TABLE asked AS
+SELECT cell, hash(subject) AS subject, mark, has_many FROM ({members});
 CREATE OR REPLACE TEMP TABLE told AS
 SELECT cell, count(*) AS n, bit_xor(hash(subject, mark)) AS content FROM asked GROUP BY cell;
 CREATE OR REPLACE TEMP TABLE new AS
@@ -32,8 +34,11 @@ SELECT (SELECT count(*) FROM kept) + row_number() OVER (ORDER BY n, content) AS 
 FROM told ANTI JOIN kept USING (n, content) GROUP BY n, content;
 INSERT INTO kept SELECT id, n, content, {fresh} FROM new;
 INSERT INTO members SELECT id, subject, mark FROM asked JOIN new USING (cell);
-INSERT INTO found SELECT {part}, id FROM told JOIN kept USING (n, content);
-DROP TABLE asked;"""
+INSERT INTO found SELECT {part}, id FROM told JOIN kept USING (n, content);"""
+_HAS_MANY: Final = "SELECT count(*) FROM asked JOIN new USING (cell) WHERE has_many"
+_EACH: Final = "SELECT id, hash(subject), unnest(marks) FROM ({rows}) JOIN new USING (cell)"
+"""Row by row, where a subject has many in a cell."""
+_ALL: Final = "SELECT id, subject, mark FROM members JOIN new USING (id)"
 _TELLS: Final = "CREATE TEMP TABLE tells AS SELECT DISTINCT id, label FROM found JOIN labels USING (part)"
 # Two cells that differ in fewer than k subjects have an element in common that is among the k first of both,
 # in any one order: before it come, in each, only elements that the other has not. No other pair is looked at.
@@ -59,20 +64,13 @@ SELECT count(*) FROM (
 # One label stands for all that tell of the same cells.
 _LABELS: Final = """
 SELECT min(label) FROM (SELECT label, list(id ORDER BY id) AS ids FROM tells GROUP BY label) GROUP BY ids"""
-# Those who are in the same cells are one class; one of them stands for all.
+# Rows that are in the same cells are one class; one of them stands for all, and k of their subjects.
 _CLASSES: Final = """
 WITH told AS (SELECT id FROM tells WHERE label = $label),
-elements AS (
-  SELECT subject, mark, bit_xor(hash(id)) AS within FROM members JOIN told USING (id) GROUP BY subject, mark
-),
-classes AS (
-  SELECT row_number() OVER () - 1 AS class, count(DISTINCT subject) AS size,
-    min(struct_pack(subject := subject, mark := mark)) AS one
-  FROM elements GROUP BY within
+each AS (
+  SELECT subject, list(id ORDER BY id) AS ids FROM elements JOIN told USING (id) GROUP BY subject, mark
 )
-SELECT class, any_value(size), list(id) FROM classes
-JOIN members ON members.subject = classes.one.subject AND members.mark = classes.one.mark
-JOIN told USING (id) GROUP BY class"""
+SELECT min(DISTINCT subject, $k), ids FROM each GROUP BY ids"""
 
 
 def is_close(connection: duckdb.DuckDBPyConnection, job: Job) -> bool:
@@ -88,14 +86,14 @@ def is_close(connection: duckdb.DuckDBPyConnection, job: Job) -> bool:
 def _combines(connection: duckdb.DuckDBPyConnection, k: int) -> bool:
     """Whether answers about one column, or about the number of rows, can be combined to tell of few."""
     for (label,) in connection.execute(_LABELS).fetchall():
-        sizes: dict[int, int] = {}
+        people: list[frozenset[int]] = []
         cells: dict[int, list[int]] = defaultdict(list)
-        for found, size, ids in connection.execute(_CLASSES, {"label": label}).fetchall():
-            sizes[found] = size
+        for found, ids in connection.execute(_CLASSES, {"label": label, "k": k}).fetchall():
             for cell in ids:
-                cells[cell].append(found)
+                cells[cell].append(len(people))
+            people.append(frozenset(found))
         try:
-            if tells_of_few([*cells.values()], [sizes[c] for c in range(len(sizes))], k):
+            if tells_of_few([*cells.values()], people, k):
                 return True
         except TooMuchWorkError:
             return True
@@ -115,4 +113,6 @@ def _gather(connection: duckdb.DuckDBPyConnection, fresh: Sequence[Cells], earli
                     members=cells.members, part=part, fresh="true" if part < len(fresh) else "false"
                 )
             )
+            is_each = connection.execute(_HAS_MANY).fetchone() == (0,)
+            connection.execute("INSERT INTO elements " + (_ALL if is_each else _EACH.format(rows=cells.rows)))
         connection.executemany("INSERT INTO labels VALUES (?, ?)", [(at, name) for name in cells.labels])

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from .model import KIND_OF, Cells, Column, Filter, Limits, NotAdmittedError, Role, Rule, Table
+from .model import KIND_OF, Cells, Filter, Limits, NotAdmittedError, Role, Rule, Table
 from .text import Field, Relation, Source, Value, alike, listed, number, quoted, text, words
 
 FILE: Final = "_file"
 """Under which name the file is opened: what was written for it once can be asked again later."""
 SUBJECT: Final = "_subject"
 MARK: Final = "_mark"
-"""Columns that an opened table has beside its own: whose row it is, and the fingerprint of the row."""
+"""Columns that an opened table has beside its own: whose row it is, and the mark of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _open(table: Table) -> Body:
         "SELECT", listed([*columns, *hidden]), "FROM", quoted(FILE), f"WHERE {where}" if where else ""
     )
     fields = tuple(
-        Field(c.name, f"c{i}", KIND_OF[c.type], c.role, is_given=True, origins=_origin(table, c))
+        Field(c.name, f"c{i}", KIND_OF[c.type], c.role, is_given=True, origins=frozenset({c.name}))
         for i, c in enumerate(shown)
     )
     return Body(sql, fields, (Source(table.name, table.k),), 1)
@@ -83,7 +83,3 @@ def _condition(table: Table, filter_: Filter) -> str:
     _, (column, *values) = alike(Value(quoted(filter_.column), kinds[filter_.column]), *literals)
     right = f"({listed([v.sql for v in values])})" if filter_.mark == "in" else values[0].sql
     return f"({column.sql} {filter_.mark} {right})"
-
-
-def _origin(table: Table, column: Column) -> frozenset[str]:
-    return frozenset({f"{table.name}.{column.name}"})

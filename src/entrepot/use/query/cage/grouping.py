@@ -10,11 +10,11 @@ from dataclasses import replace
 from sqlglot import exp
 
 from .aggregates import MOST_SHARE, Aggregates, aggregates_in, is_aggregate
-from .cells import cells_of
+from .cells import cells_of, gathered
 from .draft import Body
 from .listing import aliases_of, finish, meant, outer, spelt_out
-from .model import Kind, NotAdmittedError, Role, Rule
-from .names import Scope, hidden_columns
+from .model import NotAdmittedError, Role, Rule
+from .names import Scope, hidden_columns, marked
 from .scalars import Scalars, takes, whole
 from .text import Field, Value, listed, words
 from .windows import window
@@ -128,20 +128,24 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
     fields: list[Field] = []
     for name, item in spelt_out(scope, node):
         if not isinstance(item, Field) and is_aggregate(item):
-            value, origins = aggregates.per_subject(item)
-            column = Field(name, value, Kind.NUMBER, Role.MEASURE, origins=origins)
+            column = aggregates.per_subject(item)
         else:
             column = item if isinstance(item, Field) else _key(scope, item)
             if column.sql not in places:
                 raise NotAdmittedError(Rule.GROUPING, f"{name} is neither grouped by nor aggregated")
-        given.append(f"{places.get(column.sql, column.sql)} AS c{len(given)}")
-        fields.append(replace(column, name=name, sql=f"c{len(fields)}", is_given=False))
+            column = replace(column, sql=places[column.sql], marks="")
+        at = len(fields)
+        given += marked(column, at)
+        marks = f"p{at}" if column.marks else ""
+        fields.append(replace(column, name=name, sql=f"c{at}", marks=marks, is_given=False))
     shown = [f"{sql} AS {name}" for sql, name in (*places.items(), *aggregates.arguments.items())]
     rows = words("SELECT", listed([*shown, hidden_columns(scope)]), "FROM", scope.sql, where)
     by = words("GROUP BY", listed([*places.values(), "s0"]))
-    sql = words("SELECT", listed([*given, "s0", "bit_xor(f0) AS f0"]), "FROM", f"({rows})", by)
+    (source,) = scope.sources
+    marks = gathered("f0", are_lists=source.has_many)
+    sql = words("SELECT", listed([*given, "s0", f"{marks} AS f0"]), "FROM", f"({rows})", by)
     is_single = all(is_subject(scope, key) for key in keys)
-    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, is_single)
+    return Body(sql, tuple(fields), (replace(source, has_many=True),), scope.scans, is_single)
 
 
 def _key(scope: Scope, node: exp.Expression) -> Field:

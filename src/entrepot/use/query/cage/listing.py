@@ -55,6 +55,8 @@ def spelt_out(scope: Scope, node: exp.Expression) -> list[tuple[str, exp.Express
             found.append((item.alias, item.this))
         else:
             found.append((item.name if isinstance(item, exp.Column) else _shown(item), item))
+        if len(found) > scope.draft.limits.nodes:
+            raise NotAdmittedError(Rule.SIZE, f"at most {scope.draft.limits.nodes} columns are selected")
     if not found:
         raise NotAdmittedError(Rule.STATEMENT, "nothing is selected")
     return found

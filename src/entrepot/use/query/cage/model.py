@@ -178,6 +178,8 @@ class Cells(_Value, frozen=True):
     """How to ask who is in the released groups of one grouping (`cells.py`)."""
 
     members: str
+    rows: str
+    """The same row by row: a subject may have many in a cell."""
     labels: tuple[str, ...]
     """The columns of whose values these groups tell; one empty text where it is of their rows."""
     missing: str = ""

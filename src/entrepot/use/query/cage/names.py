@@ -28,7 +28,7 @@ class Scope:
     """Names that USING made one of."""
     sources: list[Source] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
-    """Where subject and fingerprint of each source are, in turn."""
+    """Where subject and marks of each source are, in turn."""
     scans: int = 0
     is_single: bool = True
     """Whether each subject has at most one row."""
@@ -208,6 +208,11 @@ def _equal(scope: Scope, left: Field, right: Field) -> str:
 
 
 def hidden_columns(scope: Scope) -> str:
-    """Subject and fingerprint of each source, under their names in the next relation."""
+    """Subject and marks of each source, under their names in the next relation."""
     named = [f"s{i // 2}" if i % 2 == 0 else f"f{i // 2}" for i in range(len(scope.hidden))]
     return listed([f"{at} AS {name}" for at, name in zip(scope.hidden, named, strict=True)])
+
+
+def marked(field: Field, at: int) -> list[str]:
+    """A column as one of the next relation, and the marks that go with it."""
+    return [f"{field.sql} AS c{at}", *([f"{field.marks} AS p{at}"] if field.marks else [])]

@@ -14,7 +14,7 @@ from .draft import Body, Draft
 from .grouping import by_subject, groups, is_subject, keys_of
 from .listing import finish, outer, placed, spelt_out, tail, terms_of
 from .model import Kind, NotAdmittedError, Role, Rule
-from .names import Scope, Views, alias_of, hidden_columns, scope_of
+from .names import Scope, Views, alias_of, hidden_columns, marked, scope_of
 from .scalars import Scalars, takes
 from .text import Field, Relation, Value, alike, listed, words
 from .windows import term, window
@@ -124,9 +124,9 @@ def _rows(scope: Scope, node: exp.Expression, where: str) -> Body:
     fields: list[Field] = []
     given: list[str] = []
     for name, item in spelt_out(scope, node):
-        found = _projected(scope, item)
-        given.append(f"{found.sql} AS c{len(given)}")
-        fields.append(replace(found, name=name, sql=f"c{len(fields)}"))
+        found, at = _projected(scope, item), len(fields)
+        given += marked(found, at)
+        fields.append(replace(found, name=name, sql=f"c{at}", marks=f"p{at}" if found.marks else ""))
     sql = words("SELECT", listed([*given, hidden_columns(scope)]), "FROM", scope.sql, where)
     return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, scope.is_single)
 

@@ -89,10 +89,13 @@ class Field:
     is_given: bool = False
     """Whether it is a column of a table as it is: only of these may empty values be counted."""
     origins: frozenset[str] = frozenset()
-    """The columns of tables that its values are made of, as `table.column`."""
+    """The columns of the table that its values are made of."""
+    marks: str = ""
+    """Where the marks of the rows are that its values are made of; empty where these are all rows."""
 
     def below(self, alias: str) -> "Field":
-        return replace(self, sql=f"{alias}.{self.sql}")
+        marks = f"{alias}.{self.marks}" if self.marks else ""
+        return replace(self, sql=f"{alias}.{self.sql}", marks=marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,16 @@ class Source:
 
     table: str
     k: int
+    has_many: bool = False
+    """Whether its rows are made of many of the table: their marks are lists then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A part of the query that has a name of ours. Rows that belong to subjects have columns `s0`, `f0` ...
 
-    `s` is the subject and `f` a fingerprint of the rows of the table that are in it, one pair a source.
+    `s` is the subject and `f` the mark of the row of the table that it is, or those of all rows that it is
+    made of; one pair a source.
     """
 
     name: str
