@@ -32,10 +32,13 @@ class StandingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of a member, and the age of the status list that says so."""
+    """What is known of a member or guest, and the age of the news that says so."""
 
     state: StandingState
     age: timedelta
+    who: str = "member"
+    reason: str = ""
+    """Why it must not be relied on, where its state does not say all."""
 
     def is_stale(self, most: timedelta) -> bool:
         """Whether only the age of what is known speaks against the member."""
@@ -43,6 +46,8 @@ class Standing:
 
     def refusals(self, most: timedelta) -> tuple[str, ...]:
         """Why a use must not rely on this member, nothing where it may; `most` is the greatest age."""
+        if self.reason:
+            return (self.reason,)
         if self.state is StandingState.REVOKED:
             return ("the member was revoked",)
         if self.state is StandingState.OUT_OF_TIME:
@@ -51,7 +56,9 @@ class Standing:
             return ("nothing is known of the member's status",)
         if self.is_stale(most):
             seconds = int(self.age.total_seconds())
-            return (f"what is known of the member is {seconds} s old; at most {int(most.total_seconds())} s",)
+            return (
+                f"what is known of the {self.who} is {seconds} s old; at most {int(most.total_seconds())} s",
+            )
         return ()
 
 

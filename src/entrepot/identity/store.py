@@ -1,7 +1,9 @@
-"""What this node knows of others: their memberships, and the newest status lists."""
+"""What this node knows of others: members, guests, and the newest status lists."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     Column,
     Connection,
@@ -30,6 +32,16 @@ _known: Final = Table(
     Column("status_index", Integer, nullable=False),
     Column("verified_at", UtcTimeColumn, nullable=False),
 )
+_guest: Final = Table(
+    "known_guest",
+    metadata,
+    Column("did", String(500), primary_key=True),
+    # Lists of texts, as JSON: credentials as they were signed, and digests of those that were revoked.
+    Column("shown", Text, nullable=False),
+    Column("checked_at", UtcTimeColumn, nullable=False),
+    Column("against", String(500), nullable=False),
+    Column("revoked", Text, nullable=False),
+)
 _list: Final = Table(
     "status_list",
     metadata,
@@ -44,6 +56,9 @@ _list: Final = Table(
 _FORGET: Final = delete(_known).where(_known.c.did == bindparam("of"))
 _KNOW: Final = insert(_known)
 _CREDENTIAL: Final = Prepared(select(_known.c.credential).where(_known.c.did == bindparam("of")))
+_GUEST: Final = Prepared(select(_guest).where(_guest.c.did == bindparam("of")))
+_FORGET_GUEST: Final = delete(_guest).where(_guest.c.did == bindparam("of"))
+_KEEP_GUEST: Final = insert(_guest)
 _LIST: Final = select(_list).where(_list.c.url == bindparam("of"))
 # One octet of the list's 16 KB: this runs at every use.
 _ENTRY: Final = Prepared(
@@ -65,6 +80,15 @@ class Entry(NamedTuple):
     is_revoked: bool
 
 
+class GuestRow(NamedTuple):
+    """What is known of a guest."""
+
+    shown: tuple[str, ...]
+    checked_at: UtcTime
+    against: str
+    revoked: tuple[str, ...]
+
+
 def keep_member(tx: Transaction, did: Did, credential: str, status_url: str, status_index: int) -> None:
     tx.connection.execute(_FORGET, {"of": did})
     values = {
@@ -80,6 +104,27 @@ def keep_member(tx: Transaction, did: Did, credential: str, status_url: str, sta
 def credential_of(connection: Connection, did: Did) -> str | None:
     row = _CREDENTIAL.first(connection, {"of": did})
     return None if row is None else row.credential
+
+
+def keep_guest(
+    tx: Transaction, did: Did, shown: Sequence[str], checked_at: UtcTime, against: str, revoked: Sequence[str]
+) -> None:
+    tx.connection.execute(_FORGET_GUEST, {"of": did})
+    values = {
+        "did": did,
+        "shown": msgspec.json.encode(shown).decode(),
+        "checked_at": checked_at,
+        "against": against,
+        "revoked": msgspec.json.encode(revoked).decode(),
+    }
+    tx.connection.execute(_KEEP_GUEST, values)
+
+
+def read_guest(connection: Connection, did: Did) -> GuestRow | None:
+    row = _GUEST.first(connection, {"of": did})
+    if row is None:
+        return None
+    return GuestRow(_texts(row.shown), row.checked_at, row.against, _texts(row.revoked))
 
 
 def entry_of(connection: Connection, url: str, index: int) -> Entry | None:
@@ -118,3 +163,7 @@ def dids(connection: Connection, most: int) -> list[Did]:
     """Members known here, the latest first."""
     rows = connection.execute(select(_known.c.did).order_by(_known.c.verified_at.desc()).limit(most))
     return [Did(r.did) for r in rows]
+
+
+def _texts(raw: str) -> tuple[str, ...]:
+    return msgspec.json.decode(raw, type=tuple[str, ...])

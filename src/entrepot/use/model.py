@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from entrepot.contracts import Contract, Exchange
+from entrepot.identity import Welcome
 from entrepot.policy import Decision, Fact
 from entrepot.values import (
     AgreementId,
@@ -166,6 +167,8 @@ class House:
     resume_window: timedelta = timedelta(hours=1)
     insecure_peers: frozenset[Did] = frozenset()
     """Whom the settings let in under a test identity: they are no members, and nobody vouches for them."""
+    welcome: Welcome = field(default_factory=Welcome)
+    """Whose credentials let in those who are no members; nobody's, unless the owner has named them."""
     receipt_wait: timedelta = timedelta(seconds=30)
     """How long after the end of a process its receipt may still come."""
 

@@ -368,6 +368,11 @@ def is_held(process: TransferProcess) -> bool:
     return not over and (suspending or at.state is not State.STARTED or not process.endpoint)
 
 
+def consumers_at_doors(connection: Connection) -> list[Did]:
+    """As provider: everybody to whom a door stands open."""
+    return store.consumers_at_doors(connection)
+
+
 def has_door(connection: Connection, process_id: ProcessId) -> bool:
     """Say whether a process has an open door."""
     return store.has_door(connection, process_id)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from entrepot import catalogue, regulation
 from entrepot.contracts import Contract, agreement_of, in_force
-from entrepot.identity import known_member, standing
+from entrepot.identity import known_party
 from entrepot.journal import AuditEvent, Transaction, audit, first_seen
 from entrepot.ledger import Record, RecordKind, Units, oldest_unanchored, write_record
 from entrepot.policy import CounterKind, Decision, Plan, Policy, compile_policy, hold, settle_budgets
@@ -90,7 +90,7 @@ def find_live_use(tx: Transaction, door: Door, knock: Knock) -> Use | None:
 def decide(
     tx: Transaction, house: House, knock: Knock, door: Door, contract: Contract, *, resumed: bool
 ) -> Cleared | Denied:
-    """Judge a use now: contract, member, law, anchoring, and last the policy. All reasons are given."""
+    """Judge a use now: contract, consumer, law, anchoring, and last the policy. All reasons are given."""
     goods = goods_of(tx.connection, contract)
     if goods is None:
         return Denied(("the product of this contract is not here",))
@@ -98,12 +98,11 @@ def decide(
     if FORMATS.get(door.format) is not knock.kind:
         reasons.append(f"this door is for {door.format}")
     age = timedelta.max
-    membership = known_member(tx.connection, contract.counterparty)
-    if membership is not None:
+    consumer = known_party(tx.connection, contract.counterparty, house.welcome, tx.now)
+    if consumer is not None:
         most = max(house.status_max_age, regulation.grace(goods.grade, tx.now.date()))
-        known = standing(tx.connection, membership, tx.now)
-        reasons += known.refusals(most)
-        age = known.age
+        reasons += consumer.standing.refusals(most)
+        age = consumer.standing.age
     elif not contract.vouched_by and contract.counterparty not in house.insecure_peers:
         # Who a consumer is whom a control plane of our owner's has named, that has verified.
         reasons.append("nothing is known of the consumer's membership")
@@ -116,6 +115,7 @@ def decide(
         reasons.append("records have waited too long for the ledger; nothing new is opened until it has them")
     reasons += duties.against_use(tx.connection, contract, tx.now)
     plan = plan_of(contract.agreement.policy)
+    membership = None if consumer is None else consumer.membership
     facts = facts_of(tx.connection, contract, plan, membership, knock, tx.now, reserved=resumed)
     decision = plan.decide(facts)
     again = None if reasons else decision.again(tx.now)
@@ -159,7 +159,7 @@ def resume(tx: Transaction, house: House, use: Use) -> Use:
     """Go on with a use: it costs nothing further, and a gap before it is written down."""
     if use.state is UseState.INTERRUPTED or use.boot != house.boot:
         store.touch_use(tx, replace(use, state=UseState.OPEN, boot=house.boot, outcome=""), NOTHING)
-        _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units(), _status_age(tx, use)))
+        _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units(), _status_age(tx, house, use)))
     return use
 
 
@@ -210,9 +210,9 @@ def write_down(tx: Transaction, house: House, use: Use, outcome: Outcome, spent:
     )
     if is_closed:
         _owe(tx, use, outcome)
-        _keep(tx, _closed(tx, use, outcome, spent))
+        _keep(tx, _closed(tx, house, use, outcome, spent))
     elif is_interrupted:
-        _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units(), _status_age(tx, use)))
+        _keep(tx, _record(tx, use, RecordKind.INTERRUPTED, outcome, Units(), _status_age(tx, house, use)))
     store.touch_use(tx, use, spent)
     return use
 
@@ -246,10 +246,10 @@ def meter(tx: Transaction, use: Use, outcome: Outcome) -> None:
         store.write_meter(tx, use, uses, _seconds(tx, use))
 
 
-def _closed(tx: Transaction, use: Use, outcome: Outcome, spent: Spent) -> Record:
+def _closed(tx: Transaction, house: House, use: Use, outcome: Outcome, spent: Spent) -> Record:
     taken_back = -1 if outcome is Outcome.REFUSED else 0
     units = Units(bytes=use.sent, rows=use.rows, seconds=_seconds(tx, use), uses=taken_back)
-    record = _record(tx, use, RecordKind.CLOSED, outcome, units, _status_age(tx, use))
+    record = _record(tx, use, RecordKind.CLOSED, outcome, units, _status_age(tx, house, use))
     if spent.answer is not None:
         record = structs.replace(record, artefact=render_digest(spent.answer), size=spent.size)
     return structs.replace(record, environment=spent.environment)
@@ -259,9 +259,9 @@ def _seconds(tx: Transaction, use: Use) -> int:
     return int((tx.now - use.opened_at).total_seconds())
 
 
-def _status_age(tx: Transaction, use: Use) -> timedelta:
-    membership = known_member(tx.connection, use.consumer)
-    return timedelta.max if membership is None else standing(tx.connection, membership, tx.now).age
+def _status_age(tx: Transaction, house: House, use: Use) -> timedelta:
+    consumer = known_party(tx.connection, use.consumer, house.welcome, tx.now)
+    return timedelta.max if consumer is None else consumer.standing.age
 
 
 def _record(

@@ -144,6 +144,7 @@ _SHUT: Final = Prepared(delete(_door).where(_door.c.process_id == bindparam("of"
 _DOOR: Final = Prepared(
     select(_door).where(_door.c.process_id == bindparam("of"), _door.c.token_digest == bindparam("digest"))
 )
+_AT_DOORS: Final = select(_door.c.consumer).distinct()
 _ANY_DOOR: Final = select(_door.c.epoch).where(_door.c.process_id == bindparam("of"))
 _OPEN_USE: Final = Prepared(insert(_use))
 _USE: Final = Prepared(select(_use).where(_use.c.id == bindparam("of")))
@@ -249,6 +250,10 @@ def read_door(connection: Connection, process_id: ProcessId, token_digest: Diges
         row.epoch,
         row.until,
     )
+
+
+def consumers_at_doors(connection: Connection) -> list[Did]:
+    return [Did(row.consumer) for row in connection.execute(_AT_DOORS)]
 
 
 def has_door(connection: Connection, process_id: ProcessId) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from entrepot import catalogue, contracts, regulation, space, use
 from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, Negotiation, Offer
-from entrepot.identity import KeyJob, PublicKey, known_member, standing
+from entrepot.identity import KeyJob, PublicKey, Welcome, known_party
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
 from entrepot.node.anchor import sealing_loop, usage_settled
@@ -80,6 +80,7 @@ class Connector:
             oldest_unanchored=timedelta(seconds=settings.records.oldest_unanchored),
             resume_window=timedelta(seconds=settings.records.resume_window),
             insecure_peers=frozenset(peer.did for peer in settings.identity.insecure_peers),
+            welcome=Welcome(frozenset(settings.guests.issuers), settings.guests.scopes),
         )
         self.desk = Desk(
             node.me,
@@ -176,12 +177,12 @@ class Connector:
             ruling = regulation.may_use(goods.grade, kind, tx.now.date())
             if not ruling.allowed:
                 reasons.append(ruling.reason)
-        membership = known_member(tx.connection, contract.counterparty)
-        if membership is None:
+        consumer = known_party(tx.connection, contract.counterparty, self.house.welcome, tx.now)
+        if consumer is None:
             if contract.counterparty not in self.house.insecure_peers:
                 reasons.append("nothing is known of the consumer's membership")
         else:
-            found = standing(tx.connection, membership, tx.now)
+            found = consumer.standing
             reasons += found.refusals(self.house.status_max_age)
             if found.is_stale(self.house.status_max_age) and len(reasons) == 1:
                 raise UnavailableError(*reasons)  # a newer list may be here in a moment: no final answer
@@ -336,6 +337,19 @@ class Connector:
             self.streams.stop_process(process_id)
         return bool(shut)
 
+    async def look_at_guests(self) -> None:
+        """Ask the issuers of the guests at our doors again: nobody else would bring news of them."""
+        if not self.house.welcome.issuers:
+            return
+        away = []
+        for did in await self.node.journal.read(use.process.consumers_at_doors):
+            try:
+                await self.node.acquaintance.look_again(did)
+            except UnavailableError as error:
+                away.append(str(error))
+        if away:
+            raise UnavailableError(*away)
+
     async def tidy(self) -> bool:
         """Close uses that nobody goes on with, and processes whose contract no longer holds."""
         journal, now = self.node.journal, self.node.clock()
@@ -431,6 +445,7 @@ def connector_part(connector: Connector, client: tds.Client) -> Part:
             Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
             Loop("doors", 1.0, connector.watch_doors, wakes=True),
             Loop("tidy", 5.0, connector.tidy, alone=True),
+            Loop("guests", node.settings.status.poll, connector.look_at_guests, alone=True),
             Loop("silent peers", 15.0, dsp.Silence(correspondence, node.clock).run, alone=True),
             shelf_loop(node.journal),
             naming_loop(connector),

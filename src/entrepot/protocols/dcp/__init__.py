@@ -1,12 +1,12 @@
 """Decentralized Claims Protocol 1.0: who calls, and the credentials that say so."""
 
+from entrepot.identity import MEMBERSHIP, Alias, Scope
 from entrepot.protocols.dcp.asking import DCP_REQUEST, Asking, queue_request
-from entrepot.protocols.dcp.client import Acquaintance, Guest
+from entrepot.protocols.dcp.client import Acquaintance
 from entrepot.protocols.dcp.insecure import InsecureAcquaintance, InsecureIdentity, InsecurePeer
 from entrepot.protocols.dcp.issuer import DCP_DELIVERY, ISSUER_PATH, Decide, Deliveries, Issuer
 from entrepot.protocols.dcp.profile import INSECURE_RC6, STRICT, DcpProfile
 from entrepot.protocols.dcp.routes import PATH, Services, routes
-from entrepot.protocols.dcp.scopes import MEMBERSHIP, Alias, Scope
 from entrepot.protocols.dcp.storage import Storage
 from entrepot.protocols.dcp.sts import STS_PATH, TokenService, check_scopes
 from entrepot.protocols.dcp.trust import Trust
@@ -26,7 +26,6 @@ __all__ = [
     "DcpProfile",
     "Decide",
     "Deliveries",
-    "Guest",
     "InsecureAcquaintance",
     "InsecureIdentity",
     "InsecurePeer",

@@ -6,12 +6,13 @@ is asked for once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from entrepot.identity import (
+    MEMBERSHIP,
     Caller,
     DidDocument,
+    Guest,
     Membership,
     Signer,
     Standing,
@@ -19,9 +20,13 @@ from entrepot.identity import (
     Token,
     claimed_did,
     claimed_issuer,
+    guest_standing,
     issue_id_token,
+    known_guest,
     known_member,
     membership_in,
+    object_to_guest,
+    remember_guest,
     remember_membership,
     remember_status_list,
     standing,
@@ -32,22 +37,13 @@ from entrepot.identity import (
 )
 from entrepot.journal import Journal, new_uuid
 from entrepot.protocols.dcp.documents import JUST_NOW, KEPT, Documents
+from entrepot.protocols.dcp.errors import RevokedError
 from entrepot.protocols.dcp.references import References
-from entrepot.protocols.dcp.scopes import MEMBERSHIP
 from entrepot.protocols.dcp.shelf import Shelf
 from entrepot.protocols.dcp.trust import Trust
 from entrepot.protocols.dcp.verifier import Answer, Verifier
 from entrepot.protocols.route import Outgoing
 from entrepot.values import Clock, Did, EntrepotError, MalformedError, TrustError, UnavailableError, UtcTime
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """Somebody who is no member here, and whom issuers that we trust vouch for."""
-
-    did: Did
-    valid_until: UtcTime
-    """When the first of their credentials ends, or is asked for again."""
 
 
 class Acquaintance:
@@ -112,6 +108,23 @@ class Acquaintance:
         await self._journal.write(lambda tx: use_once(tx, caller))
         return caller
 
+    async def look_again(self, did: Did) -> None:
+        """Ask the issuers of what a guest has shown whether it still holds, and write down what they say.
+
+        Raises `UnavailableError` where one cannot be reached; what is known of the guest then grows old.
+        """
+        guest = await self._journal.look_up(lambda c: known_guest(c, did))
+        if guest is None or guest.against:
+            return
+        now = self._clock()
+        try:
+            await self._confirmed(did, await self._verifier.again(did, guest.shown, JUST_NOW), now)
+        except RevokedError:
+            return  # it is written down
+        except TrustError as error:
+            why = str(error)
+            await self._journal.write(lambda tx: object_to_guest(tx, did, why))
+
     async def document(self, did: Did) -> DidDocument:
         """The DID document of `did`, at most some minutes old; older while the party cannot be reached."""
         return await self._documents.find(did)
@@ -153,7 +166,7 @@ class Acquaintance:
     async def _party(self, caller: Caller, most: timedelta) -> Membership | Guest:
         now = self._clock()
         kept = self._found.find(caller.did, most)
-        if kept is not None and now < kept.valid_until:
+        if kept is not None and now < self._until(kept):
             return kept
         known = self._found.known(caller.did, timedelta.max)
         if known is None:
@@ -163,7 +176,7 @@ class Acquaintance:
         try:
             return await self._ask(caller.did, caller.access_token)
         except UnavailableError as error:
-            if isinstance(known, Guest) or known is None or now >= known.valid_until:
+            if isinstance(known, Guest) or known is None or now >= self._until(known):
                 raise TrustError(str(error)) from error
             self._found.postpone(caller.did)
             return known  # a signed credential in its time; whether it still holds, the status list says
@@ -206,14 +219,32 @@ class Acquaintance:
         if known is not None and (await self._standing(known)).state is StandingState.REVOKED:
             raise TrustError("the member was revoked")
         try:
-            held = await self._verifier.confirm(answer, self._trust.scopes)
+            return await self._confirmed(holder, answer, now)
         except TrustError as error:
             raise TrustError(f"{holder} shows no membership: {error}") from error
-        ends = [c.valid_until for c in held if c.valid_until is not None]
-        # Nobody brings us news of a guest: it is asked again when news of a member would be old.
-        return Guest(holder, min(now + self._trust.status_max_age, *ends))
+
+    async def _confirmed(self, holder: Did, answer: Answer, now: UtcTime) -> Guest:
+        """What holds of what somebody has shown, kept for the gate; what was revoked is kept as revoked."""
+        try:
+            held = await self._verifier.confirm(answer, self._trust.scopes)
+        except RevokedError as error:
+            why, revoked = str(error), error.revoked
+            await self._journal.write(lambda tx: object_to_guest(tx, holder, why, revoked))
+            raise
+        guest = Guest(holder, tuple(s.raw for s in held), now)
+        await self._journal.write(lambda tx: remember_guest(tx, guest))
+        return guest
 
     async def _standing(self, party: Membership | Guest) -> Standing:
-        if isinstance(party, Guest):
-            return Standing(StandingState.GOOD, timedelta(0))
-        return await self._journal.look_up(lambda c: standing(c, party, self._clock()))
+        now, welcome = self._clock(), self._trust.welcome
+        if isinstance(party, Membership):
+            return await self._journal.look_up(lambda c: standing(c, party, now))
+        # Its issuers may have been asked again meanwhile.
+        kept = await self._journal.look_up(lambda c: known_guest(c, party.did))
+        return guest_standing(kept or party, welcome, now)
+
+    def _until(self, party: Membership | Guest) -> UtcTime:
+        """Until when what was found is relied on. Nobody brings news of a guest, so it is asked for."""
+        if isinstance(party, Membership):
+            return party.valid_until
+        return party.until(self._trust.status_max_age)

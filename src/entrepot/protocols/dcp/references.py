@@ -1,7 +1,8 @@
 """What credentials point to: the status lists and the schemas of their issuers.
 
 An address in a credential is a stranger's word: it must lie on an origin that the issuer's own DID names
-(design: Reach). What is fetched is bounded, and kept no longer than news of members may be old.
+(design: Reach). What is fetched is bounded. Schemas are kept no longer than news of members may be old,
+lists for a moment only, so that they are fetched once for all who come at the same time.
 """
 
 from typing import Final
@@ -17,7 +18,8 @@ from entrepot.identity import (
     read_schema,
     verify_status_list,
 )
-from entrepot.protocols.dcp.documents import Documents
+from entrepot.protocols.dcp.documents import JUST_NOW, Documents
+from entrepot.protocols.dcp.errors import RevokedError
 from entrepot.protocols.dcp.shelf import Shelf
 from entrepot.protocols.dcp.trust import Trust, reached
 from entrepot.protocols.route import Outgoing
@@ -43,13 +45,13 @@ class References:
         for entry in credential.status:
             found = await self._list(entry, issuer)
             if found.is_revoked(entry.index):
-                raise TrustError(f"the credential is under {entry.purpose}")
+                raise RevokedError(f"the credential is under {entry.purpose}")
         for schema in credential.schemas:
             check_claims(credential, schema, await self._schema(schema.url, issuer))
 
     async def _list(self, entry: StatusEntry, issuer: DidDocument) -> StatusList:
         key = issuer.id, entry.url, entry.purpose
-        kept = self._lists.find(key, self._trust.status_max_age)
+        kept = self._lists.find(key, JUST_NOW)  # the age of the news counts from when it is asked for
         return kept or await self._lists.ask(key, lambda: self._fetch_list(entry, issuer))
 
     async def _fetch_list(self, entry: StatusEntry, issuer: DidDocument) -> StatusList:

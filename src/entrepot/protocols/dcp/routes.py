@@ -7,12 +7,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from entrepot.identity import Access, Caller, CredentialForm, OwnCredential, Signer, issue_presentation
+from entrepot.identity import (
+    Access,
+    Caller,
+    CredentialForm,
+    OwnCredential,
+    Signer,
+    covered,
+    includes,
+    issue_presentation,
+)
 from entrepot.journal import new_uuid
 from entrepot.protocols.dcp import shapes
 from entrepot.protocols.dcp.codec import parse_query, render_presentations
 from entrepot.protocols.dcp.profile import STRICT, DcpProfile
-from entrepot.protocols.dcp.scopes import covered, includes
 from entrepot.protocols.dcp.storage import Storage
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape
 from entrepot.values import Clock, Did, RefusedError, TrustError

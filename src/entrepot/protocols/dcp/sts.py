@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl
 from entrepot.identity import (
     ACCESS_LIFETIME,
     Access,
+    Scope,
     TokenClient,
+    includes,
     verify_token_client,
 )
 from entrepot.journal import Journal
 from entrepot.protocols.dcp import shapes
-from entrepot.protocols.dcp.scopes import Scope, includes
 from entrepot.protocols.route import Call, Proof, Response, Route
 from entrepot.values import Did, MalformedError, TrustError, UtcTime, canonical
 from entrepot.values.canonical import Json

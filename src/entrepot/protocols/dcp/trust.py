@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from entrepot.identity import MEMBERSHIP, Welcome
 from entrepot.protocols.dcp.profile import STRICT, DcpProfile
-from entrepot.protocols.dcp.scopes import MEMBERSHIP
 from entrepot.protocols.route import Reply
 from entrepot.values import Did, UnavailableError
 
@@ -24,6 +24,11 @@ class Trust:
     scopes: tuple[str, ...] = (MEMBERSHIP,)
     """What these have to show."""
     profile: DcpProfile = STRICT
+
+    @property
+    def welcome(self) -> Welcome:
+        """Who is let in as guest."""
+        return Welcome(self.issuers, self.scopes)
 
     def believes(self, issuer: Did) -> bool:
         return issuer == self.platform or issuer in self.issuers

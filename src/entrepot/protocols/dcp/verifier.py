@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from entrepot.identity import (
@@ -9,15 +10,16 @@ from entrepot.identity import (
     Presentation,
     Signer,
     claimed_issuer,
+    covered,
     issue_id_token,
     verify_credential,
     verify_presentation,
 )
 from entrepot.journal import new_uuid
 from entrepot.protocols.dcp.codec import parse_presentations, render_query
-from entrepot.protocols.dcp.documents import Documents
+from entrepot.protocols.dcp.documents import KEPT, Documents
+from entrepot.protocols.dcp.errors import RevokedError
 from entrepot.protocols.dcp.references import References
-from entrepot.protocols.dcp.scopes import covered
 from entrepot.protocols.dcp.trust import Trust, reached
 from entrepot.protocols.route import Outgoing
 from entrepot.values import Clock, Did, EntrepotError, TrustError, UnavailableError
@@ -74,28 +76,43 @@ class Verifier:
                     shown += [Shown(raw, found)] if covered(scopes, found) else []
         return Answer(tuple(shown), tuple(refused))
 
-    async def confirm(self, answer: Answer, scopes: Sequence[str]) -> tuple[Credential, ...]:
+    async def again(self, holder: Did, shown: Sequence[str], most: timedelta) -> Answer:
+        """Verify once more what a holder has shown, under keys asked for at most so long ago."""
+        found: list[Shown] = []
+        refused: list[EntrepotError] = []
+        for raw in shown:
+            try:
+                found.append(Shown(raw, await self._signed(raw, holder, most)))
+            except EntrepotError as error:
+                refused.append(error)
+        return Answer(tuple(found), tuple(refused))
+
+    async def confirm(self, answer: Answer, scopes: Sequence[str]) -> tuple[Shown, ...]:
         """What also its issuers' lists and schemas bear out; each scope must be answered by some of it.
 
-        Raises `UnavailableError` where more might hold if somebody could be reached.
+        Raises `UnavailableError` where more might hold if somebody could be reached, and `RevokedError`
+        where something was revoked that was needed.
         """
-        held: list[Credential] = []
+        held: list[Shown] = []
+        revoked: list[str] = []
         refused = [*answer.refused]
         for shown in answer.shown:
             try:
                 await self._references.check(shown.credential)
             except EntrepotError as error:
                 refused.append(error)
+                revoked += [shown.raw] if isinstance(error, RevokedError) else []
             else:
-                held.append(shown.credential)
-        missing = [scope for scope in scopes if not any(covered((scope,), found) for found in held)]
+                held.append(shown)
+        missing = [scope for scope in scopes if not any(covered((scope,), s.credential) for s in held)]
         if not missing:
             return tuple(held)
         away = next((problem for problem in refused if isinstance(problem, UnavailableError)), None)
         if away is not None:
             raise away
         reasons = "; ".join(str(problem) for problem in refused) or "nothing was shown"
-        raise TrustError(f"nothing holds of {', '.join(missing)}: {reasons}")
+        why = f"nothing holds of {', '.join(missing)}: {reasons}"
+        raise RevokedError(why, tuple(revoked)) if revoked else TrustError(why)
 
     async def _query(self, holder: Did, access_token: str, scopes: Sequence[str]) -> list[Presentation]:
         document = await self._documents.find(holder)
@@ -114,15 +131,19 @@ class Verifier:
             for raw in parse_presentations(reply.body)
         ]
 
-    async def _verified(self, raw: str, holder: Did, presentation: Presentation) -> Credential:
+    async def _signed(self, raw: str, holder: Did, most: timedelta = KEPT) -> Credential:
+        """What an issuer that we trust says of the holder."""
         token, issuer = claimed_issuer(raw)
         if not self._trust.believes(issuer):
             raise TrustError("the credential is of an issuer that is not trusted here")
-        public = (await self._documents.find(issuer)).key(token.key_id, "assertionMethod")
+        public = (await self._documents.find(issuer, most)).key(token.key_id, "assertionMethod")
         if public is None:
             raise TrustError("the credential is signed by a key that is not its issuer's")
         insecure = self._trust.profile.insecure_shape
-        found = verify_credential(raw, holder, issuer, public, self._clock(), insecure_shape=insecure)
+        return verify_credential(raw, holder, issuer, public, self._clock(), insecure_shape=insecure)
+
+    async def _verified(self, raw: str, holder: Did, presentation: Presentation) -> Credential:
+        found = await self._signed(raw, holder)
         if found.form is not presentation.form:
             raise TrustError(
                 "the credential is of another form than the presentation (Profiles: homogeneity)"

@@ -26,7 +26,7 @@ from entrepot.contracts import (
     State,
     Step,
 )
-from entrepot.identity import Signer
+from entrepot.identity import Signer, is_guest
 from entrepot.journal import AuditEvent, Journal, OutboxMessage, Transaction, audit, postpone, settle
 from entrepot.policy import service_parties
 from entrepot.protocols.dsp import Meaning, judge, pause
@@ -103,7 +103,7 @@ class Signing:
         match step:
             case Step.GET_CONTRACT_ID:
                 return await self._get_contract_id(found, message_id)
-            case Step.SIGN_AND_HAND_OVER if await self.client.speaks(found.counterparty):
+            case Step.SIGN_AND_HAND_OVER if await self._signs(found.counterparty):
                 return await self._sign_and_hand_over(found, message_id)
             case Step.SIGN_AND_HAND_OVER:
                 return await self._sign_alone(found, message_id)
@@ -111,6 +111,12 @@ class Signing:
                 return await self._gather_signatures(found, message_id, until)
             case Step.COUNTERSIGN_AND_FILE:
                 return await self._countersign_and_file(found, message_id)
+
+    async def _signs(self, counterparty: Did) -> bool:
+        """Whether a party signs contracts of this space: a guest does not, though it may in another."""
+        if await self.journal.look_up(lambda c: is_guest(c, counterparty)):
+            return False
+        return await self.client.speaks(counterparty)
 
     async def _get_contract_id(self, found: Negotiation, message_id: MessageId) -> bool:
         ours = found.exchange.id
@@ -201,7 +207,7 @@ class Signing:
     async def _countersign_and_file(self, found: Negotiation, message_id: MessageId) -> bool:
         """As provider: countersign, file, and let the consumer have both before we finalize."""
         ours, theirs = found.exchange.id, found.exchange.peer_pid
-        speaks = await self.client.speaks(found.counterparty)
+        speaks = await self._signs(found.counterparty)
         if speaks and not found.signing.envelope:
             raise ProtocolError("the consumer verified an agreement that it had not signed")
         payload = found.signing.payload or contracts.payload_of(found)

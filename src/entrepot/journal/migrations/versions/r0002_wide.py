@@ -89,6 +89,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_issuance_holder", "issuance", ["holder", "state"], unique=False)
     op.create_table(
+        "known_guest",
+        sa.Column("did", sa.String(length=500), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=False),
+        sa.Column("against", sa.String(length=500), nullable=False),
+        sa.Column("revoked", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("did", name=op.f("pk_known_guest")),
+    )
+    op.create_table(
         "opening",
         sa.Column("plane", sa.String(length=200), nullable=False),
         sa.Column("dataset", sa.String(length=500), nullable=False),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from entrepot.identity import Credential
+from entrepot.identity.credential import Credential
 from entrepot.values import MalformedError
 
 MEMBERSHIP: Final = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
