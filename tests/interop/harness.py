@@ -18,7 +18,9 @@ from space import Running, wait_for
 CONTEXT: Final = "https://w3id.org/dspace/2025/1/context.jsonld"
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
+    """Answers without a word on the terminal."""
+
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base class)
@@ -58,7 +60,7 @@ class Origin(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _AtOrigin(_Quiet):
+class _AtOrigin(Quiet):
     server: Origin
 
     def do_GET(self) -> None:
@@ -143,7 +145,7 @@ class Scripted(ThreadingHTTPServer):
         return self.say(node, "/transfers/request", message)
 
 
-class _AtScripted(_Quiet):
+class _AtScripted(Quiet):
     server: Scripted
 
     def do_POST(self) -> None:

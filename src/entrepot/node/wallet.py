@@ -6,6 +6,7 @@ from entrepot import identity
 from entrepot.identity import KeyJob, OwnCredential
 from entrepot.node.node import Node
 from entrepot.protocols import dcp
+from entrepot.values import Did
 
 
 async def good_credentials(node: Node) -> Sequence[OwnCredential]:
@@ -18,9 +19,12 @@ async def good_credentials(node: Node) -> Sequence[OwnCredential]:
     )
 
 
-async def _shown(node: Node) -> Sequence[OwnCredential]:
-    """Those of them in a form that verifiers are to see: some read one, and refuse all for the other."""
-    forms = node.settings.wallet.forms
+async def _shown(node: Node, reader: Did) -> Sequence[OwnCredential]:
+    """Those of them in a form that this verifier is to see: some read one, and refuse all for the other."""
+    forms, of_guests = node.settings.wallet.forms, node.settings.guests.forms
+    if of_guests:
+        is_guest: bool = await node.journal.look_up(lambda c: identity.is_guest(c, reader))
+        forms = of_guests if is_guest else forms
     return [own for own in await good_credentials(node) if own.credential.form in forms]
 
 
@@ -29,7 +33,7 @@ def credential_service(node: Node, did_document: bytes) -> dcp.Services:
         me=node.me,
         signer=node.vault.signer(KeyJob.IDENTITY),
         did_document=lambda: did_document,
-        held=lambda: _shown(node),
+        held=lambda reader: _shown(node, reader),
         identify=node.acquaintance.identify,
         access=node.access,
         clock=node.clock,

@@ -12,6 +12,7 @@ from dcp_party import Party, main
 
 from entrepot.identity import OwnCredential, is_good, make_token_client, own_credentials
 from entrepot.protocols.dcp import PATH, Services, Storage, TokenService, routes
+from entrepot.values import Did
 
 SCOPES = ("org.eclipse.dspace.dcp.vc.type:*",)
 
@@ -19,7 +20,7 @@ SCOPES = ("org.eclipse.dspace.dcp.vc.type:*",)
 async def serve(options: argparse.Namespace) -> None:
     party = Party("holder", {"CredentialService": PATH}, options)
 
-    async def held() -> Sequence[OwnCredential]:
+    async def held(_reader: Did) -> Sequence[OwnCredential]:
         now = party.clock()
         return await party.journal.read(
             lambda c: [own for own in own_credentials(c, party.me) if is_good(c, own.credential, now)]

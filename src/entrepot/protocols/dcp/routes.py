@@ -37,7 +37,7 @@ class Services:
     me: Did
     signer: Signer
     did_document: Callable[[], bytes]
-    held: Callable[[], Awaitable[Sequence[OwnCredential]]]
+    held: Callable[[Did], Awaitable[Sequence[OwnCredential]]]
     """Our credentials that hold now."""
     identify: Callable[[str], Awaitable[Caller]]
     """Turns an `Authorization` header into whoever sent it."""
@@ -64,7 +64,7 @@ def routes(services: Services) -> list[Route]:
             raise RefusedError("the access token does not grant all of these scopes")
         shown = [
             own
-            for own in await services.held()
+            for own in await services.held(caller.did)
             if covered(asked, own.credential) and covered(granted, own.credential)
         ]
         return Response(200, render_presentations(_presentations(services, caller.did, shown[:MAX_SHOWN])))

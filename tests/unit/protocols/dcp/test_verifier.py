@@ -27,18 +27,20 @@ from entrepot_identity_world import (
 from entrepot.identity import (
     Credential,
     CredentialForm,
+    Guest,
     Schema,
     StatusEntry,
     issue_credential,
     issue_presentation,
     issue_status_list,
+    known_guest,
     known_member,
     parse_token,
 )
 from entrepot.protocols import Reply
 from entrepot.protocols.dcp import INSECURE_RC6
 from entrepot.protocols.dcp.codec import render_presentations
-from entrepot.values import Did, TrustError
+from entrepot.values import Did, TrustError, UnavailableError
 
 VC20, VC11 = CredentialForm.VC20, CredentialForm.VC11
 CHAMBER = Party("chamber")
@@ -90,8 +92,18 @@ class Harbour:
     def show(self, *credentials: str | Credential, form: CredentialForm = VC20) -> None:
         """What Alice's credential service shows, whoever asks it."""
         raws = tuple(c if isinstance(c, str) else issue_credential(CHAMBER.identity, c) for c in credentials)
+        self.shown = raws
         shown = issue_presentation(ALICE.identity, ALICE.did, BOB.did, raws, self.web.now, "vp", form)
         self.publish(QUERY, render_presentations((shown,)))
+
+    def kept(self) -> Guest:
+        """What Bob has written down of Alice."""
+        found = asyncio.run(self.bob.journal.read(lambda c: known_guest(c, ALICE.did)))
+        assert found is not None
+        return found
+
+    def look_again(self) -> None:
+        asyncio.run(self.bob.acquaintance.look_again(ALICE.did))
 
     async def call(self) -> Did:
         header = await self.alice.acquaintance.authorization(BOB.did)
@@ -325,11 +337,87 @@ def test_a_guest_is_asked_again_when_news_of_it_is_old(harbour: Harbour) -> None
 
 
 def test_a_guest_is_no_member(harbour: Harbour) -> None:
-    """It may ask and negotiate; the gate asks for a membership, and finds none."""
+    """What it has shown is kept for the gate, beside the members and not among them."""
     harbour.show(said(VC20))
     assert harbour.comes_in()
 
     assert asyncio.run(harbour.bob.journal.read(lambda c: known_member(c, ALICE.did))) is None
+    assert harbour.kept() == Guest(ALICE.did, harbour.shown, START)
+
+
+def test_the_issuers_of_a_guest_are_asked_again_without_it(harbour: Harbour) -> None:
+    """It may never call again, and use data through a door all the same: so nobody waits for its call."""
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+    harbour.web.now += 30 * SECOND
+    harbour.web.asked.clear()
+
+    harbour.look_again()
+
+    assert harbour.kept() == Guest(ALICE.did, harbour.shown, START + 30 * SECOND)
+    assert QUERY not in harbour.web.asked
+    harbour.publish(LIST, harbour.status_list(7))
+    harbour.web.now += 10 * SECOND
+    harbour.look_again()
+    assert "under revocation" in harbour.kept().against
+
+
+def test_what_was_revoked_lets_nobody_in_again_whatever_a_list_says_later(harbour: Harbour) -> None:
+    """A revocation once known never expires; another credential of the same issuer is another matter."""
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+    harbour.publish(LIST, harbour.status_list(7))
+    harbour.web.now += 10 * SECOND
+    harbour.look_again()
+    harbour.publish(LIST, harbour.status_list())
+    harbour.web.now += 10 * SECOND
+
+    harbour.refused("was revoked")
+
+    harbour.show(said(VC20, id="urn:uuid:2"))
+    harbour.web.now += 10 * SECOND
+    assert harbour.comes_in()
+    assert harbour.kept().against == ""
+
+
+def test_a_revocation_that_a_guest_brings_itself_counts_at_its_door_at_once(harbour: Harbour) -> None:
+    """It calls for something else while its door stands open: what we learn then is known everywhere."""
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+    harbour.web.now += MAX_AGE
+    harbour.publish(LIST, harbour.status_list(7))
+    harbour.show(said(VC20))
+
+    harbour.refused("under revocation")
+
+    assert "under revocation" in harbour.kept().against
+
+
+def test_an_issuer_that_cannot_be_reached_says_nothing_against_a_guest(harbour: Harbour) -> None:
+    """What is known of the guest grows old instead, and the gate judges by its age."""
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+    harbour.web.now += 30 * SECOND
+    harbour.publish(LIST, b"", 503)
+
+    with pytest.raises(UnavailableError):
+        harbour.look_again()
+
+    assert harbour.kept() == Guest(ALICE.did, harbour.shown, START)
+
+
+def test_a_key_that_its_issuer_has_withdrawn_vouches_for_nobody(harbour: Harbour) -> None:
+    """A stolen key is taken out of the issuer's document: what it had signed counts no longer."""
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+    document: Any = msgspec.json.decode(harbour.chamber.raw_document)
+    harbour.chamber.raw_document = msgspec.json.encode({**document, "assertionMethod": []})
+    harbour.web.now += 30 * SECOND
+
+    harbour.look_again()
+
+    assert "not its issuer's" in harbour.kept().against
+    harbour.refused("not its issuer's")
 
 
 def test_an_issuer_that_is_away_takes_nothing_from_what_others_say(harbour: Harbour) -> None:

@@ -173,7 +173,7 @@ class Node:
     async def _identify(self, authorization: str) -> Caller:
         return await self.acquaintance.identify(authorization)
 
-    async def _held(self) -> list[OwnCredential]:
+    async def _held(self, _reader: Did) -> list[OwnCredential]:
         found = await self.journal.read(lambda c: own_credentials(c, self.party.did))
         if self.credential is not None:
             found.append(OwnCredential(self.credential, read_credential(parse_token(self.credential))))
