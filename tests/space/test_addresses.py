@@ -2,57 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
+from answering import OK, serving
 
 from entrepot.node.outgoing import HttpClient
 from entrepot.values import MalformedError, UnavailableError
-
-
-@dataclass
-class Server:
-    """A server on loopback that answers every connection in one way, and counts them."""
-
-    port: int
-    connections: list[bytes] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-@asynccontextmanager
-async def serving(answer: bytes | None, then: Callable[[], bytes] | None = None) -> AsyncIterator[Server]:
-    server = Server(0)
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            server.connections.append(await reader.readuntil(b"\r\n\r\n"))
-            if answer is None:
-                await reader.read()  # silent for as long as the caller stays
-                return
-            writer.write(answer)
-            while then is not None:
-                writer.write(then())
-                await writer.drain()
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listening.close()
-
-
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
 
 
 def test_loopback_is_called_only_where_the_settings_list_it() -> None:

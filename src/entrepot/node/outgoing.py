@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from entrepot.protocols import Reply
-from entrepot.values import MalformedError, UnavailableError, origin_of
+from entrepot.values import MalformedError, RefusedError, UnavailableError, origin_of
 
 _IDLE_SECONDS: Final = 4.0
 """A connection is kept for less than servers keep theirs, so that none is used while it is being closed."""
@@ -41,6 +42,10 @@ class Incoming:
         async for chunk in self._response.content.iter_chunked(_PIECE):
             yield chunk
 
+    def close(self) -> None:
+        """Hang up; whoever reads is told that it broke off."""
+        self._response.close()
+
 
 class HttpClient:
     """Calls other nodes. Every address is checked before it is connected to."""
@@ -61,12 +66,17 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = 1 << 20,
     ) -> Reply:
-        """Call another node, or raise `UnavailableError`."""
+        """Call another node, or raise `UnavailableError`. What comes packed is given unpacked."""
         patience = aiohttp.ClientTimeout(total=self._seconds)
         with _told(url, "did not answer"):
             target, session = self._checked(url), self._session(url)
             sending = session.request(
-                method, target, data=body or None, headers=headers, timeout=patience, allow_redirects=False
+                method,
+                target,
+                data=body or None,
+                headers={"accept-encoding": "gzip", **(headers or {})},
+                timeout=patience,
+                allow_redirects=False,
             )
             async with await _sent(sending) as response:
                 found = bytearray()
@@ -74,7 +84,11 @@ class HttpClient:
                     found += chunk
                     if len(found) > max_bytes:
                         raise UnavailableError(f"{origin_of(url)} answered with more than {max_bytes} bytes")
-                return Reply(response.status, bytes(found), _headers(response))
+                try:
+                    whole = _unpacked(bytes(found), _coding(response), max_bytes)
+                except ValueError as error:
+                    raise UnavailableError(f"{origin_of(url)} answered with a body that {error}") from error
+                return Reply(response.status, whole, _headers(response))
 
     @asynccontextmanager
     async def stream(
@@ -82,7 +96,8 @@ class HttpClient:
     ) -> AsyncIterator[Incoming]:
         """Call another node and read its answer piece by piece; only a silence is bounded in time.
 
-        It is as long as any call may take, or as `silence` says where an answer is computed meanwhile.
+        It is as long as any call may take, or as `silence` says where an answer is computed meanwhile. What
+        comes is asked for as it is: its bytes are counted, and their digest is compared with a promised one.
         """
         patience = aiohttp.ClientTimeout(connect=self._seconds, sock_read=silence or self._seconds)
         with _told(url, "broke off"):
@@ -91,12 +106,13 @@ class HttpClient:
                 method,
                 target,
                 data=body or None,
-                headers=headers,
+                headers={**headers, "accept-encoding": "identity"},
                 timeout=patience,
                 allow_redirects=False,
-                auto_decompress=False,
             )
             async with await _sent(sending) as response:
+                if response.ok and (coding := _coding(response)):
+                    raise RefusedError(f"{origin_of(url)} packs ({coding[:20]}) what is to come as it is")
                 yield Incoming(response)
 
     async def pour(
@@ -178,7 +194,8 @@ class HttpClient:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("content-type",),
+            skip_auto_headers=("content-type", "accept-encoding"),
+            auto_decompress=False,  # aiohttp takes a truncated gzip body for whole
             headers={"user-agent": "entrepot"},
             timeout=aiohttp.ClientTimeout(),
         )
@@ -231,6 +248,32 @@ def _forbidden(origin: str) -> UnavailableError:
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {k.lower(): v for k, v in response.headers.items()}
+
+
+def _coding(response: aiohttp.ClientResponse) -> str:
+    """How an answer is packed; nothing where it comes as it is."""
+    said = response.headers.get("content-encoding", "").strip().lower()
+    return "" if said == "identity" else said
+
+
+def _unpacked(body: bytes, coding: str, most: int) -> bytes:
+    """A body without its content coding (RFC 9110, 8.4.1); `ValueError` says what is wrong with it."""
+    if not body or not coding:
+        return body
+    if coding not in {"gzip", "x-gzip"}:
+        raise ValueError("is packed in a way that was not asked for")
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        whole = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise ValueError("is not the gzip that it says it is") from error
+    if len(whole) > most:
+        raise ValueError(f"has more than {most} bytes when it is unpacked")
+    if not unpacking.eof:
+        raise ValueError("was cut short: its gzip has no end")
+    if unpacking.unused_data:
+        raise ValueError("goes on after the end of its gzip")
+    return whole
 
 
 async def _sent(sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:

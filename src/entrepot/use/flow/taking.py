@@ -148,9 +148,7 @@ class Fetcher:
         most = await self.journal.read(lambda c: most_of(c, self.quay, flow))
         target = file_of(self.folder, flow.id)
         await asyncio.to_thread(target.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-        head = {"accept-encoding": "identity"}
-        if source.token:
-            head["authorization"] = f"Bearer {source.token}"
+        head = {"authorization": f"Bearer {source.token}"} if source.token else {}
         async with self.outgoing.stream("GET", source.endpoint, head) as came:
             if came.status >= 500 or came.status in {408, 425, 429}:
                 raise UnavailableError(f"the source answered {came.status}")
