@@ -3,14 +3,17 @@
 import json
 import queue
 import re
+import threading
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple
 
-from edc import Door, Peer, call
+from edc import Door, Edc, Peer, call
 
 from entrepot.node.settings import InsecurePeer
 from space import Running, wait_for
@@ -44,6 +47,13 @@ class Quiet(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Hold(NamedTuple):
+    """Content that an origin keeps back until it is let go, all but the first bytes of it."""
+
+    until: threading.Event
+    first: int
+
+
 class Origin(ThreadingHTTPServer):
     """Serves `content` by its path, and keeps what is posted in `posted`, by its path."""
 
@@ -54,6 +64,8 @@ class Origin(ThreadingHTTPServer):
         super().__init__(address, _AtOrigin)
         self.content: dict[str, bytes] = {}
         self.posted: dict[str, bytes] = {}
+        self.held: dict[str, Hold] = {}
+        """What of the content at such a path is kept back, and until when."""
 
     @property
     def url(self) -> str:
@@ -65,7 +77,19 @@ class _AtOrigin(Quiet):
 
     def do_GET(self) -> None:
         found = self.server.content.get(self.path)
-        self.reply(404 if found is None else 200, found or b"")
+        if found is None or (held := self.server.held.get(self.path)) is None:
+            self.reply(404 if found is None else 200, found or b"")
+            return
+        if held.first == 0:
+            held.until.wait(120)
+        with suppress(OSError):  # who asked may have hung up
+            self.send_response(200)
+            self.send_header("content-length", str(len(found)))
+            self.end_headers()
+            self.wfile.write(found[: held.first])
+            self.wfile.flush()
+            held.until.wait(120)
+            self.wfile.write(found[held.first :])
 
     def do_HEAD(self) -> None:
         self.reply(404)
@@ -173,3 +197,56 @@ def offer_of(node: Running, product: str, scripted: Scripted) -> dict[str, Any]:
 def peer(node: Running) -> Peer:
     """A node of ours, as an EDC names it."""
     return Peer(node.did, f"http://{node.public}/dsp/2025-1")
+
+
+# Our consumer takes from an EDC.
+
+
+def begun(node: Running, edc: Edc, asset: str, target: Path, way: str) -> dict[str, Any]:
+    """What a consumer of ours has begun to acquire."""
+    body = {"product": asset, "provider": edc.id, "target": str(target), "format": way}
+    found: dict[str, Any] = node.ask("POST", "/owner/uses", body)
+    return found
+
+
+def over(node: Running, acquisition: str) -> dict[str, Any]:
+    """Wait for the end of an acquisition; gives how it ended."""
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = node.ask("GET", f"/owner/acquisitions/{acquisition}")
+        return found if found["state"] in {"received", "failed"} else None
+
+    return wait_for("the end of an acquisition", ended)
+
+
+def process(node: Running, key: str) -> dict[str, Any]:
+    """A transfer process as our owner sees it."""
+    found: dict[str, Any] = next(p for p in node.ask("GET", "/owner/processes") if p["id"] == key)
+    return found
+
+
+def started(node: Running, acquisition: str) -> str:
+    """Wait until the process of an acquisition is started; gives its id."""
+
+    def found() -> str | None:
+        key: str | None = node.ask("GET", f"/owner/acquisitions/{acquisition}")["process"]
+        return key if key is not None and process(node, key)["state"] == "STARTED" else None
+
+    return wait_for("a started process", found)
+
+
+def their_process(edc: Edc, ours: str) -> str:
+    """The same transfer in the EDC, by the id that it has there."""
+    found = (p["@id"] for p in edc.transfer_processes() if p.get("correlationId") == ours)
+    return str(next(found))
+
+
+def both_at(node: Running, ours: str, edc: Edc, theirs: str, state: str) -> None:
+    """Wait until both sides call a transfer so, with nothing of ours on its way."""
+
+    def agreed() -> bool:
+        there, here = edc.transfer_process(theirs)["state"], process(node, ours)
+        is_there = there == state or (there == "DEPROVISIONED" and state in {"COMPLETED", "TERMINATED"})
+        return is_there and (here["state"], here["pending"]) == (state, None)
+
+    wait_for(f"{state} on both sides", agreed)

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
 from entrepot import catalogue, space
-from entrepot.contracts import Contract, Desk, agreement_of
+from entrepot.contracts import Contract, Desk, State, agreement_of
 from entrepot.identity import KeyJob
 from entrepot.journal import Transaction
 from entrepot.node.node import Node
@@ -28,8 +29,9 @@ from entrepot.use import (
     make_receipt,
 )
 from entrepot.use import acquisition as acquisitions
-from entrepot.use.fetch import MAX_UNNAMED, Unseal, unsealing
+from entrepot.use.fetch import Unseal, fetch_unnamed, unsealing
 from entrepot.use.process import PUSH, TRANSFER, Rail, is_held, read_process
+from entrepot.use.streams import Streams
 from entrepot.values import (
     FORMATS,
     ConflictError,
@@ -54,10 +56,11 @@ _COMPUTING_SECONDS: Final = 300.0
 class Acquirer:
     """Takes each acquisition one step further whenever something has changed."""
 
-    def __init__(self, node: Node, desk: Desk, rail: Rail) -> None:
+    def __init__(self, node: Node, desk: Desk, rail: Rail, streams: Streams) -> None:
         self._node = node
         self._desk = desk
         self._rail = rail
+        self._streams = streams
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -65,39 +68,46 @@ class Acquirer:
         for acquisition in await self._node.journal.read(acquisitions.running):
             if acquisition.id not in self._busy:
                 self._busy.add(acquisition.id)
-                task = asyncio.create_task(self._step(acquisition))
+                task = asyncio.create_task(self._step(acquisition.id))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _step(self, acquisition: Acquisition) -> None:
+    async def _step(self, acquisition_id: str) -> None:
         try:
-            match acquisition.state:
-                case AcquisitionState.LOOKING:
-                    await self._look_up(acquisition)
-                case AcquisitionState.FETCHING if acquisition.format == PUSH:
-                    await self._take_note(acquisition)
-                case AcquisitionState.FETCHING if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
-                    await self._fetch(acquisition)
-                case AcquisitionState.FETCHING:
-                    await self._ask(acquisition)
-                case AcquisitionState.ASKING:
-                    await self._fail(acquisition, "the node stopped during the call; ask again")
-                case _:
-                    await self._node.journal.write(
-                        lambda tx: acquisitions.look_again(tx, self._rail, acquisition)
-                    )
+            # Read anew: an earlier step may have ended since the list was read, and who goes to a door whose
+            # use is closed already pays for another one.
+            await self._go_on(await self._node.journal.read(lambda c: acquisitions.read(c, acquisition_id)))
         except (UnavailableError, ConflictError) as error:
-            _log.info("acquisition waits", acquisition=acquisition.id, error=type(error).__name__)
+            _log.info("acquisition waits", acquisition=acquisition_id, error=type(error).__name__)
         except EntrepotError as error:
-            await self._fail(acquisition, str(error))
+            await self._fail(acquisition_id, str(error))
         except Exception:  # noqa: BLE001 (a process-level loop: it logs, and the owner is told)
-            _log.exception("acquisition", acquisition=acquisition.id)
-            await self._fail(acquisition, "a fault; see the log")
+            _log.exception("acquisition", acquisition=acquisition_id)
+            await self._fail(acquisition_id, "a fault; see the log")
         finally:
-            self._busy.discard(acquisition.id)
+            self._busy.discard(acquisition_id)
 
-    async def _fail(self, acquisition: Acquisition, problem: str) -> None:
-        await self._node.journal.write(lambda tx: _fail(tx, acquisition.id, problem))
+    async def _go_on(self, acquisition: Acquisition) -> None:
+        match acquisition.state:
+            case AcquisitionState.RECEIVED | AcquisitionState.FAILED:
+                return
+            case AcquisitionState.LOOKING:
+                await self._look_up(acquisition)
+            case AcquisitionState.FETCHING if acquisition.format == PUSH:
+                await self._take_note(acquisition)
+            case AcquisitionState.FETCHING if FORMATS[acquisition.format] is KindOfUse.DELIVERY:
+                await self._fetch(acquisition)
+            case AcquisitionState.FETCHING:
+                await self._ask(acquisition)
+            case AcquisitionState.ASKING:
+                await self._fail(acquisition.id, "the node stopped during the call; ask again")
+            case _:
+                await self._node.journal.write(
+                    lambda tx: acquisitions.look_again(tx, self._rail, acquisition)
+                )
+
+    async def _fail(self, acquisition_id: str, problem: str) -> None:
+        await self._node.journal.write(lambda tx: _fail(tx, acquisition_id, problem))
 
     async def _look_up(self, acquisition: Acquisition) -> None:
         now = self._node.clock()
@@ -163,14 +173,10 @@ class Acquirer:
     async def _fetch(self, acquisition: Acquisition) -> None:
         process, contract = await self._opened_by(acquisition)
         if acquisition.artefact is None:
-            await self._fetch_unnamed(acquisition, process, contract)
+            await self._fetch_unnamed(acquisition, contract)
             return
-
-        def open_door(headers: Mapping[str, str]) -> AbstractAsyncContextManager[Answer]:
-            return self._at_door(acquisition, headers)
-
         fetched = await fetch(
-            open_door,
+            partial(self._at_door, acquisition),
             acquisition.target,
             acquisition.artefact,
             acquisition.size,
@@ -179,20 +185,10 @@ class Acquirer:
         )
         await self._acknowledge(acquisition, contract, fetched)
 
-    async def _fetch_unnamed(
-        self, acquisition: Acquisition, process: TransferProcess, contract: Contract
-    ) -> None:
-        """Fetch what the contract names by no digest: whole, as it comes, and not resumed.
-
-        Eclipse connectors want the token bare, others with its scheme: a door that refuses has given nothing.
-        """
-        token = self._node.vault.unseal(process.sealed_token).decode()
-        bare, named = {"authorization": token}, {"authorization": f"Bearer {token}"}
-        target = acquisition.target
-        try:
-            fetched = await ask(self._called("GET", process.endpoint, bare), target, MAX_UNNAMED)
-        except RefusedError:
-            fetched = await ask(self._called("GET", process.endpoint, named), target, MAX_UNNAMED)
+    async def _fetch_unnamed(self, acquisition: Acquisition, contract: Contract) -> None:
+        """Eclipse connectors want the token bare, others with its scheme; whoever refuses gives nothing."""
+        doors = [partial(self._at_door, acquisition, scheme=scheme) for scheme in ("", "Bearer ")]
+        fetched = await fetch_unnamed(doors, acquisition.target)
         came = replace(acquisition, artefact=fetched.digest, size=fetched.size)
         await self._acknowledge(came, contract, replace(fetched, use_id=fetched.use_id or UseId(came.id)))
 
@@ -237,14 +233,21 @@ class Acquirer:
             await self._node.journal.write(lambda tx: acquisitions.received(tx, answered, None))
 
     @asynccontextmanager
-    async def _at_door(self, acquisition: Acquisition, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-        """Knock with the token that opens the door now: each start of the process has brought a new one."""
+    async def _at_door(
+        self, acquisition: Acquisition, headers: Mapping[str, str], scheme: str = "Bearer "
+    ) -> AsyncIterator[Answer]:
+        """Knock with the token that opens the door now: each start of the process has brought a new one.
+
+        What runs is cut when the process is suspended or ended, whether the provider cuts it or not.
+        """
         process, _ = await self._opened_by(acquisition)
         await self._unheld(acquisition, process)
         token = self._node.vault.unseal(process.sealed_token).decode()
-        sent = {**headers, "authorization": f"Bearer {token}"}
-        async with self._called("GET", process.endpoint, sent) as answer:
-            yield answer
+        sent = {**headers, "authorization": f"{scheme}{token}"}
+        async with self._node.outgoing.stream("GET", process.endpoint, sent) as answer:
+            with self._streams.registered(process.agreement_id, process.exchange.id, answer.close) as stream:
+                stream.begin()
+                yield answer
 
     async def _unheld(self, acquisition: Acquisition, process: TransferProcess) -> Acquisition:
         """Go on only at an open door; one that is shut for now is waited for, and the owner is told."""
@@ -276,6 +279,7 @@ class Acquirer:
         raw = make_receipt(acquisition, contract, fetched.use_id, self._node.me, self._node.clock(), signer)
 
         def write_down(tx: Transaction) -> None:
+            _wait_while_suspended(tx, acquisition)
             keep_own_receipt(tx, self._rail, acquisition, raw)
             deadline = tx.now + self._rail.deadline
             about = fetched.use_id
@@ -293,6 +297,14 @@ class Acquirer:
     ) -> AsyncIterator[Answer]:
         async with self._node.outgoing.stream(method, url, headers, body, silence=silence) as answer:
             yield answer
+
+
+def _wait_while_suspended(tx: Transaction, acquisition: Acquisition) -> None:
+    """A delivery that came while its process was being suspended cannot complete it: that comes after."""
+    process = None if acquisition.process_id is None else read_process(tx.connection, acquisition.process_id)
+    is_delivery = FORMATS[acquisition.format] is KindOfUse.DELIVERY
+    if is_delivery and process is not None and process.exchange.state is State.SUSPENDED:
+        raise UnavailableError("the process was suspended before its end")
 
 
 def _fail(tx: Transaction, acquisition_id: str, problem: str) -> None:

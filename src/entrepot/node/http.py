@@ -43,8 +43,11 @@ _SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
-_CHALLENGE: Final = {401: ((b"www-authenticate", b"Bearer"),)}
-"""RFC 9110, 15.5.2: who is asked for a proof is told of which kind."""
+_TOLD: Final = {
+    401: ((b"www-authenticate", b"Bearer"),),
+    503: ((b"retry-after", b"1"),),
+}
+"""RFC 9110, 15.5.2 and 15.6.4: who is asked for a proof is told of which kind, who came too early when."""
 
 
 class MethodError(EntrepotError):
@@ -116,7 +119,10 @@ class Application:
         try:
             response = await self._answer(route, path, scope, receive, request_id)
         except EntrepotError as error:
-            _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
+            if error.status == 503:
+                _log.warning("not now", route=route.path, because=unquoted(str(error)), request_id=request_id)
+            else:
+                _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
             response = problem(error, request_id, to_owner=route.proof is Proof.OWNER)
         except Exception:  # noqa: BLE001 (the edge: a fault becomes a 500, and the log has its traceback)
             _log.exception("fault", route=route.path, request_id=request_id)
@@ -206,7 +212,7 @@ async def _respond(send: Send, response: Response, request_id: str) -> None:
         (b"content-length", str(len(response.body)).encode()),
         (b"x-request-id", request_id.encode()),
         *_SECURITY,
-        *_CHALLENGE.get(response.status, ()),
+        *_TOLD.get(response.status, ()),
         *((k.encode(), v.encode()) for k, v in response.headers.items()),
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -7,7 +7,7 @@ there, its digest is the promised one, and both file and folder are synced, does
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +112,22 @@ async def fetch(
                 raise UnavailableError("the door gives nothing more")
     await asyncio.to_thread(finish, target, artefact, size, unseal)
     return Fetched(target, use_id, artefact, size)
+
+
+async def fetch_unnamed(doors: Sequence[Open], target: Path, attempts: int = 5) -> Fetched:
+    """Fetch what no contract names by its digest: whole, as it comes, and not resumed; by the first door.
+
+    One that refuses may have been shut a moment ago, and the word of it is on its way.
+    """
+    refusal = RefusedError("there is no door")
+    for failures in range(1, attempts + 1):
+        for open_door in doors:
+            try:
+                return await ask(open_door({}), target, MAX_UNNAMED)
+            except RefusedError as error:
+                refusal = error
+        await asyncio.sleep(0.1 * 2**failures)
+    raise refusal
 
 
 def take_as_it_is(target: Path) -> tuple[Digest, int]:

@@ -251,6 +251,8 @@ def move(tx: Transaction, rail: Rail, process_id: ProcessId, wanted: Next) -> Tr
         exchange.propose(TRANSFER, at, wanted.move, MessageId(""))  # refused where another is on its way
         _tell(tx, rail, process, State.STARTED, at.party, None)
         return process
+    if isinstance(wanted.content, Reason):
+        process = replace(process, problem="")  # why it was suspended is told no longer
     return _move(tx, rail, process, wanted)
 
 
@@ -355,7 +357,7 @@ def end_processes(tx: Transaction, rail: Rail, agreement_id: AgreementId) -> int
         is_ending = at.pending is not None and at.pending.move is Move.TERMINATE
         if not is_ending and TRANSFER.after(at.state, Move.TERMINATE, at.party) is not None:
             why = Reason("contract", ("the contract is no longer in force",))
-            _move(tx, rail, process, Next(Move.TERMINATE, why))
+            _move(tx, rail, replace(process, problem=""), Next(Move.TERMINATE, why))
             ended += 1
     return ended
 
@@ -376,6 +378,16 @@ def consumers_at_doors(connection: Connection) -> list[Did]:
 def has_door(connection: Connection, process_id: ProcessId) -> bool:
     """Say whether a process has an open door."""
     return store.has_door(connection, process_id)
+
+
+def may_flow(connection: Connection, process_id: ProcessId) -> bool:
+    """Whether what a process carries may go on: as provider its door is open, as consumer it is started."""
+    if has_door(connection, process_id):
+        return True
+    process = store.read(connection, process_id)
+    if process is None or process.exchange.party is Party.PROVIDER:
+        return False
+    return not is_held(process) and not TRANSFER.is_final(process.exchange.state)
 
 
 def _meant(connection: Connection, message: Message, sender: Did) -> TransferProcess:

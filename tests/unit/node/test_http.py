@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 _SPEC = importlib.util.spec_from_file_location("house", Path(__file__).with_name("house.py"))
 assert _SPEC is not None
@@ -20,7 +21,7 @@ _SPEC.loader.exec_module(the_house)
 from entrepot.node.api import read_body  # noqa: E402 (after the house is loaded)
 from entrepot.node.http import Application, Gatekeeper  # noqa: E402
 from entrepot.protocols import Call, Content, Proof, Reply, Response, Route, Shape  # noqa: E402
-from entrepot.values import Did, TrustError  # noqa: E402
+from entrepot.values import Did, TrustError, UnavailableError  # noqa: E402
 
 MOST = 100
 
@@ -43,12 +44,17 @@ async def read(call: Call) -> Response:
     return Response(200)
 
 
+async def not_now(_call: Call) -> Response:
+    raise UnavailableError("the journal could not be reached: disk I/O error, near 'secret'")
+
+
 APPLICATION = Application(
     [
         Route("GET", "/fixed", Proof.NONE, echo),
         Route("POST", "/fixed", Proof.NONE, echo, max_bytes=MOST),
         Route("GET", "/named/{id}", Proof.NONE, echo),
         Route("POST", "/json", Proof.NONE, read, shape=Shape({200: ()}, Content(Body))),
+        Route("GET", "/busy", Proof.NONE, not_now),
         Route("POST", "/members", Proof.MEMBERSHIP, echo),
         Route("POST", "/dsp/members", Proof.MEMBERSHIP, echo),
     ],
@@ -116,6 +122,18 @@ def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
     assert (asked.status, asked.headers["www-authenticate"]) == (401, "Bearer")
     assert hidden.status == 404
     assert {**problem(hidden), "requestId": ""} == {**problem(call("GET", "/nowhere")), "requestId": ""}
+
+
+def test_whoever_comes_too_early_is_told_when_to_come_and_the_operator_why() -> None:
+    """A 503 that nobody can explain afterwards cannot be mended."""
+    with capture_logs() as logged:
+        reply = call("GET", "/busy")
+
+    assert (reply.status, reply.headers["retry-after"], problem(reply)["status"]) == (503, "1", 503)
+    told = [(entry["log_level"], entry["event"], entry["route"]) for entry in logged]
+    assert told == [("warning", "not now", "/busy")]
+    assert "disk I/O error" in logged[0]["because"]
+    assert "secret" not in logged[0]["because"]
 
 
 @pytest.mark.parametrize(

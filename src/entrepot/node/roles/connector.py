@@ -109,7 +109,7 @@ class Connector:
         self.helm = Helm(self.rail, self.house, dps.teller(node.me))
         self.quay = quay_of(node)
         self.sealer = Sealer(self._receiving_key, lambda name: node.vault.derive("sealing", name))
-        self.acquirer = Acquirer(node, self.desk, self.rail)
+        self.acquirer = Acquirer(node, self.desk, self.rail, self.streams)
         evidence, platform = node.vault.signer(KeyJob.EVIDENCE), settings.space.platform
         self.ends = tds.Ends(node.journal, evidence, platform, node.clock, deadline, self.cut)
         self.cover = catalogue.Cover(
@@ -323,13 +323,13 @@ class Connector:
             raise ProtocolError("callbackAddress does not lie on an origin of the sender's DID services")
 
     async def watch_doors(self) -> bool:
-        """Cut the streams of doors that were shut: a process that is suspended or over sends nothing more."""
+        """Cut the streams of doors that were shut: what is suspended or over carries nothing more."""
         streaming = self.streams.processes()
         if not streaming:
             return False
         now = self.node.clock()
         shut = await self.node.journal.read(
-            lambda c: [p for p in streaming if not use.process.has_door(c, p)]
+            lambda c: [p for p in streaming if not use.process.may_flow(c, p)]
         )
         for agreement_id in await self.node.journal.read(lambda c: use.process.agreements_over(c, now)):
             self.cut(agreement_id)  # it may have been ended by another worker

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
+import structlog
 from sqlalchemy import Connection
 
 from entrepot import contracts
@@ -51,6 +52,7 @@ from entrepot.values import (
     sha256,
 )
 
+_log: Final = structlog.get_logger()
 _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (NotFoundError, 404),
     (TrustError, 404),
@@ -373,6 +375,8 @@ def _failed(kind: str, error: EntrepotError, message: Message | None = None) -> 
     reason = unquoted(str(error))
     if isinstance(error, TransitionError):
         reason = f"{reason}; the process is in state {error.state}"
+    if status == 503:
+        _log.warning("not now", kind=kind, because=reason)
     return Response(status, codec.render_error(kind, consumer, provider, status, reason))
 
 

@@ -11,6 +11,7 @@ from entrepot_dsp_samples import JSON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from entrepot import contracts
 from entrepot.contracts import (
@@ -320,7 +321,9 @@ class TestNegotiation:
         )
         node.routes = dsp.routes(node.services)
 
-        assert node.call("POST", "/negotiations/request", requested()).status == 503
+        with capture_logs() as logged:
+            assert node.call("POST", "/negotiations/request", requested()).status == 503
+        assert [entry["because"] for entry in logged if entry["event"] == "not now"]
         assert node.call("POST", "/negotiations/request", requested()).status == 201
 
 
