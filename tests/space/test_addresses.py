@@ -7,7 +7,7 @@ import pytest
 from answering import OK, serving
 
 from entrepot.node.outgoing import HttpClient
-from entrepot.values import MalformedError, UnavailableError
+from entrepot.values import EntrepotError, MalformedError, UnavailableError
 
 
 def test_loopback_is_called_only_where_the_settings_list_it() -> None:
@@ -27,8 +27,14 @@ def test_loopback_is_called_only_where_the_settings_list_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "0.0.0.0"]
-)
+    "host",
+    [
+        "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.100.100.200", "[::1]", "[fd00::1]",
+        "0.0.0.0", "0x7f.1", "239.1.1.1", "[ff02::1]", "[fec0::1]", "[::]", "[fe80::1%25lo]",
+        "[::ffff:169.254.169.254]", "[::127.0.0.1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::7f00:1]",
+        "[2002:a9fe:a9fe::]", "[2001:0:7f00:1::]",
+    ],
+)  # fmt: skip
 def test_private_ranges_are_refused_without_a_connection(host: str) -> None:
     """Cloud metadata, office printers, the database next door: none is for a stranger to name."""
 
@@ -37,6 +43,21 @@ def test_private_ranges_are_refused_without_a_connection(host: str) -> None:
         with pytest.raises(UnavailableError, match="private"):
             await client("GET", f"http://{host}/latest/meta-data")
         await client.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0177.0.0.1", "0", "127.0.0.1."])
+def test_an_address_in_an_unusual_spelling_is_none(host: str) -> None:
+    """What a resolver reads as loopback and a check reads as a name would pass between the two."""
+
+    async def play() -> None:
+        async with serving(OK) as server:
+            client = HttpClient((), 5)
+            with pytest.raises(EntrepotError):
+                await client("GET", f"http://{host}:{server.port}/")
+            assert server.connections == []
+            await client.close()
 
     asyncio.run(play())
 

@@ -26,6 +26,9 @@ _IDLE_SECONDS: Final = 4.0
 """A connection is kept for less than servers keep theirs, so that none is used while it is being closed."""
 _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
+"""What a translator turns into an address of IPv4, whichever it is (RFC 6052)."""
 _MOST_OF_A_REPLY: Final = 64 << 10
 _PIECE: Final = 256 << 10
 
@@ -239,7 +242,16 @@ def trusting(authorities: Path | None) -> ssl.SSLContext:
 def _may_call(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address, origin: str, allow_private: Collection[str]
 ) -> bool:
-    return ip.is_global or origin in allow_private
+    return origin in allow_private or _is_public(ip)
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether it lies in the open, and leads to nowhere else: IPv6 has ways to write any address of IPv4."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not ip.is_multicast
+    translated = ipaddress.IPv4Address(ip.packed[-4:]) if ip in _TRANSLATED else None
+    within = translated or ip.ipv4_mapped or ip.sixtofour
+    return _is_public(within) if within is not None else ip.is_global and ip in _UNICAST
 
 
 def _forbidden(origin: str) -> UnavailableError:
