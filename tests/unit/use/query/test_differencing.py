@@ -40,9 +40,12 @@ WHERE = st.lists(CONDITIONS, min_size=0, max_size=2).map(
     lambda found: f"where {' and '.join(found)}" if found else ""
 )
 KEYS = st.sampled_from(["", "arm", "visit", "arm, visit"])
-PEOPLE = "select {keyed}person, sum(lab) d from visits {where} group by {keyed}person"
 FORMS = st.sampled_from(
-    ["select {keyed}sum(lab) s from visits {where} {by}", f"select {{keyed}}sum(d) s from ({PEOPLE}) {{by}}"]
+    [
+        "select {keyed}sum(lab) s from visits {where} {by}",
+        """with a as (select {keyed}person, sum(lab) d from visits {where} group by {keyed}person)
+        select {keyed}sum(d) s from a {by}""",
+    ]
 )
 ASKED = st.lists(st.tuples(FORMS, WHERE, KEYS), min_size=2, max_size=7, unique=True)
 
