@@ -80,7 +80,7 @@ def reachable(arrows: Any, before: Any, after: Any) -> bool:
 
 
 class Filing(RuleBasedStateMachine):
-    """Three contracts of two members on one platform; one of them runs out."""
+    """Two contracts of two members on one platform; one of them runs out."""
 
     make: Callable[[], Any]
     """Gives a platform that nobody has used yet."""
@@ -99,6 +99,9 @@ class Filing(RuleBasedStateMachine):
         self.wished: dict[str, str] = {}
         self.said: dict[int, str] = {}
         self.count = 0
+        for which in range(2):
+            self.give(which)
+            self.file(which, other=False)
 
     def try_to(self, act: Callable[[], object]) -> bool:
         """A refusal is an answer; anything else is a fault."""
@@ -108,18 +111,18 @@ class Filing(RuleBasedStateMachine):
             return False
         return True
 
-    @rule(which=st.integers(0, 2))
+    @rule(which=st.integers(0, 1))
     def give(self, which: int) -> None:
         """A repeat gives the same id."""
         given = self.world.contract_id(f"urn:uuid:n{which}")
         assert self.ids.setdefault(which, given) == given
 
-    @rule(which=st.integers(0, 2), other=st.booleans())
+    @rule(which=st.integers(0, 1), other=st.booleans())
     def file(self, which: int, other: bool) -> None:  # noqa: FBT001 (drawn)
         """The contract, or another envelope under its id, which has no luck once the first was taken."""
         if which not in self.ids:
             return
-        policy = RUNS_OUT if which == 2 else people.OPEN
+        policy = RUNS_OUT if which == 1 else people.OPEN
         key = which + 10 * other
         if key not in self.envelopes:
             if other:
@@ -128,7 +131,7 @@ class Filing(RuleBasedStateMachine):
             self.envelopes[key] = people.both_sign(payload)
         self.try_to(lambda: self.world.file(self.envelopes[key]))
 
-    @rule(which=st.integers(0, 2), party=st.sampled_from([ALICE, BOB]), again=st.booleans())
+    @rule(which=st.integers(0, 1), party=st.sampled_from([ALICE, BOB]), again=st.booleans())
     def end(self, which: int, party: Any, again: bool) -> None:  # noqa: FBT001 (drawn)
         """A party ends it, perhaps by a notice that it has sent before."""
         if which not in self.ids:
@@ -150,7 +153,7 @@ class Filing(RuleBasedStateMachine):
         if ended:
             self.said.setdefault(which, "breach")
 
-    @rule(which=st.integers(0, 2))
+    @rule(which=st.integers(0, 1))
     def stop(self, which: int) -> None:
         if which not in self.ids:
             return
