@@ -30,7 +30,7 @@ from entrepot.use import (
 )
 from entrepot.use import acquisition as acquisitions
 from entrepot.use.fetch import Unseal, fetch_unnamed, unsealing
-from entrepot.use.process import PUSH, TRANSFER, Rail, is_held, read_process
+from entrepot.use.process import PUSH, Rail, is_ended, is_held, read_process
 from entrepot.use.streams import Streams
 from entrepot.values import (
     FORMATS,
@@ -251,8 +251,8 @@ class Acquirer:
 
     async def _unheld(self, acquisition: Acquisition, process: TransferProcess) -> Acquisition:
         """Go on only at an open door; one that is shut for now is waited for, and the owner is told."""
-        if TRANSFER.is_final(process.exchange.state):
-            raise RefusedError(f"the process is {process.exchange.state}: {process.problem}".rstrip(": "))
+        if is_ended(process):
+            raise RefusedError(f"the process is over: {process.problem}".rstrip(": "))
         waiting = "the process to be resumed" if is_held(process) else ""
         known = await self._node.journal.read(lambda c: acquisitions.read(c, acquisition.id))
         if known.waiting_for != waiting:

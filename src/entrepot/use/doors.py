@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+import structlog
+
 from entrepot.journal import Journal
 from entrepot.policy import Fact
 from entrepot.use.facts import caller_of, claims_of
@@ -20,6 +22,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_log: Final = structlog.get_logger()
 USE_HEADER: Final = "entrepot-use"
 PURPOSE_HEADER: Final = "entrepot-purpose"
 UNKNOWN: Final = Denied(("no door opens to this token",), known=False)
@@ -115,7 +118,7 @@ async def refuse(send: Send, denied: Denied) -> None:
 async def complain(
     send: Send, status: int, reasons: tuple[str, ...], remedy: str, more: Mapping[str, str] = _NO_HEADERS
 ) -> None:
-    """Answer with a problem document (RFC 9457)."""
+    """Answer with a problem document (RFC 9457); who came too early is told when to come again."""
     titles = {400: "Malformed", 403: "Refused", 404: "Not found", 413: "Too large", 429: "Too often"}
     document: dict[str, canonical.Json] = {
         "type": "about:blank",
@@ -127,4 +130,7 @@ async def complain(
         document["reasons"] = [*reasons]
     body = canonical.encode(document)
     head = {"content-type": "application/problem+json", "content-length": str(len(body))}
+    if status == 503:
+        _log.warning("not now", because=", ".join(reasons))
+        head["retry-after"] = "1"
     await answer(send, status, {**head, **more}, body)

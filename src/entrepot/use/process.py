@@ -375,6 +375,13 @@ def consumers_at_doors(connection: Connection) -> list[Did]:
     return store.consumers_at_doors(connection)
 
 
+def is_ended(process: TransferProcess) -> bool:
+    """Whether a process is over, or ended by us, though the peer has not heard of it yet."""
+    at = process.exchange
+    ending = at.pending is not None and at.pending.move is Move.TERMINATE
+    return ending or TRANSFER.is_final(at.state)
+
+
 def has_door(connection: Connection, process_id: ProcessId) -> bool:
     """Say whether a process has an open door."""
     return store.has_door(connection, process_id)
@@ -387,7 +394,7 @@ def may_flow(connection: Connection, process_id: ProcessId) -> bool:
     process = store.read(connection, process_id)
     if process is None or process.exchange.party is Party.PROVIDER:
         return False
-    return not is_held(process) and not TRANSFER.is_final(process.exchange.state)
+    return not is_held(process) and not is_ended(process)
 
 
 def _meant(connection: Connection, message: Message, sender: Did) -> TransferProcess:
