@@ -15,11 +15,12 @@ def test_what_is_left_is_shown_and_asking_spends_nothing(
     at: Callable[..., Sitting], town: Town, language: str
 ) -> None:
     """Who asks before every use would have used up what he asked about."""
-    product, _ = town.offer(f"Engine tests to be counted {language}", uses=5)
+    title = f"Engine tests to be counted {language}"
+    product, _ = town.offer(title, uses=5)
     used = town.space.use(product)
     with at("consumer") as consumer:
         page = consumer.open("usable")
-        card = page.get_by_role("article").filter(has_text=product)
+        card = page.get_by_role("article").filter(has_text=title)
         expect(card).to_contain_text(consumer.words("left", left=4, limit=5))
         card.get_by_role("link", name=consumer.words("may")).click()
         consumer.press("ask")

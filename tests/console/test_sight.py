@@ -97,7 +97,7 @@ def story(town: Town) -> dict[str, list[tuple[str, ...]]]:
     opened = town.open_transfer(town.offer_api("Engine test bench, live"))
     served = town.offer_served("Engine test bench, modelled")
     town.space.begin(served)
-    (asks,) = wait_for("a request", lambda: town.nodes["service"].ask("GET", "/owner/requests"))
+    asks = wait_for("a request", lambda: town.request(served))
     town.nodes["provider"].ask("PUT", "/owner/signaling/dataplanes", PLANE)
     applicant = town.nodes["applicant"].did
     return {

@@ -120,6 +120,11 @@ class Town:
         self.space.at(target).received()
         return {name: self.process(name, product)["id"] for name in ("provider", "consumer")}
 
+    def request(self, product: str) -> dict[str, Any] | None:
+        """What the service party is asked to sign over a product."""
+        asked: list[dict[str, Any]] = self.nodes["service"].ask("GET", "/owner/requests")
+        return next((r for r in asked if r["product"] == product), None)
+
     def process(self, name: str, product: str) -> dict[str, Any]:
         """A node's newest process over a product."""
         found: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/processes")

@@ -139,7 +139,7 @@ class CatalogueContract:
     def test_pages_of_what_i_offer_leave_nothing_out_and_say_nothing_twice(self, ready: Journal) -> None:
         """A product that is withdrawn while somebody turns the pages must not push another one off them."""
         names = [f"urn:product:{n}" for n in range(7)]
-        for name in names:
+        for name in reversed(names):  # the newest is shown first: what was just offered is seen at once
             offer(ready, name)
         others = replace(
             product_of(ready, names[0]), id=ProductId("urn:product:theirs"), provider=Did("did:web:x")
@@ -167,6 +167,14 @@ class CatalogueContract:
 
         assert ready.read_now(lambda c: title_of(c, PRODUCT)) == "New"
         assert ready.read_now(lambda c: title_of(c, theirs.id)) == "Theirs, renamed"
+
+    def test_a_title_that_is_learned_twice_at_once_is_kept_once(self, ready: Journal) -> None:
+        """Two uses of one product that begin together: one of them would fail over a name."""
+        theirs = replace(offer(ready), id=ProductId("urn:theirs"), title="Theirs")
+        with ThreadPoolExecutor(8) as pool:
+            made = [pool.submit(ready.write_now, lambda tx: keep_title(tx, theirs)) for _ in range(8)]
+        assert [m.exception() for m in made] == [None] * 8
+        assert ready.read_now(lambda c: title_of(c, theirs.id)) == "Theirs"
 
     def test_offers_made_at_once_are_versions_one_after_the_other(self, ready: Journal) -> None:
         """Two owners at two consoles: none is lost, and one is on offer at the end."""

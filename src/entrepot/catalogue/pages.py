@@ -18,6 +18,7 @@ from entrepot.values import Did, ProductId, canonical
 from entrepot.values.canonical import Json
 
 PAGE: Final = 100
+_ABOVE_ALL: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """A page of what one provider has on offer, as its owner reads it; pages begin as those of `Page`."""
+    """A page of what one provider has on offer, as its owner reads it: the newest first."""
 
     products: tuple[Product, ...]
     total: int
@@ -80,15 +81,15 @@ def page(connection: Connection, cover: Cover, place: Place | Search) -> Page:
 
 
 def stock(connection: Connection, provider: Did, place: Place) -> Stock:
-    """One page of what a provider has on offer here."""
-    rows = store.page_of(connection, provider, place.after, place.size + 1)
+    """One page of what a provider has on offer here; `place.after` is 0 for the newest."""
+    rows = store.page_of(connection, provider, place.after or _ABOVE_ALL, place.size + 1)
     shown = rows[: place.size]
     return Stock(
         products=tuple(product for _, product in shown),
         total=shelf_store.count(connection, provider),
         next_after=shown[-1][0] if len(rows) > place.size else None,
         previous_after=(
-            shelf_store.before(connection, provider, place.after, place.size) if place.after else None
+            shelf_store.above(connection, provider, place.after, place.size) if place.after else None
         ),
     )
 

@@ -99,6 +99,13 @@ _PAGE: Final = (
     .offset(bindparam("skip"))
 )
 _PAGE_OF: Final = _PAGE.where(shelf.c.provider == bindparam("provider"))
+_ABOVE_OF: Final = (
+    select(shelf.c.number)
+    .where(shelf.c.provider == bindparam("provider"), shelf.c.number >= bindparam("after"))
+    .order_by(shelf.c.number)
+    .limit(1)
+    .offset(bindparam("skip"))
+)
 _COUNT: Final = select(func.count()).where(shelf.c.provider == bindparam("provider"))
 _BEFORE: Final = (
     select(shelf.c.number)
@@ -200,6 +207,13 @@ def before(connection: Connection, provider: Did | None, after: int, size: int) 
         if provider is None
         else connection.execute(_BEFORE_OF, values | {"provider": provider})
     ).scalar()
+    return 0 if found is None else int(found)
+
+
+def above(connection: Connection, provider: Did, after: int, size: int) -> int:
+    """As `before`, where pages go from the newest to the oldest; 0 for the first one."""
+    values = {"provider": provider, "after": after, "skip": size}
+    found = connection.execute(_ABOVE_OF, values).scalar()
     return 0 if found is None else int(found)
 
 

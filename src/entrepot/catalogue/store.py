@@ -125,9 +125,9 @@ _PAGE_OF: Final = (
     select(_product, _shelved.number)
     .join(shelf_store.shelf, _shelved.product_id == _product.c.id)
     .where(
-        _product.c.listed, _shelved.provider == bindparam("provider"), _shelved.number > bindparam("after")
+        _product.c.listed, _shelved.provider == bindparam("provider"), _shelved.number < bindparam("below")
     )
-    .order_by(_shelved.number)
+    .order_by(_shelved.number.desc())
     .limit(bindparam("most"))
 )
 _OVER: Final = _LISTED.where(_product.c.artefact == bindparam("over"))
@@ -301,9 +301,9 @@ def listed(connection: Connection) -> list[Product]:
     return [_product_of(r) for r in connection.execute(_LISTED)]
 
 
-def page_of(connection: Connection, provider: Did, after: int, most: int) -> list[tuple[int, Product]]:
-    """What a provider has on offer after a number of the shelf, in the order of publication."""
-    values = {"provider": provider, "after": after, "most": most}
+def page_of(connection: Connection, provider: Did, below: int, most: int) -> list[tuple[int, Product]]:
+    """What a provider has on offer below a number of the shelf, the newest first."""
+    values = {"provider": provider, "below": below, "most": most}
     return [(r.number, _product_of(r)) for r in connection.execute(_PAGE_OF, values)]
 
 

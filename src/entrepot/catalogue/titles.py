@@ -7,6 +7,7 @@ gave binds nobody, and is kept for being read only.
 from typing import Final
 
 from sqlalchemy import Column, Connection, String, Table, Text, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from entrepot.catalogue import store
 from entrepot.catalogue.model import Product
@@ -35,8 +36,8 @@ def title_of(connection: Connection, product_id: ProductId) -> str | None:
 
 def keep_title(tx: Transaction, product: Product) -> None:
     """Remember what another party calls its product."""
-    known = title_of(tx.connection, product.id)
-    if known is None:
-        tx.connection.execute(_KEEP, {"product_id": product.id, "title": product.title})
-    elif known != product.title:
+    try:
+        with tx.connection.begin_nested():
+            tx.connection.execute(_KEEP, {"product_id": product.id, "title": product.title})
+    except IntegrityError:
         tx.connection.execute(_CHANGE, {"of": product.id, "called": product.title})

@@ -52,7 +52,7 @@ def _source_kind(file: Path) -> str:
 
 @product.command(name="list")
 def list_products(*, after: int = 0, limit: int = 100, node: Node = HERE, json: Json = False) -> int:
-    """List what I offer, a page at a time.
+    """List what I offer, the newest first, a page at a time.
 
     Example: entrepot product list --node clinic
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from entrepot.cli.options import HERE, Json, Node, client, quoted
-from entrepot.cli.output import Exit, say, show, table
+from entrepot.cli.output import Exit, called, say, show, table
 from entrepot.values import MalformedError
 
 
@@ -132,6 +132,6 @@ def list_uses(
         for u in found
         if u["openedAt"] >= start and consumer in {"", u["consumer"]} and product in {"", u["product"]}
     ]
-    columns = ("openedAt", "use", "consumer", "product", "state", "outcome", "receipt")
-    show(rows, as_json=json, text=table(rows, columns, "Nothing was used yet."))
+    columns = ("openedAt", "use", "consumer", "title", "state", "outcome", "receipt")
+    show(rows, as_json=json, text=table(called(rows), columns, "Nothing was used yet."))
     return Exit.DONE

@@ -86,6 +86,7 @@ class Due(_Row, frozen=True):
     """Something that is owed after a use."""
 
     agreement: str
+    title: str | None
     duty: str
     state: str
     due_at: datetime

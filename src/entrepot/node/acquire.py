@@ -131,7 +131,8 @@ class Acquirer:
         product, address = await self.product_at(known.provider, product_id)
         if catalogue.product_digest(product) != catalogue.product_digest(known):
             raise TrustError("the provider offers other terms than those registered with the platform")
-        await self._node.journal.write(lambda tx: catalogue.keep_title(tx, product))
+        if await self._node.journal.read(lambda c: catalogue.title_of(c, product_id)) != product.title:
+            await self._node.journal.write(lambda tx: catalogue.keep_title(tx, product))
         return product, address
 
     async def offered_by(self, provider: Did, product_id: ProductId) -> tuple[catalogue.Offering, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _log: Final = structlog.get_logger()
 _PERIOD: Final = 5.0
-_MOST: Final = 200
+_MOST: Final = 50
 _AT_ONCE: Final = 10
 
 

@@ -68,7 +68,7 @@ AROUND = {
 )
 def test_what_is_owed_waits_for_a_person(language: Language, expected: list[str]) -> None:
     """Who looks at what waits sees which data is to be deleted, by when, and that it is late."""
-    late = Due("urn:agreement", "delete within P30D", "overdue", datetime(2026, 11, 25, tzinfo=UTC))
+    late = Due("urn:agreement", None, "delete within P30D", "overdue", datetime(2026, 11, 25, tzinfo=UTC))
     values = {"duties": [late], "waits": [], "others": [], "requests": [], "answered": []}
     page = _pages(language).get_template("waiting.html").render({**AROUND, **values})
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from entrepot import contracts, space, use
+from entrepot import catalogue, contracts, space, use
 from entrepot.contracts import Contract, Party
 from entrepot.identity import KeyJob
 from entrepot.node import rows
@@ -64,8 +64,11 @@ class _Api:
     async def waiting(self, _call: Call) -> Response:
         """What is due or overdue under any contract, the earliest first."""
         now = self._node.clock()
-        found = await self._journal.read(use.duties.duties_waiting)
-        return answer([_row(o, now) for o in found])
+
+        def query(connection: Connection) -> list[rows.DutyRow]:
+            return [_row(connection, o, now) for o in use.duties.duties_waiting(connection)]
+
+        return answer(await self._journal.read(query))
 
     async def of_contract(self, call: Call) -> Response:
         now = self._node.clock()
@@ -77,7 +80,7 @@ class _Api:
             first: list[rows.DutyRow] = [
                 {"duty": d, "state": "first"} for d in _owed_first(contract) if d not in done
             ]
-            return [*first, *(_row(o, now) for o in found)]
+            return [*first, *(_row(connection, o, now) for o in found)]
 
         return answer(await self._journal.read(query))
 
@@ -94,7 +97,7 @@ class _Api:
             done = await self._journal.write(
                 lambda tx: use.duties.record_performance(tx, contract, body.duty, use_id)
             )
-        return answer(_row(done, now))
+        return answer(await self._journal.read(lambda c: _row(c, done, now)))
 
     async def pay(self, call: Call) -> Response:
         amount, now = parse_money(read_body(call, PaidBody).amount), self._node.clock()
@@ -102,7 +105,7 @@ class _Api:
         if contract.party is not Party.PROVIDER:
             raise RefusedError("that somebody was paid is written down by whoever was paid")
         done = await self._journal.write(lambda tx: use.duties.record_payment(tx, contract, amount))
-        return answer(_row(done, now))
+        return answer(await self._journal.read(lambda c: _row(c, done, now)))
 
     def _report(self, tx: Transaction, contract: Contract, raw: bytes) -> Owed:
         """Keep our notice and queue it for the provider, in one commit."""
@@ -132,9 +135,11 @@ def _earliest(connection: Connection, contract: Contract, name: str) -> UseId | 
     return mine[0].use_id if mine else None
 
 
-def _row(found: Owed, now: UtcTime) -> rows.DutyRow:
+def _row(connection: Connection, found: Owed, now: UtcTime) -> rows.DutyRow:
+    contract = contracts.agreement_of(connection, found.agreement_id)
     return {
         "agreement": found.agreement_id,
+        "title": None if contract is None else catalogue.title_of(connection, contract.agreement.target),
         "duty": found.name,
         "state": str(state_of(found, now)),
         "use": found.use_id,

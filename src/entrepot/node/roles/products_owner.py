@@ -115,7 +115,7 @@ class _Api:
         return answer({**_shown(product), "tensions": list(against)})
 
     async def page(self, call: Call) -> Response:
-        """What I offer, in the order of publication; `nextAfter` is where the next page begins."""
+        """What I offer, the newest first; `nextAfter` is where the next page begins."""
         place = _place(call)
         found = await self._journal.read(lambda c: catalogue.stock(c, self._node.me, place))
         return answer(

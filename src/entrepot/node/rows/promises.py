@@ -126,6 +126,8 @@ class DutyRow(TypedDict):
     duty: str
     state: str
     agreement: NotRequired[str]
+    title: NotRequired[str | None]
+    """Of the product that the contract is about."""
     use: NotRequired[str | None]
     begunAt: NotRequired[str]
     dueAt: NotRequired[str | None]
