@@ -32,6 +32,7 @@ from entrepot.use.process import PUSH, Rail, read_process, request_transfer, sta
 from entrepot.values import (
     FORMATS,
     AgreementId,
+    ConflictError,
     Did,
     Digest,
     KindOfUse,
@@ -265,8 +266,7 @@ def _open(tx: Transaction, rail: Rail, acquisition: Acquisition, contract: Contr
     open_one = _open_process(tx.connection, contract, acquisition)
     if open_one is not None:
         ready = replace(acquisition, state=AcquisitionState.FETCHING, agreement_id=contract.agreement.id)
-        before = store.read(tx.connection, acquisition.id)
-        return _saved(tx, before or acquisition, replace(ready, process_id=open_one, waiting_for=""))
+        return _saved(tx, acquisition, replace(ready, process_id=open_one, waiting_for=""))
     process = request_transfer(tx, rail, contract, acquisition.address, acquisition.format)
     after = replace(
         acquisition,
@@ -275,8 +275,7 @@ def _open(tx: Transaction, rail: Rail, acquisition: Acquisition, contract: Contr
         process_id=process.exchange.id,
         waiting_for="the provider",
     )
-    before = store.read(tx.connection, acquisition.id)
-    return _saved(tx, before or acquisition, after)
+    return _saved(tx, acquisition, after)
 
 
 def _open_process(connection: Connection, contract: Contract, acquisition: Acquisition) -> ProcessId | None:
@@ -297,6 +296,8 @@ def _waits_for(state: State) -> str:
 
 
 def _saved(tx: Transaction, before: Acquisition, after: Acquisition) -> Acquisition:
+    if before.state.is_over:
+        raise ConflictError(f"the acquisition is {before.state}; nothing follows on that")
     after = replace(after, version=before.version + 1)
     store.save(tx, after, before.version)
     return after
