@@ -7,7 +7,6 @@ which EDC has nothing. Agreed is what equals the listing, as in the product.
     python tests/interop/ours.py FOLDER PORT DID [DID=ADDRESS ...]
 """
 
-import asyncio
 import http.client
 import json
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 from sqlalchemy import Connection
 
 from entrepot import catalogue, contracts
@@ -283,4 +283,4 @@ class Ours:
 if __name__ == "__main__":
     where, number, name, *known = sys.argv[1:]
     others = {Did(did): address for did, _, address in (item.partition("=") for item in known)}
-    asyncio.run(serve(Bare(Path(where), int(number), Did(name), others), int(number)))
+    uvloop.run(serve(Bare(Path(where), int(number), Did(name), others), int(number)))

@@ -103,6 +103,26 @@ class ContractsContract:
         assert process == PROCESS
         assert journal.read_now(lambda c: negotiations.find_by_message(c, MessageId("none"))) is None
 
+    @pytest.mark.parametrize(
+        "later",
+        [
+            replace(NEGOTIATION, exchange=replace(AT, state=State.TERMINATED, pending=None, version=4)),
+            replace(NEGOTIATION, exchange=replace(AT, pending=BEHIND, peer_pid=ProcessId("another"))),
+            replace(NEGOTIATION, offer=replace(OFFER, id=OfferId("other")), asked=OFFER, agreement=None),
+            replace(NEGOTIATION, signing=Signing(one_sided=True), needs_person=False),
+            replace(NEGOTIATION, approved=False, problem="another"),
+        ],
+    )
+    def test_what_has_changed_of_a_negotiation_is_saved(self, journal: Journal, later: Negotiation) -> None:
+        """A column passed over is a move, a signature or a term that a crash brings back."""
+        journal.write_now(lambda tx: negotiations.create(tx, NEGOTIATION))
+
+        journal.write_now(lambda tx: negotiations.save(tx, later, NEGOTIATION))
+
+        found = journal.read_now(lambda c: negotiations.read(c, AT.id))
+        assert found is not None
+        assert replace(found, created_at=None) == later
+
     def test_a_process_id_of_a_peer_is_taken_once(self, journal: Journal) -> None:
         """One request of a consumer must not become two negotiations."""
         journal.write_now(lambda tx: negotiations.create(tx, NEGOTIATION))
@@ -118,7 +138,7 @@ class ContractsContract:
 
         def save(_: int) -> bool:
             try:
-                journal.write_now(lambda tx: negotiations.save(tx, later, expected_version=3))
+                journal.write_now(lambda tx: negotiations.save(tx, later, NEGOTIATION))
             except (ConflictError, UnavailableError):
                 return False
             return True

@@ -76,25 +76,25 @@ def _begin(
         asked=offer,
         signing=Signing(product_digest=product_digest),
     )
-    store.create(tx, negotiation)
-    return _move(tx, desk, negotiation, Next(Move.REQUEST if party is Party.CONSUMER else Move.OFFER, offer))
+    first = Next(Move.REQUEST if party is Party.CONSUMER else Move.OFFER, offer)
+    return _move(tx, desk, negotiation, first, None)
 
 
 def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, published: Published) -> Negotiation:
     """Take in one message: one state change, one audit event, the next move queued."""
     if message.move in {Move.REQUEST, Move.OFFER} and message.callback:
         return _receive_first(tx, desk, message, sender, published)
-    negotiation = _meant(tx.connection, message, sender)
-    exchange = _identified(negotiation.exchange, message)
-    _check_content(desk, negotiation, message)
+    before = _meant(tx.connection, message, sender)
+    exchange = _identified(before.exchange, message)
+    _check_content(desk, before, message)
     pending = exchange.pending
     sent = pending is None or not is_untried(tx, pending.message_id)
     after = moves.receive(NEGOTIATION, exchange, message.move, exchange.party.other, sent=sent)
     if pending is not None and after.pending is None:
         withdraw_lane(tx, exchange.id)  # it has arrived, or comes too late
-    negotiation = _taken_in(tx, replace(negotiation, exchange=after), message, exchange.party.other)
+    negotiation = _taken_in(tx, replace(before, exchange=after), message, exchange.party.other)
     _audit_move(tx, exchange, after, message.move, exchange.party.other)
-    return proceed(tx, desk, negotiation, before=exchange)
+    return proceed(tx, desk, negotiation, before)
 
 
 def _receive_first(
@@ -129,10 +129,9 @@ def _receive_first(
         needs_person=listing.needs_person,
         signing=Signing(product_digest=listing.product_digest),
     )
-    store.create(tx, negotiation)
     store.keep_terms(tx, after.id, party.other, offer)
     _audit_move(tx, new, after, message.move, party.other)
-    return proceed(tx, desk, negotiation, before=after, saved=True)
+    return proceed(tx, desk, negotiation, None)
 
 
 def _check_room(tx: Transaction, desk: Desk, provider: Did) -> None:
@@ -147,7 +146,8 @@ def _check_room(tx: Transaction, desk: Desk, provider: Did) -> None:
 
 def move(tx: Transaction, desk: Desk, negotiation_id: ProcessId, next_move: Next) -> Negotiation:
     """Make a move that our owner wants: counter, reject, terminate."""
-    return _move(tx, desk, existing(tx.connection, negotiation_id), next_move)
+    before = existing(tx.connection, negotiation_id)
+    return _move(tx, desk, before, next_move, before)
 
 
 def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiation:
@@ -155,7 +155,7 @@ def approve(tx: Transaction, desk: Desk, negotiation_id: ProcessId) -> Negotiati
     before = existing(tx.connection, negotiation_id)
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's approval")
-    return proceed(tx, desk, replace(before, approved=True), before=before.exchange)
+    return proceed(tx, desk, replace(before, approved=True), before)
 
 
 def product_known(tx: Transaction, negotiation_id: ProcessId, digest: Digest) -> None:
@@ -166,7 +166,7 @@ def product_known(tx: Transaction, negotiation_id: ProcessId, digest: Digest) ->
     before = existing(tx.connection, negotiation_id)
     if before.signing.product_digest is None:
         signing = replace(before.signing, product_digest=digest)
-        save(tx, replace(before, signing=signing, exchange=touched(before.exchange)), before.exchange)
+        save(tx, replace(before, signing=signing, exchange=touched(before.exchange)), before)
 
 
 def counter(tx: Transaction, desk: Desk, negotiation_id: ProcessId, policy: Policy) -> Negotiation:
@@ -175,7 +175,7 @@ def counter(tx: Transaction, desk: Desk, negotiation_id: ProcessId, policy: Poli
     if not waits_for_a_person(before):
         raise ConflictError(f"in state {before.exchange.state} nothing waits for a person's answer")
     answer = Move.OFFER if before.exchange.party is Party.PROVIDER else Move.REQUEST
-    return _move(tx, desk, before, Next(answer, replace(before.offer, policy=policy)))
+    return _move(tx, desk, before, Next(answer, replace(before.offer, policy=policy)), before)
 
 
 def delivered(
@@ -187,7 +187,7 @@ def delivered(
         return None
     if after.peer_pid is None:
         after = replace(after, peer_pid=peer_pid)
-    return _learnt(tx, desk, replace(before, exchange=after), before.exchange)
+    return _learnt(tx, desk, replace(before, exchange=after), before)
 
 
 def used_already(tx: Transaction, desk: Desk, contract: Contract) -> Contract:
@@ -216,19 +216,18 @@ def refused(
         after = replace(after, state=State.TERMINATED)
     negotiation = replace(before, exchange=after, problem=why)
     if after.state is not before.exchange.state or after.pending is not None:
-        return _learnt(tx, desk, negotiation, before.exchange)
-    save(tx, negotiation, before.exchange)
-    return _move(tx, desk, negotiation, Next(Move.TERMINATE, Reason("refused")))
+        return _learnt(tx, desk, negotiation, before)
+    return _move(tx, desk, negotiation, Next(Move.TERMINATE, Reason("refused")), before)
 
 
-def _learnt(tx: Transaction, desk: Desk, negotiation: Negotiation, before: Exchange) -> Negotiation:
+def _learnt(tx: Transaction, desk: Desk, negotiation: Negotiation, before: Negotiation) -> Negotiation:
     """Go on from what an answer told of our own move."""
-    after = negotiation.exchange
-    if after.pending is None and before.pending is not None and before.pending.behind is not None:
+    after, was = negotiation.exchange, before.exchange
+    if after.pending is None and was.pending is not None and was.pending.behind is not None:
         withdraw_unsent(tx, after.id)  # the move that waited behind it has nothing left to do
-    if after.state is not before.state:
-        _audit_move(tx, before, after, None, after.party)
-    return proceed(tx, desk, negotiation, before=before)
+    if after.state is not was.state:
+        _audit_move(tx, was, after, None, after.party)
+    return proceed(tx, desk, negotiation, before)
 
 
 def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) -> None:
@@ -237,7 +236,7 @@ def adopt(tx: Transaction, negotiation_id: ProcessId, peer_state: State | None) 
     after = moves.adopted(NEGOTIATION, before.exchange, peer_state)
     if after is not before.exchange:
         _audit_move(tx, before.exchange, after, None, after.party.other)
-        save(tx, replace(before, exchange=after), before.exchange)
+        save(tx, replace(before, exchange=after), before)
         settle_contract(tx, replace(before, exchange=after))
 
 
@@ -249,7 +248,7 @@ def step_failed(tx: Transaction, desk: Desk, negotiation_id: ProcessId, why: str
         pending is None or pending.move is not Move.TERMINATE
     ):
         failed = replace(before, problem=why[:1000])
-        _move(tx, desk, failed, Next(Move.TERMINATE, Reason("signing", (why[:500],))))
+        _move(tx, desk, failed, Next(Move.TERMINATE, Reason("signing", (why[:500],))), before)
 
 
 def read_negotiation(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:
@@ -327,30 +326,25 @@ def _taken_in(tx: Transaction, negotiation: Negotiation, message: Message, sende
     return negotiation
 
 
-def proceed(
-    tx: Transaction, desk: Desk, negotiation: Negotiation, *, before: Exchange, saved: bool = False
-) -> Negotiation:
-    """Save, then do what the responder wants next."""
-    if not saved:
-        if negotiation.exchange.version == before.version:
-            negotiation = replace(negotiation, exchange=touched(negotiation.exchange))
-        save(tx, negotiation, before)
-    if negotiation.exchange.state is not before.state:
+def proceed(tx: Transaction, desk: Desk, negotiation: Negotiation, before: Negotiation | None) -> Negotiation:
+    """Do what the responder wants next, and save all of it at once over `before`."""
+    if before is not None and negotiation.exchange.version == before.exchange.version:
+        negotiation = replace(negotiation, exchange=touched(negotiation.exchange))
+    if before is None or negotiation.exchange.state is not before.exchange.state:
         settle_contract(tx, negotiation)
-    if negotiation.exchange.pending is not None:
-        return negotiation
-    wanted = desk.respond(negotiation, tx.now)
-    match wanted:
-        case Next():
-            return _move(tx, desk, negotiation, wanted)
-        case Step():
-            _queue_step(tx, desk, negotiation, wanted)
-        case None:
-            pass
+    wanted = desk.respond(negotiation, tx.now) if negotiation.exchange.pending is None else None
+    if isinstance(wanted, Next):
+        return _move(tx, desk, negotiation, wanted, before)
+    save(tx, negotiation, before)
+    if wanted is not None:
+        _queue_step(tx, desk, negotiation, wanted)
     return negotiation
 
 
-def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -> Negotiation:
+def _move(
+    tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next, stored: Negotiation | None
+) -> Negotiation:
+    """Make a move of our own, and save the negotiation over what is `stored` of it."""
     before = negotiation.exchange
     message_id = MessageId(tx.new_id())
     sent = before.pending is not None and withdraw_unsent(tx, before.id) == 0
@@ -375,7 +369,7 @@ def _move(tx: Transaction, desk: Desk, negotiation: Negotiation, wanted: Next) -
         case _:
             pass
     negotiation = replace(negotiation, exchange=after)
-    save(tx, negotiation, before)
+    save(tx, negotiation, stored)
     first = before.state is State.INITIAL
     is_consumer = before.party is Party.CONSUMER
     message = Message(
@@ -422,8 +416,12 @@ def _queue_step(tx: Transaction, desk: Desk, negotiation: Negotiation, step: Ste
     )
 
 
-def save(tx: Transaction, negotiation: Negotiation, before: Exchange) -> None:
-    store.save(tx, negotiation, expected_version=before.version)
+def save(tx: Transaction, negotiation: Negotiation, before: Negotiation | None) -> None:
+    """Write a negotiation over what was read; None where there is none yet."""
+    if before is None:
+        store.create(tx, negotiation)
+    else:
+        store.save(tx, negotiation, before)
 
 
 def touched(exchange: Exchange) -> Exchange:

@@ -25,7 +25,7 @@ def contract_id_given(
         raise ConflictError("the negotiation is over; nothing is agreed under this id")
     if before.signing.contract_id is None:
         signing = replace(before.signing, contract_id=contract_id)
-        proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
+        proceed(tx, desk, replace(before, signing=signing), before)
 
 
 def handed_over(
@@ -35,7 +35,7 @@ def handed_over(
     before = existing(tx.connection, negotiation_id)
     if not before.signing.handed_over:
         signing = replace(before.signing, payload=payload, envelope=envelope, handed_over=True)
-        proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
+        proceed(tx, desk, replace(before, signing=signing), before)
 
 
 def counterparty_signed(
@@ -51,7 +51,7 @@ def counterparty_signed(
         payload = payload_of(before)
         envelope = seal_envelope(payload, [signature])
         signing = replace(before.signing, payload=payload, envelope=envelope)
-        save(tx, replace(before, signing=signing, exchange=touched(before.exchange)), before.exchange)
+        save(tx, replace(before, signing=signing, exchange=touched(before.exchange)), before)
 
 
 def service_party_signed(
@@ -65,7 +65,7 @@ def service_party_signed(
     if signature not in known:
         envelope = seal_envelope(before.signing.payload, [*known, signature])
         signing = replace(before.signing, envelope=envelope)
-        proceed(tx, desk, replace(before, signing=signing), before=before.exchange)
+        proceed(tx, desk, replace(before, signing=signing), before)
 
 
 def contract_filed(
@@ -79,7 +79,7 @@ def contract_filed(
     filed = replace(before, signing=signing)
     keep_contract(tx, filed)
     settle_contract(tx, filed)
-    proceed(tx, desk, filed, before=before.exchange)
+    proceed(tx, desk, filed, before)
 
 
 def payload_of(negotiation: Negotiation) -> bytes:

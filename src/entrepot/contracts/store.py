@@ -1,9 +1,10 @@
 """Tables of negotiations, of every version of their terms, and of contracts."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     Column,
     Connection,
@@ -102,9 +103,6 @@ _contract: Final = Table(
     Column("vouched_by", String(200), nullable=False, server_default=""),
 )
 
-_OWN: Final = {"id", "created_at", "void_told"}
-"""What saving a negotiation leaves as it is."""
-
 _INSERT: Final = Prepared(insert(_negotiation))
 _BY_ID: Final = Prepared(select(_negotiation).where(_negotiation.c.id == bindparam("of")))
 _BY_PEER: Final = Prepared(
@@ -134,11 +132,6 @@ _UNASKED: Final = Prepared(
     )
 )
 _ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
-_UPDATE: Final = Prepared(
-    update(_negotiation)
-    .where(_negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected"))
-    .values({c: bindparam(f"to_{c.name}") for c in _negotiation.c if c.name not in _OWN})
-)
 _VOID_UNTOLD: Final = select(_negotiation).where(_negotiation.c.void_told == false()).limit(bindparam("most"))
 _TELL_VOID: Final = (
     update(_negotiation)
@@ -178,14 +171,24 @@ def create(tx: Transaction, negotiation: Negotiation) -> None:
     _INSERT.change(tx.connection, _row(negotiation) | {"created_at": tx.now, "void_told": True})
 
 
-def save(tx: Transaction, negotiation: Negotiation, expected_version: int) -> None:
-    """Write a negotiation over the version it was read at; a later writer gets `ConflictError`."""
-    row = _row(negotiation)
-    of = row.pop("id")
-    values = {f"to_{name}": value for name, value in row.items()}
-    changed = _UPDATE.change(tx.connection, values | {"of": of, "expected": expected_version})
-    if changed != 1:
-        raise ConflictError(f"negotiation {of} has moved on from version {expected_version}")
+def save(tx: Transaction, negotiation: Negotiation, before: Negotiation) -> None:
+    """Write what has changed since `before` was read; a later writer gets `ConflictError`."""
+    was, row = _row(before), _row(negotiation)
+    changed = {name: value for name, value in row.items() if value != was[name]}
+    values = {f"to_{name}": value for name, value in changed.items()}
+    where = {"of": negotiation.exchange.id, "expected": before.exchange.version}
+    if _update(frozenset(changed)).change(tx.connection, values | where) != 1:
+        raise ConflictError("negotiation {of} has moved on from version {expected}".format_map(where))
+
+
+@cache
+def _update(columns: frozenset[str]) -> Prepared:
+    """What sets these columns alone: an index is written anew when one of its columns is set, to whatever."""
+    found = _negotiation.c.id == bindparam("of"), _negotiation.c.version == bindparam("expected")
+    changes: dict[Column[Any], BindParameter[Any]] = {
+        _negotiation.c[name]: bindparam(f"to_{name}") for name in sorted(columns)
+    }
+    return Prepared(update(_negotiation).where(*found).values(changes))
 
 
 def read(connection: Connection, negotiation_id: ProcessId) -> Negotiation | None:

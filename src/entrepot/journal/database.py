@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import (
     URL,
     BigInteger,
+    Connection,
     Dialect,
     Engine,
     ExceptionContext,
@@ -163,6 +164,17 @@ def unknown(error: BaseException) -> OutcomeUnknownError:
     return failure
 
 
+def told(connection: Connection, text: str, error: sqlite3.Error) -> BaseException:
+    """The driver's own error as SQLAlchemy would have raised it, without values: they may be secret."""
+    raised = DBAPIError.instance(
+        text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+    )
+    if is_fatal(raised):
+        # What a use case did next on this connection would run outside its transaction.
+        connection.invalidate(raised)
+    return raised
+
+
 def _said(error: BaseException) -> BaseException | None:
     return error.orig if isinstance(error, DBAPIError) else error
 
@@ -202,10 +214,16 @@ def _open_sqlite(url: URL, *, begin: str, query_only: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
         else:
             connection.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
+            # What a savepoint may bring back would be written to a temporary file, page by page.
+            connection.execute("PRAGMA temp_store=MEMORY")
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:  # noqa: ANN401 (SQLAlchemy's connection)
-        connection.exec_driver_sql(begin)
+    def _begin(connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.execute(begin)  # by SQLAlchemy it would cost as much as the rest of a small reading
+        except sqlite3.Error as error:
+            raise told(connection, begin, error) from error
 
     @event.listens_for(engine, "handle_error")
     def _drop(context: ExceptionContext) -> None:

@@ -14,10 +14,9 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Executable
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Delete, Insert, Select, Update
 
-from entrepot.journal.database import is_fatal
+from entrepot.journal.database import told
 
 _ROWCOUNT: Final = attrgetter("rowcount")
 _LAST_ROW: Final = attrgetter("lastrowid")
@@ -144,15 +143,4 @@ def _execute(
     except KeyError as error:
         raise TypeError(f"no value for {error}") from error
     except sqlite3.Error as error:
-        raise _told(connection, ready.text, error) from error
-
-
-def _told(connection: Connection, text: str, error: sqlite3.Error) -> BaseException:
-    """The error as SQLAlchemy would have raised it, without values: they may be secret."""
-    told = DBAPIError.instance(
-        text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-    )
-    if is_fatal(told):
-        # What a use case did next on this connection would run outside its transaction.
-        connection.invalidate(told)
-    return told
+        raise told(connection, ready.text, error) from error

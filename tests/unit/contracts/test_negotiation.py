@@ -420,10 +420,10 @@ def test_the_second_writer_of_a_negotiation_is_told(consumer: Node, provider: No
     """Two writers start from one version: the later one gets a conflict, not a lost update."""
     n = ours(consumer, ask(consumer, provider, COUNTER))
     later = replace(n, exchange=replace(n.exchange, version=n.exchange.version + 1))
-    consumer.journal.write_now(lambda tx: store.save(tx, later, expected_version=n.exchange.version))
+    consumer.journal.write_now(lambda tx: store.save(tx, later, n))
 
     with pytest.raises(ConflictError):
-        consumer.journal.write_now(lambda tx: store.save(tx, later, expected_version=n.exchange.version))
+        consumer.journal.write_now(lambda tx: store.save(tx, later, n))
 
 
 def test_a_hundred_schedules_of_a_misbehaving_network_end_well(tmp_path: Path) -> None:
