@@ -127,6 +127,7 @@ def starts(sandbox: Sandbox) -> bool:
         ("select " + "case when true then " * 300 + "1 " + "end " * 300, Rule.NESTING),
         ("select count(*) from trial where " + "age > 1 or " * 900 + "true", Rule.NESTING),
         ("select '" + "x" * 20_000, Rule.LENGTH),
+        ("select " + "decimal(" * 38 + "1" + ")" * 38 + " from trial", Rule.SYNTAX),
     ],
 )
 def test_a_bomb_is_refused_like_any_other_text(sandbox: Sandbox, sql: str, rule: Rule) -> None:

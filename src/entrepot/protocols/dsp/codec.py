@@ -5,7 +5,7 @@ every time. Lenient in what is read: short, prefixed and full names of the known
 known context are passed over; a context outside the list is refused by name and none is ever fetched.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
@@ -120,6 +120,8 @@ def decode(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> dict[str, 
     if not isinstance(short, dict):
         raise MalformedError("expected an object")
     check_context(short.get("@context"), contexts)
+    for part in short.values():
+        _check_below(part, contexts)
     return short
 
 
@@ -128,6 +130,20 @@ def check_context(context: Json, contexts: Collection[str] = KNOWN_CONTEXTS) -> 
     names = context if isinstance(context, list) else [context]
     if CONTEXT not in names:
         raise MalformedError(f"@context must name {CONTEXT}")
+    _check_known(names, contexts)
+
+
+def _check_below(value: Json, contexts: Collection[str]) -> None:
+    """Refuse an unknown context inside: it may say of a part that its words mean something else."""
+    if isinstance(value, dict) and "@context" in value:
+        context = value["@context"]
+        _check_known(context if isinstance(context, list) else [context], contexts)
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_below(part, contexts)
+
+
+def _check_known(names: Sequence[Json], contexts: Collection[str]) -> None:
     for name in names:
         if not isinstance(name, str) or name not in contexts:
             raise MalformedError(f"the context {named(name)} is not known here, and none is fetched")

@@ -143,6 +143,13 @@ class TestContexts:
         with pytest.raises(MalformedError, match="not known here"):
             codec.parse_negotiation(encoded(VERIFICATION, **{"@context": contexts}))
 
+    def test_an_unknown_context_is_refused_wherever_it_stands(self) -> None:
+        """A context inside gives the words of that part another meaning, for whoever reads it as JSON-LD."""
+        inside = {"a": [{"@context": "https://evil.example/context", "b": 1}]}
+
+        with pytest.raises(MalformedError, match="not known"):
+            codec.parse_negotiation(encoded(VERIFICATION, offer=inside))
+
     def test_a_setting_may_list_more_contexts(self) -> None:
         """The owner says whose terms may stand beside ours."""
         ours = "https://space.example/context.jsonld"

@@ -72,6 +72,9 @@ class InProcess:
 
     is_there: bool = True
     """Whether children can be started at all."""
+    running: int = 0
+    most: int = 0
+    """How many ran at once, at most."""
 
     async def tier(self) -> Tier:
         if not self.is_there:
@@ -84,7 +87,12 @@ class InProcess:
 
     async def run(self, path: Path, about: Askable, written: Written, earlier: tuple[Cells, ...]) -> Ran:
         job = Job(table=about.table, path=str(path), written=written, earlier=earlier, limits=about.limits)
-        return await asyncio.to_thread(run, job)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            return await asyncio.to_thread(run, job)
+        finally:
+            self.running -= 1
 
 
 @dataclass
@@ -153,7 +161,8 @@ class QueryWorld(gate_world.World):
             use_store.open_door(tx, door, token_digest(TOKEN))
 
         self.journal.write_now(fill)
-        door = QueryDoor(self.journal, self.house, self.streams, InProcess(limits, is_there=is_there))  # type: ignore[arg-type]
+        self.children = InProcess(limits, is_there=is_there)
+        door = QueryDoor(self.journal, self.house, self.streams, self.children)  # type: ignore[arg-type]
         self.doors = Doors(self.journal, {FORMAT: door})
 
     def ask_for(self, sql: str) -> Reply:

@@ -74,7 +74,7 @@ def test_the_list_has_attacks_of_every_rule() -> None:
     """A rule that nobody has tried to get around may be no rule at all."""
     tried = {attack.stopped_by for attack in attacks()}
 
-    assert len(attacks()) >= 60
+    assert f"There are {len(attacks())} of them" in LIST.read_text("utf-8")
     # An engine that cannot answer is no rule of the text; nor is a history that is too long to compare with.
     assert tried == {*map(str, Rule), "groups"} - {str(Rule.ENGINE), str(Rule.HISTORY)}
 

@@ -130,6 +130,18 @@ def test_questions_asked_at_once_are_compared_with_each_other(make: Make) -> Non
     assert [r.status for r in asyncio.run(both())].count(200) <= 1
 
 
+def test_a_consumer_has_one_question_at_a_time(make: Make) -> None:
+    """Who asks a hundred things at once would have every child of the node, and all others would wait."""
+    world = make()
+
+    async def three() -> list[Any]:
+        body = msgspec.json.encode({"sql": FAIR})
+        return await asyncio.gather(*(world.acall(body) for _ in range(3)))
+
+    assert [r.status for r in asyncio.run(three())] == [200] * 3
+    assert world.children.most == 1
+
+
 def test_a_changed_file_is_not_asked(make: Make) -> None:
     """What was offered is a snapshot; another content is another product."""
     world = make()
