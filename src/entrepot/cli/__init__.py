@@ -1,5 +1,5 @@
 """How do people reach it? The command line."""
 
-from entrepot.cli.main import main
+from entrepot.cli.entry import main
 
 __all__ = ["main"]

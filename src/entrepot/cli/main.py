@@ -5,7 +5,6 @@ is not given). Exit codes are those of `output.Exit`. A file a subject; here are
 itself.
 """
 
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +25,10 @@ from entrepot.cli import (
     supervision,
     using,
 )
+from entrepot.cli.entry import run_node
 from entrepot.cli.options import HERE, Json, Node
-from entrepot.cli.output import Exit, complain, show
-from entrepot.values import EntrepotError, MalformedError
+from entrepot.cli.output import Exit, show
+from entrepot.values import MalformedError
 
 app: Final = App(
     name="entrepot",
@@ -56,18 +56,6 @@ for group in (
 ):
     app.command(group)
 keeping.register(app)
-
-
-def main() -> None:
-    """Run one command and leave with its exit code."""
-    as_json = "--json" in sys.argv
-    try:
-        code = app(result_action="return_value")
-    except EntrepotError as error:
-        code = complain(error, as_json=as_json)
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(int(code) if isinstance(code, int) else 0)
 
 
 @app.command
@@ -158,11 +146,7 @@ def run(*, node: Node = HERE) -> int:
 
     Example: entrepot run --node clinic
     """
-    from entrepot import console
-    from entrepot.node.running import run as run_node
-
-    run_node(node.resolve(), faces=[console.routes])
-    return Exit.DONE
+    return run_node(node)
 
 
 @app.command
@@ -179,7 +163,3 @@ def doctor(*, node: Node = HERE, json: Json = False) -> int:
     answer = [{"what": f.what, "ok": f.ok, "detail": f.detail, "remedy": f.remedy} for f in findings]
     show(answer, as_json=json, text="\n".join(lines))
     return Exit.DONE if all(f.ok for f in findings) else Exit.FAULT
-
-
-if __name__ == "__main__":
-    main()

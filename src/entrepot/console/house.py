@@ -11,7 +11,7 @@ import structlog
 
 from entrepot.console.model import Negotiation, SignatureRequest
 from entrepot.console.owner import Owner
-from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond, zone
+from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond
 from entrepot.console.session import Sessions
 from entrepot.console.words import DONE, REMEDIES, Language
 from entrepot.journal import AuditEvent, audit, first_seen, was_seen
@@ -97,11 +97,11 @@ class House:
     def _guarded(self, path: str, view: View) -> Callable[[Call], Awaitable[Response]]:
         async def handle(call: Call) -> Response:
             if (language := _language_of(call)) is None:
-                return self._not_here(call)
+                return await self._not_here(call)
             cookie = self.sessions.read(call.headers)
             if not await self.is_signed_in(cookie):
                 asked = quote(_place(path, call, language), safe="/")
-                return respond(Moved(f"{address(language, 'sign-in')}?next={asked}"), language, {})
+                return await respond(Moved(f"{address(language, 'sign-in')}?next={asked}"), language, {})
             around = await self._around(path, call, language, cookie)
             return await self._answer(view, call, language, cookie, around)
 
@@ -110,10 +110,10 @@ class House:
     def _before_the_door(self, path: str, view: View) -> Callable[[Call], Awaitable[Response]]:
         async def handle(call: Call) -> Response:
             if (language := _language_of(call)) is None:
-                return self._not_here(call)
+                return await self._not_here(call)
             cookie = self.sessions.read(call.headers)
             if await self.is_signed_in(cookie):
-                return respond(Moved(address(language)), language, {})
+                return await respond(Moved(address(language)), language, {})
             fresh = {}
             if not self.sessions.is_guest(cookie):
                 cookie = self.sessions.guest()
@@ -137,7 +137,7 @@ class House:
         except Exception:  # noqa: BLE001 (the edge: a fault becomes a page, and the log has its traceback)
             _log.exception("fault", page=call.path, request_id=call.request_id)
             answer = _problem(EntrepotError(""), call.request_id)
-        return respond(answer, language, around)
+        return await respond(answer, language, around)
 
     def _form(self, call: Call, cookie: str) -> Mapping[str, str]:
         """What was posted, if it was posted from a page that we gave to this browser."""
@@ -175,20 +175,20 @@ class House:
             "elsewhere": {other: _place(path, call, other) for other in Language},
             "form_token": self.sessions.form_token(cookie),
             "done": DONE.get(call.query.get("done", ""), ""),
-            "zone": zone(self.node.clock()),
+            "now": self.node.clock(),
             "sections": (),
             "waiting": 0,
             "signed_in": False,
             "language": language,
         }
 
-    def _not_here(self, call: Call) -> Response:
+    async def _not_here(self, call: Call) -> Response:
         """For whoever asks in no language of ours, or under a name that is not this machine's own.
 
         A page of another site can give its own name our address; to such a name nothing answers.
         """
         answer = _problem(NotFoundError(""), call.request_id)
-        return respond(answer, Language.ENGLISH, self._bare("", call, Language.ENGLISH, ""))
+        return await respond(answer, Language.ENGLISH, self._bare("", call, Language.ENGLISH, ""))
 
 
 def _problem(error: EntrepotError, request_id: str) -> Shown:

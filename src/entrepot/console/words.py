@@ -1,20 +1,12 @@
 """The words of the console: two languages, each complete, whole sentences, with plurals.
 
 A sentence in code or in a template is its own key, in English. The catalogues are the `.po` files beside
-this module; they are read and compiled when a language is first asked for, by Babel alone.
+this module; `writing` reads and compiles them when a language is first asked for, by Babel alone.
 """
 
-import io
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
-from importlib import resources
 from typing import Final
-
-from babel import Locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import Translations
 
 DOMAIN: Final = "console"
 
@@ -24,15 +16,8 @@ class Language(StrEnum):
     CHINESE = "zh"
 
     @property
-    def locale(self) -> Locale:
-        return _LOCALES[self]
-
-    @property
     def other(self) -> "Language":
         return Language.CHINESE if self is Language.ENGLISH else Language.ENGLISH
-
-
-_LOCALES: Final = {Language.ENGLISH: Locale("en", "GB"), Language.CHINESE: Locale("zh", script="Hans")}
 
 
 def wished(accepted: str) -> Language:
@@ -51,18 +36,6 @@ def _weight(text: str) -> float:
         return float(text) if text.strip() else 1.0
     except ValueError:
         return 0.0
-
-
-@lru_cache(maxsize=len(Language))
-def catalogue(language: Language) -> Translations:
-    """The compiled catalogue of a language."""
-    source = resources.files(__package__).joinpath("locale", f"{language}.po")
-    with source.open("rb") as file:
-        catalog = read_po(file, locale=str(language.locale), domain=DOMAIN)
-    compiled = io.BytesIO()
-    write_mo(compiled, catalog)
-    compiled.seek(0)
-    return Translations(compiled, domain=DOMAIN)
 
 
 def mark(sentence: str) -> str:

@@ -3,7 +3,8 @@
 Revisions lie in `migrations/versions`, one reviewable step each; they run on SQLite and PostgreSQL, and
 each migration happens whole or not at all. There is no way back but a backup. The journal knows the
 tables of the packages above it only through `metadata`, so whoever compares or drafts says how to declare
-them. Alembic is imported where it is used: a running node does not need it.
+them. Alembic is imported where it is used: a node that starts asks for its revision with one SELECT and is
+spared a tenth of a second and ten megabytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL, Connection, Engine, func, select
+from sqlalchemy import URL, Connection, Engine, column, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _MIGRATING: Final = int.from_bytes(b"migrate", "big")
 """The number of PostgreSQL's advisory lock that whoever migrates a database holds until its commit."""
+_VERSIONS: Final = table("alembic_version", column("version_num"))
+"""Where Alembic writes down which revision a database has."""
 
 
 class SchemaState(StrEnum):
@@ -58,10 +61,15 @@ def schema_state(url: str) -> SchemaState:
 
 
 def revision_of(connection: Connection) -> str:
-    """The revision that a database has."""
-    from alembic.migration import MigrationContext
+    """The revision that a database has; none where there is no schema."""
+    if not inspect(connection).has_table(_VERSIONS.name):
+        return ""
+    return connection.execute(select(_VERSIONS.c.version_num)).scalar() or ""
 
-    return MigrationContext.configure(connection).get_current_revision() or ""
+
+def revisions() -> tuple[str, ...]:
+    """Every revision of this version of the program, oldest first: their files are numbered in order."""
+    return tuple(sorted(file.stem.removeprefix("r") for file in (_MIGRATIONS / "versions").glob("r*.py")))
 
 
 def schema_differences(url: str, declare: Callable[[], object]) -> list[Any]:
@@ -109,17 +117,12 @@ def _turn(url: str) -> Iterator[None]:
 
 
 def _state(connection: Connection) -> SchemaState:
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    found = set(MigrationContext.configure(connection).get_current_heads())
-    revisions = ScriptDirectory(str(_MIGRATIONS))
+    found, known = revision_of(connection), revisions()
     if not found:
         return SchemaState.ABSENT
-    if found == set(revisions.get_heads()):
+    if found == known[-1]:
         return SchemaState.CURRENT
-    known = {script.revision for script in revisions.walk_revisions()}
-    return SchemaState.BEHIND if found <= known else SchemaState.UNKNOWN
+    return SchemaState.BEHIND if found in known else SchemaState.UNKNOWN
 
 
 @contextmanager

@@ -5,10 +5,8 @@ party, a contract or a product.
 """
 
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Gauge, Info
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import Connection
 
 from entrepot import identity, ledger, use
@@ -18,19 +16,30 @@ from entrepot.node.node import Node
 from entrepot.protocols import Call, Content, Response, Route
 from entrepot.values import UtcTime
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+_TEXT: Final = "text/plain; version=1.0.0; charset=utf-8"
+"""The media type of Prometheus's text form."""
 _NEVER: Final = -1.0
 
 
 def metrics_route(node: Node) -> Route:
     async def show(_call: Call) -> Response:
-        return Response(200, await node.journal.read(lambda c: figures(c, node)), CONTENT_TYPE_LATEST)
+        return Response(200, await node.journal.read(lambda c: figures(c, node)), _TEXT)
 
-    figures_text = Content({"type": "string"}, CONTENT_TYPE_LATEST)
+    figures_text = Content({"type": "string"}, _TEXT)
     return owner_route("GET", "/owner/metrics", show, figures_text)
 
 
 def figures(connection: Connection, node: Node) -> bytes:
-    """Every figure of this node now."""
+    """Every figure of this node now.
+
+    The library is loaded by the first who asks, in the thread that reads: nobody else needs it.
+    """
+    from prometheus_client import CollectorRegistry, Gauge, Info
+    from prometheus_client.exposition import generate_latest
+
     now, registry = node.clock(), CollectorRegistry()
     insecure = node.settings.identity.insecure_test
     about = {
@@ -56,7 +65,9 @@ def figures(connection: Connection, node: Node) -> bytes:
     return generate_latest(registry)
 
 
-def _set(registry: CollectorRegistry, name: str, what: str, value: float) -> None:
+def _set(registry: "CollectorRegistry", name: str, what: str, value: float) -> None:
+    from prometheus_client import Gauge
+
     Gauge(f"entrepot_{name}", what, registry=registry).set(value)
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from entrepot.console.model import Due, Text
-from entrepot.console.page import _pages
 from entrepot.console.words import Language
+from entrepot.console.writing import templates
 from entrepot.policy import assured, parse_policy
 from entrepot.values import KindOfUse
 
@@ -42,7 +42,7 @@ def test_each_kind_of_use_says_what_is_enforced_and_what_is_written_down(
     """Nobody signs in the belief that a delivered file stays under control."""
     kind = KindOfUse.DELIVERY
     text = Text(en=assured(POLICY, kind, "en"), zh=assured(POLICY, kind, "zh"))
-    template = _pages(language).from_string(
+    template = templates(language).from_string(
         '{% import "parts.html" as parts %}{{ parts.assured({"delivery": text}) }}'
     )
     page = template.render(text=text)
@@ -56,7 +56,7 @@ AROUND = {
     "elsewhere": {},
     "signed_in": False,
     "sections": (),
-    "zone": "UTC",
+    "now": datetime(2026, 11, 25, tzinfo=UTC),
     "done": "",
     "form_token": "t",
 }
@@ -70,6 +70,6 @@ def test_what_is_owed_waits_for_a_person(language: Language, expected: list[str]
     """Who looks at what waits sees which data is to be deleted, by when, and that it is late."""
     late = Due("urn:agreement", None, "delete within P30D", "overdue", datetime(2026, 11, 25, tzinfo=UTC))
     values = {"duties": [late], "waits": [], "others": [], "requests": [], "answered": []}
-    page = _pages(language).get_template("waiting.html").render({**AROUND, **values})
+    page = templates(language).get_template("waiting.html").render({**AROUND, **values})
 
     assert [words for words in (*expected, "delete within P30D", "urn:agreement") if words not in page] == []
