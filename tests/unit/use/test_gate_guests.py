@@ -6,41 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
-_SPEC = importlib.util.spec_from_file_location("gate_world", Path(__file__).with_name("gate_world.py"))
+_SPEC = importlib.util.spec_from_file_location("guest_world", Path(__file__).with_name("guest_world.py"))
 assert _SPEC is not None
 assert _SPEC.loader is not None
-gate_world = sys.modules.setdefault("gate_world", importlib.util.module_from_spec(_SPEC))
-_SPEC.loader.exec_module(gate_world)
+guest_world = sys.modules.setdefault("guest_world", importlib.util.module_from_spec(_SPEC))
+_SPEC.loader.exec_module(guest_world)
 
-from entrepot.identity import (  # noqa: E402 (after the world is loaded)
-    MEMBERSHIP,
-    SUITES,
-    Credential,
-    CredentialForm,
-    Guest,
-    Signer,
-    StatusEntry,
-    Welcome,
-    issue_credential,
-    issue_membership,
-    object_to_guest,
-    remember_guest,
-    remember_membership,
-)
-from entrepot.ledger import RecordKind  # noqa: E402
+from entrepot.identity import MEMBERSHIP, Welcome, issue_membership, remember_membership  # noqa: E402
+from entrepot.ledger import RecordKind  # noqa: E402 (after the world is loaded)
 from entrepot.policy import parse_policy  # noqa: E402
 from entrepot.use import Admitted, Denied, Outcome  # noqa: E402
-from entrepot.values import Did, Grade, KeyId  # noqa: E402
+from entrepot.values import Grade  # noqa: E402
 
-CHAMBER = Did("did:web:chamber.example")
-SIGNER = Signer(KeyId(f"{CHAMBER}#key"), "es256", SUITES["es256"].generate())
-HOUR = timedelta(hours=1)
-FREE = parse_policy({"permission": [{"action": "use"}]})
+World, HOUR, SIGNER = guest_world.World, guest_world.HOUR, guest_world.SIGNER
+CONSUMER, PLATFORM = guest_world.gate_world.CONSUMER, guest_world.gate_world.PLATFORM
 REGIONAL = parse_policy(
     {
         "permission": [
@@ -51,36 +33,6 @@ REGIONAL = parse_policy(
         ]
     }
 )
-
-
-class World(gate_world.World):  # type: ignore[misc, name-defined]  # loaded by its path
-    """The consumer is no member: the chamber vouches for it, and the owner trusts the chamber."""
-
-    def __init__(self, folder: Path, terms: Any = FREE, grade: Grade = Grade.L2) -> None:
-        super().__init__(folder, terms, grade=grade)
-        self.journal.write_now(lambda tx: tx.connection.execute(text("DELETE FROM known_member")))
-        self.house = replace(self.house, welcome=Welcome(frozenset({CHAMBER}), (MEMBERSHIP,)))
-        self.vouch()
-
-    def vouch(self, holds_for: timedelta = 2 * HOUR) -> None:
-        """The guest shows what the chamber says of it, and the chamber bears it out."""
-        said = Credential(
-            form=CredentialForm.VC20,
-            issuer=CHAMBER,
-            subject=gate_world.CONSUMER,
-            types=("MembershipCredential",),
-            claims={"region": "310000", "roles": ["consumer"]},
-            valid_from=self.now - HOUR,
-            valid_until=self.now + holds_for,
-            status=(StatusEntry("https://chamber.example/status", 1),),
-        )
-        self.shown = issue_credential(SIGNER, said)
-        guest = Guest(gate_world.CONSUMER, (self.shown,), self.now)
-        self.journal.write_now(lambda tx: remember_guest(tx, guest))
-
-    def revoke(self) -> None:
-        shown = (self.shown,)
-        self.journal.write_now(lambda tx: object_to_guest(tx, gate_world.CONSUMER, "it was revoked", shown))
 
 
 @pytest.fixture
@@ -109,7 +61,7 @@ def test_a_guest_uses_data_and_leaves_the_records_that_everybody_leaves(world: W
     world.settle(use.id, Outcome.ENDED)
 
     assert world.kinds(use.id) == [RecordKind.OPENED, RecordKind.CLOSED]
-    assert {(r.consumer, r.status_age) for r in world.records(use.id)} == {(gate_world.CONSUMER, 5)}
+    assert {(r.consumer, r.status_age) for r in world.records(use.id)} == {(CONSUMER, 5)}
     assert isinstance(world.ask(), Admitted)
 
 
@@ -117,7 +69,7 @@ def test_a_guest_uses_data_and_leaves_the_records_that_everybody_leaves(world: W
     ("says", "changed"),
     [
         ("not trusted here", lambda _: Welcome()),
-        ("not trusted here", lambda w: replace(w, issuers=frozenset({gate_world.PLATFORM}))),
+        ("not trusted here", lambda w: replace(w, issuers=frozenset({PLATFORM}))),
         ("has to show more", lambda w: replace(w, scopes=(MEMBERSHIP, MEMBERSHIP.replace("M", "P", 1)))),
     ],
     ids=["no guests", "another issuer", "another scope"],
