@@ -7,6 +7,7 @@ of it meanwhile counts at once.
 import http.client
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,15 +15,15 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 from abroad import CLIENT, SECRET, Chamber, Wallet
-from edc import Door, Edc, hang_up, prepared
+from edc import Door, Edc, SaidNoError, hang_up, prepared
 from harness import Origin, peer, pulled
 from jars import DCP, NotHereError, classpath
 
 from entrepot.identity import CredentialForm
 from entrepot.node import making
 from entrepot.node.settings import Guests, Settings, SpaceRules, Status
-from entrepot.values import DataType, data_code
-from space import Space, agrees_with_ledger, found_space, records, wait_for
+from entrepot.values import DataType, Did, data_code
+from space import Running, Space, agrees_with_ledger, found_space, records, wait_for
 
 SCOPE = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
 CONTENT = b"a line of what we offer\n" * 5_000
@@ -107,9 +108,7 @@ def test_a_guest_pulls_what_it_has_agreed_on(host: Space, connector: Edc, agreem
     """Whoever proves who it is, to an owner that trusts who says so, needs nothing of ours to use data."""
     signed = connector.agreement(agreement)["agreementId"]
     key = connector.transfer(peer(host.provider), agreement)
-    connector.reaches(f"/transferprocesses/{key}", "STARTED")
-
-    assert pulled(connector.door(key)) == (200, CONTENT)
+    assert pulled(_stored(connector, key)) == (200, CONTENT)
 
     (contract,) = (c for c in host.provider.ask("GET", "/owner/contracts") if c["agreement"] == signed)
     assert (contract["with"], contract["inForce"], contract["oneSided"]) == (connector.id, True, True)
@@ -157,15 +156,76 @@ def test_a_guest_whose_issuer_takes_its_word_back_uses_nothing_more(
     chamber.revoked.add(INDEX)
 
     wait_for("a refusal", lambda: pulled(door)[0] == 403)
-    key = connector.transfer(peer(host.provider), agreement)
-    wait_for(
-        "the end of a transfer that is refused",
-        lambda: connector.transfer_process(key)["state"] == "TERMINATED",
-    )
+    _ends_refused(connector, connector.transfer(peer(host.provider), agreement))
 
     wallet.held[:] = [chamber.says(wallet.did, INDEX + 1)]
     assert pulled(_door(host, connector, agreement)) == (200, CONTENT)
     assert pulled(door) == (200, CONTENT)
+
+
+def test_a_guest_whose_credential_runs_out_uses_nothing_more(
+    host: Space, connector: Edc, agreement: str, chamber: Chamber, wallet: Wallet
+) -> None:
+    """Between the start of its transfer and a use, with nobody there to revoke anything."""
+    usual = [*wallet.held]
+    wallet.held[:] = [chamber.says(wallet.did, INDEX + 2, timedelta(seconds=30))]
+    _restarted(host.provider)  # which asks anew, as it would in a minute
+    door = _door(host, connector, agreement)
+    assert pulled(door) == (200, CONTENT)
+
+    wait_for("a refusal", lambda: pulled(door)[0] == 403)
+
+    wallet.held[:] = usual
+    assert pulled(_door(host, connector, agreement)) == (200, CONTENT)
+
+
+def test_a_guest_of_an_issuer_that_the_owner_trusts_no_longer_is_a_stranger(
+    host: Space, connector: Edc, agreement: str
+) -> None:
+    """Though its agreement stands, and a door: it is shown nothing, and given nothing."""
+    us, door = peer(host.provider), _door(host, connector, agreement)
+    path = host.provider.folder / making.SETTINGS
+    as_it_was = path.read_bytes()
+    making.write_settings(msgspec.structs.replace(Settings.read(path), guests=Guests()), path)
+    _restarted(host.provider)
+    try:
+        assert pulled(door)[0] == 403
+        with pytest.raises(SaidNoError):
+            connector.catalog(us)
+        _ends_refused(connector, connector.transfer(us, agreement))
+    finally:
+        path.write_bytes(as_it_was)
+        _restarted(host.provider)
+    assert pulled(door) == (200, CONTENT)
+
+
+def test_another_holders_credential_makes_no_guest(
+    host: Space, connector: Edc, agreement: str, chamber: Chamber, wallet: Wallet
+) -> None:
+    """Who shows what a trusted issuer says of somebody else opens nothing, even under its own agreement."""
+    usual = [*wallet.held]
+    wallet.held[:] = [chamber.says(Did("did:web:somebody.example"), INDEX + 3)]
+    _restarted(host.provider)  # which asks anew, as it would in a minute
+    try:
+        with pytest.raises(SaidNoError):
+            connector.catalog(peer(host.provider))
+        _ends_refused(connector, connector.transfer(peer(host.provider), agreement))
+    finally:
+        wallet.held[:] = usual
+
+
+def _restarted(node: Running) -> None:
+    hang_up([int(node.public.rpartition(":")[2])])
+    node.stop()
+    node.start()
+    wait_for("a node that was restarted", node.is_up)
+
+
+def _ends_refused(connector: Edc, key: str) -> None:
+    wait_for(
+        "the end of a transfer that is refused",
+        lambda: connector.transfer_process(key)["state"] == "TERMINATED",
+    )
 
 
 def _welcome(running: Space, chamber: Chamber, wallet: Wallet, connector: Edc, origin: Origin) -> None:
@@ -209,8 +269,22 @@ def _agreed(host: Space, connector: Edc, product: str) -> str:
 
 def _door(host: Space, connector: Edc, agreement: str, kind: str = "HttpData-PULL") -> Door:
     key = connector.transfer(peer(host.provider), agreement, kind)
+    return _stored(connector, key)
+
+
+def _stored(connector: Edc, key: str) -> Door:
+    """What EDC stores of a transfer, a moment after it has started."""
     connector.reaches(f"/transferprocesses/{key}", "STARTED")
-    return connector.door(key)
+
+    def look() -> Door | None:
+        try:
+            return connector.door(key)
+        except SaidNoError as no:
+            if no.status != 404:
+                raise
+            return None
+
+    return wait_for("its data address", look)
 
 
 def _table(host: Space, folder: Path) -> str:

@@ -127,6 +127,7 @@ def _begun(
         "target": str(target),
         "format": kind,
         "agreement": agreement,
+        "below": "items" if kind == CALLS else "",
     }
     abroad.consumer.ask("POST", "/owner/uses", body)
     return Acquiring(abroad, target)

@@ -1,6 +1,7 @@
 """Carries acquisitions: looks products up, fetches through the door, acknowledges."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -138,9 +139,13 @@ class Acquirer:
     async def offered_by(self, provider: Did, product_id: ProductId) -> tuple[catalogue.Offering, str]:
         """What a provider that our owner names offers under this id, though it may be no member."""
         document, address = await self._dataset(provider, product_id)
-        if not catalogue.is_of_this_space(document):
+        known = None
+        if catalogue.is_of_this_space(document):
+            with contextlib.suppress(NotFoundError):  # another space's is registered there, and not in ours
+                known = await self.registered(product_id)
+        if known is None:
             return catalogue.parse_offering(document, provider, product_id), address
-        product, address = await self.registered(product_id)
+        product, address = known
         if product.provider != provider:
             raise TrustError("the product is another provider's")
         return catalogue.offering_of(product), address
@@ -229,7 +234,8 @@ class Acquirer:
             raise RefusedError(f"no whole answer came, and the use may have been counted: {error}") from error
         answered = replace(asking, artefact=fetched.digest, size=fetched.size)
         if fetched.use_id or contract.one_sided:
-            await self._acknowledge(answered, contract, fetched)
+            named = replace(fetched, use_id=fetched.use_id or UseId(answered.id))
+            await self._acknowledge(answered, contract, named)
         else:  # what a door says of itself is no use: there is nothing to sign for
             await self._node.journal.write(lambda tx: acquisitions.received(tx, answered, None))
 
