@@ -7,6 +7,7 @@ which EDC has nothing. Agreed is what equals the listing, as in the product.
     python tests/interop/ours.py FOLDER PORT DID [DID=ADDRESS ...]
 """
 
+import gc
 import http.client
 import json
 import subprocess
@@ -216,6 +217,7 @@ def _said(answer: Mapping[str, Any]) -> Response:
 async def serve(bare: Bare, port: int) -> None:
     application = Application(bare.routes(), Gatekeeper(bare.authenticate))
     loops = Loops(bare.journal, "bench", [Loop("outbox", 1.0, bare.outbox().run, wakes=True)])
+    gc.freeze()  # as a node does
     loops.start()
     await uvicorn.Server(http1(f"127.0.0.1:{port}", application)).serve()
     await loops.stop()

@@ -103,6 +103,7 @@ _contract: Final = Table(
     Column("vouched_by", String(200), nullable=False, server_default=""),
 )
 
+_TERMS: Final = frozenset({"offer", "asked", "agreement"})
 _INSERT: Final = Prepared(insert(_negotiation))
 _BY_ID: Final = Prepared(select(_negotiation).where(_negotiation.c.id == bindparam("of")))
 _BY_PEER: Final = Prepared(
@@ -168,14 +169,14 @@ _MOVE_CONTRACT: Final = Prepared(
 
 
 def create(tx: Transaction, negotiation: Negotiation) -> None:
-    _INSERT.change(tx.connection, _row(negotiation) | {"created_at": tx.now, "void_told": True})
+    _INSERT.change(tx.connection, _written(_row(negotiation)) | {"created_at": tx.now, "void_told": True})
 
 
 def save(tx: Transaction, negotiation: Negotiation, before: Negotiation) -> None:
     """Write what has changed since `before` was read; a later writer gets `ConflictError`."""
     was, row = _row(before), _row(negotiation)
-    changed = {name: value for name, value in row.items() if value != was[name]}
-    values = {f"to_{name}": value for name, value in changed.items()}
+    changed = {n: v for n, v in row.items() if v is not was[n] and (n in _TERMS or v != was[n])}
+    values = {f"to_{name}": value for name, value in _written(changed).items()}
     where = {"of": negotiation.exchange.id, "expected": before.exchange.version}
     if _update(frozenset(changed)).change(tx.connection, values | where) != 1:
         raise ConflictError("negotiation {of} has moved on from version {expected}".format_map(where))
@@ -221,7 +222,6 @@ def every(connection: Connection, most: int) -> list[Negotiation]:
 def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Offer | Agreement) -> None:
     """Keep one more version of what was proposed; none is ever overwritten."""
     last = _LAST_TERMS.first(tx.connection, {"of": negotiation_id}).last or 0
-    document = render_offer(terms) if isinstance(terms, Offer) else render_agreement(terms)
     _KEEP_TERMS.change(
         tx.connection,
         {
@@ -229,7 +229,7 @@ def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Off
             "number": last + 1,
             "by": str(by),
             "at": tx.now,
-            "terms": canonical.encode(document),
+            "terms": _rendered(terms),
         },
     )
 
@@ -291,6 +291,15 @@ def move_contract(
     return _MOVE_CONTRACT.change(tx.connection, values) == 1
 
 
+def _written(row: dict[str, Any]) -> dict[str, Any]:
+    """A row, or some of its columns, with terms as bytes."""
+    return row | {name: _rendered(row[name]) for name in _TERMS & row.keys() if row[name] is not None}
+
+
+def _rendered(terms: Offer | Agreement) -> bytes:
+    return canonical.encode(render_offer(terms) if isinstance(terms, Offer) else render_agreement(terms))
+
+
 def _row(n: Negotiation) -> dict[str, Any]:
     exchange, signing, pending = n.exchange, n.signing, n.exchange.pending
     behind = None if pending is None else pending.behind
@@ -306,9 +315,9 @@ def _row(n: Negotiation) -> dict[str, Any]:
         "version": exchange.version,
         "counterparty": n.counterparty,
         "address": n.address,
-        "offer": canonical.encode(render_offer(n.offer)),
-        "asked": canonical.encode(render_offer(n.asked)),
-        "agreement": None if n.agreement is None else canonical.encode(render_agreement(n.agreement)),
+        "offer": n.offer,
+        "asked": n.asked,
+        "agreement": n.agreement,
         "agreement_id": None if n.agreement is None else n.agreement.id,
         "contract_id": signing.contract_id,
         "product_digest": signing.product_digest,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import hmac
 import os
 import signal
@@ -152,6 +153,7 @@ async def _serve(
         if any(task.done() for task in serving):
             raise UnavailableError(f"cannot listen on {listen.public} and {listen.owner}; are they taken?")
         await asyncio.sleep(0.01)
+    gc.freeze()  # what a start has made stays for good: the collector need not walk all of it again and again
     loops.start()
     if (insecure := node.settings.identity.insecure_test) is not None:
         peers = [peer.did for peer in node.settings.identity.insecure_peers]
