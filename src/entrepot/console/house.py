@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode
 
-import structlog
-
 from entrepot.console.model import Negotiation, SignatureRequest
 from entrepot.console.owner import Owner
 from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond
@@ -17,9 +15,16 @@ from entrepot.console.words import DONE, REMEDIES, Language
 from entrepot.journal import AuditEvent, audit, first_seen, was_seen
 from entrepot.node.node import Node
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.values import EntrepotError, MalformedError, NotFoundError, RefusedError, TrustError
+from entrepot.values import (
+    EntrepotError,
+    Log,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    TrustError,
+)
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _SIGNED_OUT: Final = "console signed out"
 _HOST: Final = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 FORM: Final = "form"

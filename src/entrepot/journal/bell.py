@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import Connection, Engine, text
+
+from entrepot.values import Log
 
 _CHANNEL: Final = "entrepot_journal"
 _COALESCE_SECONDS: Final = 0.01
@@ -33,7 +34,7 @@ _PRESENT: Final = text(
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 
 def present_holders(connection: Connection) -> frozenset[str]:

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar
 
-import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,11 +19,11 @@ from entrepot.journal.bell import Bell
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
 from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 from entrepot.journal.writer import GroupWriter, Job, PoolWriter
-from entrepot.values import Clock, UnavailableError, system_clock
+from entrepot.values import Clock, Log, UnavailableError, system_clock
 
 T = TypeVar("T")
 
-_log = structlog.get_logger()
+_log = Log()
 
 
 class Journal:

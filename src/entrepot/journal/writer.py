@@ -17,14 +17,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import structlog
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.journal.database import is_fatal, is_lost_race, may_have_committed, unavailable, unknown
 from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.journal.transaction import Transaction, UseCase
-from entrepot.values import UnavailableError
+from entrepot.values import Log, UnavailableError
 
 # With 5 ms a use at the gate cost a third more: a commit is shared by too few (bench/gate_uses.py).
 GROUP_SECONDS: Final = 0.01
@@ -42,7 +41,7 @@ _LIFE: Final = "(SELECT stats_reset FROM pg_stat_bgwriter) AS life"
 _MARK: Final = text(f"SELECT CAST(pg_current_xact_id_if_assigned() AS text) AS number, {_LIFE}")
 _FIND: Final = text(f"SELECT pg_xact_status(CAST(:of AS xid8)) AS status, {_LIFE}")
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 Begin: TypeAlias = Callable[[Connection], Transaction]
 Waiter: TypeAlias = "asyncio.Future[Any] | Future[Any]"

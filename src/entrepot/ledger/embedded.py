@@ -16,8 +16,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from entrepot.identity import Signer
 from entrepot.ledger.chronicle import Chronicle
 from entrepot.ledger.errors import CorruptError, InconsistentError, RefusedTransactionError
@@ -36,14 +34,14 @@ from entrepot.ledger.note import (
 )
 from entrepot.ledger.operation import Context, Reason, Refusal, View
 from entrepot.ledger.quorum import Witnesses
-from entrepot.values import Clock, EntrepotError, TransactionId, UnavailableError
+from entrepot.values import Clock, EntrepotError, Log, TransactionId, UnavailableError
 
 BLOCK_TRANSACTIONS: Final = 1_000
 BLOCK_SECONDS: Final = 0.004
 QUEUE: Final = 20_000
 _REMEMBERED: Final = 10_000
 _SKEW_SECONDS: Final = 60
-_log = structlog.get_logger()
+_log = Log()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

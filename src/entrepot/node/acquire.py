@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-import structlog
-
 from entrepot import catalogue, space
 from entrepot.contracts import Contract, Desk, State, agreement_of
 from entrepot.identity import KeyJob
@@ -39,6 +37,7 @@ from entrepot.values import (
     Did,
     EntrepotError,
     KindOfUse,
+    Log,
     NotFoundError,
     ProductId,
     RefusedError,
@@ -48,7 +47,7 @@ from entrepot.values import (
 )
 from entrepot.values.canonical import Json
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _DATA_SERVICE: Final = "DataService"
 _COMPUTING_SECONDS: Final = 300.0
 """How long a provider may compute the answer to a question."""

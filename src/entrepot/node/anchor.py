@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
 from entrepot.identity import KeyJob
 from entrepot.journal import OutboxMessage, postpone, settle
 from entrepot.ledger import (
@@ -34,9 +32,9 @@ from entrepot.ledger import (
 from entrepot.ledger.modules.usage import UsageBatch
 from entrepot.node.node import Loop, Node, Settled
 from entrepot.protocols.dsp import pause
-from entrepot.values import RefusedError, UnavailableError, UtcTime, canonical
+from entrepot.values import Log, RefusedError, UnavailableError, UtcTime, canonical
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _SOON: Final = timedelta(milliseconds=150)
 _DEADLINE: Final = timedelta(days=7)
 USAGE: Final = "usage.batch"

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
-import structlog
-
 from entrepot.protocols import JSON, UNDESCRIBED, Call, Proof, Response, Route, Shape, unquoted
 from entrepot.values import (
     Did,
     EntrepotError,
+    Log,
     MalformedError,
     NotFoundError,
     RefusedError,
@@ -32,7 +31,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Raw: TypeAlias = Callable[[Scope, Receive, Send, Mapping[str, str]], Awaitable[None]]
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
 _MOST_OF_A_REPLY: Final = 64 << 10

@@ -6,39 +6,43 @@ it went through, without values: what strangers send stays out.
 
 import contextlib
 import io
+import json
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
-from typing import Any, TextIO
+from datetime import UTC, datetime
+from typing import TextIO
 
-import structlog
+from entrepot.values import FACTS
 
 
 def set_up_logs() -> None:
     """Send everything, the libraries' words included, through one form."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
-    logging.getLogger().handlers[0].setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _without_values,
-                structlog.processors.JSONRenderer(),
-            ],
-            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")],
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            _without_values,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(_Unfailing(sys.stderr)),  # type: ignore[arg-type]  # it writes
-        cache_logger_on_first_use=True,
-    )
+    handler = logging.StreamHandler(_Unfailing(sys.stderr))
+    handler.setFormatter(_Line())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("entrepot").setLevel(logging.INFO)
+
+
+class _Line(logging.Formatter):
+    """One event as one line.
+
+    It says where a fault came from and of which kind it is; its text may hold what a stranger sent.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            **getattr(record, FACTS, {}),
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            frames = traceback.extract_tb(error.__traceback__)
+            line["fault"] = type(error).__name__
+            line["at"] = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in frames]
+        return json.dumps(line, default=repr)
 
 
 class _Unfailing(io.TextIOBase):
@@ -55,14 +59,3 @@ class _Unfailing(io.TextIOBase):
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             self._stream.flush()
-
-
-def _without_values(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Say where a fault came from and of which kind it is; its text may hold what a stranger sent."""
-    info = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
-    if isinstance(error, BaseException):
-        frames = traceback.extract_tb(error.__traceback__)
-        event["fault"] = type(error).__name__
-        event["at"] = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in frames]
-    return event

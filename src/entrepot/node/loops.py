@@ -8,13 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import structlog
-
 from entrepot.journal import Journal, OutboxMessage, claim, lease, next_due, seal_audit_as
 from entrepot.node.node import Loop, Send
-from entrepot.values import Clock, EntrepotError
+from entrepot.values import Clock, EntrepotError, Log
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _LEASE_SECONDS: Final = 60.0
 _TENURE_SECONDS: Final = 30.0
 _AT_ONCE: Final = 64

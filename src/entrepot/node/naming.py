@@ -3,18 +3,16 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from entrepot import catalogue, contracts
 from entrepot.node.node import Loop
-from entrepot.values import EntrepotError, ProductId, UnavailableError
+from entrepot.values import EntrepotError, Log, ProductId, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from entrepot.node.roles.connector import Connector
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _PERIOD: Final = 5.0
 _MOST: Final = 50
 _AT_ONCE: Final = 10

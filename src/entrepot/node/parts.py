@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import structlog
-
 from entrepot import identity, space
 from entrepot.identity import KeyJob
 from entrepot.node.making import INVITATION, read_invitation
@@ -22,9 +20,9 @@ from entrepot.node.roles.wallet_owner import wallet_routes
 from entrepot.node.settings import Role
 from entrepot.node.wallet import asking, credential_service, token_service
 from entrepot.protocols import dcp, tds
-from entrepot.values import Did, EntrepotError, UnavailableError
+from entrepot.values import Did, EntrepotError, Log, UnavailableError
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _APPLICATION: Final = "application.json"
 _RELAYS: Final = 5
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import structlog
 import uvicorn
 import uvloop
 
@@ -37,9 +36,9 @@ from entrepot.node.server import http1
 from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings, SettingsError
 from entrepot.node.workers import Sockets, listening, supervise
 from entrepot.protocols import Call, Proof, Response, Route
-from entrepot.values import UnavailableError, system_clock
+from entrepot.values import Log, UnavailableError, system_clock
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 Face: TypeAlias = Callable[[Node, Sequence[Part]], Sequence[Route]]
 """What stands above the node and shows it to its owner, such as the console."""

@@ -12,12 +12,10 @@ import socket
 import time
 from typing import Final, TypeAlias
 
-import structlog
-
 from entrepot.node.settings import Listen, host_of, port_of
-from entrepot.values import UnavailableError
+from entrepot.values import Log, UnavailableError
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _PAUSE_SECONDS: Final = 1.0
 _WAITING: Final = 2048
 

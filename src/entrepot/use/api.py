@@ -16,7 +16,6 @@ from functools import cache
 from typing import Final, TypeAlias
 
 import msgspec
-import structlog
 from sqlalchemy import Connection
 
 from entrepot import catalogue
@@ -33,20 +32,14 @@ from entrepot.use.gate import admit, settle
 from entrepot.use.model import NOTHING, Denied, House, Outcome, Spent, Use
 from entrepot.use.process import find_door
 from entrepot.use.streams import Stream, Streams
-from entrepot.values import (
-    AgreementId,
-    EntrepotError,
-    KindOfUse,
-    MalformedError,
-    sha256,
-)
+from entrepot.values import AgreementId, EntrepotError, KindOfUse, Log, MalformedError, sha256
 from entrepot.values.canonical import Json
 
 _MOST_KNOWN: Final = 1_000
 _JSON: Final = "application/json"
 _ASK_ANEW: Final = "Correct the call; openapi.json beside it says what can be asked. Nothing was used."
 _LATER: Final = "Try again later; this call was not counted."
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-import structlog
-
 from entrepot.journal import Journal
 from entrepot.policy import Fact
 from entrepot.use.facts import caller_of, claims_of
 from entrepot.use.flow.behind import behind_door
 from entrepot.use.model import Denied, Knock, TransferProcess
-from entrepot.values import KindOfUse, ProcessId, canonical
+from entrepot.values import KindOfUse, Log, ProcessId, canonical
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 USE_HEADER: Final = "entrepot-use"
 PURPOSE_HEADER: Final = "entrepot-purpose"
 UNKNOWN: Final = Denied(("no door opens to this token",), known=False)

@@ -39,11 +39,13 @@ from entrepot.values.ids import (
     TransactionId,
     UseId,
 )
+from entrepot.values.log import FACTS, Log
 from entrepot.values.money import Money
 from entrepot.values.naming import named
 from entrepot.values.sensitivity import FORMATS, Grade, KindOfUse
 
 __all__ = [
+    "FACTS",
     "FORMATS",
     "AgreementId",
     "Clock",
@@ -56,6 +58,7 @@ __all__ = [
     "Grade",
     "KeyId",
     "KindOfUse",
+    "Log",
     "MalformedError",
     "MessageId",
     "Money",

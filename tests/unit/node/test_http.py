@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 _SPEC = importlib.util.spec_from_file_location("house", Path(__file__).with_name("house.py"))
 assert _SPEC is not None
@@ -21,7 +20,7 @@ _SPEC.loader.exec_module(the_house)
 from entrepot.node.api import read_body  # noqa: E402 (after the house is loaded)
 from entrepot.node.http import Application, Gatekeeper  # noqa: E402
 from entrepot.protocols import Call, Content, Proof, Reply, Response, Route, Shape  # noqa: E402
-from entrepot.values import Did, TrustError, UnavailableError  # noqa: E402
+from entrepot.values import FACTS, Did, TrustError, UnavailableError  # noqa: E402
 
 MOST = 100
 
@@ -124,16 +123,18 @@ def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
     assert {**problem(hidden), "requestId": ""} == {**problem(call("GET", "/nowhere")), "requestId": ""}
 
 
-def test_whoever_comes_too_early_is_told_when_to_come_and_the_operator_why() -> None:
+def test_whoever_comes_too_early_is_told_when_to_come_and_the_operator_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A 503 that nobody can explain afterwards cannot be mended."""
-    with capture_logs() as logged:
-        reply = call("GET", "/busy")
+    reply = call("GET", "/busy")
 
     assert (reply.status, reply.headers["retry-after"], problem(reply)["status"]) == (503, "1", 503)
-    told = [(entry["log_level"], entry["event"], entry["route"]) for entry in logged]
-    assert told == [("warning", "not now", "/busy")]
-    assert "disk I/O error" in logged[0]["because"]
-    assert "secret" not in logged[0]["because"]
+    (told,) = caplog.records
+    facts = vars(told)[FACTS]
+    assert (told.levelname, told.message, facts["route"]) == ("WARNING", "not now", "/busy")
+    assert "disk I/O error" in facts["because"]
+    assert "secret" not in facts["because"]
 
 
 @pytest.mark.parametrize(

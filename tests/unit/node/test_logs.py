@@ -8,14 +8,14 @@ import pytest
 
 FULL = Path("/dev/full")
 PROGRAM = """
-import structlog
 from entrepot.node.logs import set_up_logs
+from entrepot.values import Log
 set_up_logs()
 for number in range(3):
     try:
         raise ValueError("secret")
     except ValueError:
-        structlog.get_logger().exception("fault", number=number)
+        Log().exception("fault", number=number)
 print("still here")
 """
 

@@ -2,15 +2,13 @@
 
 from typing import Final
 
-import structlog
-
 from entrepot.identity import KeyJob
 from entrepot.ledger import EmbeddedLedger, Genesis, SignatureType, parse_note_key
 from entrepot.node.node import COPY_PATH, LEDGER_PATH, Loop, Node, Part
 from entrepot.protocols.tlog import LedgerClient, ask_witnesses, ledger_routes, refill
-from entrepot.values import EntrepotError, canonical
+from entrepot.values import EntrepotError, Log, canonical
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 
 def ledger_part(node: Node) -> Part:

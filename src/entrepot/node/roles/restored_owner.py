@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from entrepot import space, use
 from entrepot.contracts import Contract, EndReason
 from entrepot.ledger import (
@@ -22,13 +20,13 @@ from entrepot.node.api import answer, owner_route
 from entrepot.node.node import Loop
 from entrepot.node.settings import Role
 from entrepot.protocols import Call, Response, Route
-from entrepot.values import AgreementId, ContractId, NotFoundError, render_time
+from entrepot.values import AgreementId, ContractId, Log, NotFoundError, render_time
 
 if TYPE_CHECKING:
     from entrepot.journal import Transaction
     from entrepot.node.node import Node
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 
 
 def restored_routes(node: Node) -> list[Route]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
-import structlog
 from sqlalchemy import Connection
 
 from entrepot import contracts
@@ -39,6 +38,7 @@ from entrepot.values import (
     Did,
     Digest,
     EntrepotError,
+    Log,
     MalformedError,
     MessageId,
     NotFoundError,
@@ -52,7 +52,7 @@ from entrepot.values import (
     sha256,
 )
 
-_log: Final = structlog.get_logger()
+_log: Final = Log()
 _STATUS: Final[tuple[tuple[type[EntrepotError], int], ...]] = (
     (NotFoundError, 404),
     (TrustError, 404),

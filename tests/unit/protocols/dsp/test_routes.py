@@ -11,7 +11,6 @@ from entrepot_dsp_samples import JSON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
-from structlog.testing import capture_logs
 
 from entrepot import contracts
 from entrepot.contracts import (
@@ -29,7 +28,7 @@ from entrepot.journal import Transaction
 from entrepot.protocols import Proof, Reply, Response, dsp
 from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
 from entrepot.use import process as transfers
-from entrepot.values import MessageId, ProcessId, UnavailableError
+from entrepot.values import FACTS, MessageId, ProcessId, UnavailableError
 
 CONSUMER = ProcessId("urn:uuid:c")
 
@@ -307,7 +306,9 @@ class TestNegotiation:
 
         assert (response.status, body(response)["@type"]) == (400, "ContractNegotiationError")
 
-    def test_what_cannot_be_decided_now_is_503_and_not_remembered(self, node: Node) -> None:
+    def test_what_cannot_be_decided_now_is_503_and_not_remembered(
+        self, node: Node, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """The sender repeats; the refusal of a moment must not become the answer for ever."""
         node.services = dsp.Services(
             node.journal,
@@ -321,9 +322,8 @@ class TestNegotiation:
         )
         node.routes = dsp.routes(node.services)
 
-        with capture_logs() as logged:
-            assert node.call("POST", "/negotiations/request", requested()).status == 503
-        assert [entry["because"] for entry in logged if entry["event"] == "not now"]
+        assert node.call("POST", "/negotiations/request", requested()).status == 503
+        assert [vars(told)[FACTS]["because"] for told in caplog.records if told.message == "not now"]
         assert node.call("POST", "/negotiations/request", requested()).status == 201
 
 
