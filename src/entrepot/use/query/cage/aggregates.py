@@ -42,6 +42,8 @@ class Aggregates:
     """The aggregates of one grouping, each written once."""
 
     scope: Scope
+    is_spread: bool
+    """Whether a subject may have several rows in a group: to count them would tell who has."""
     arguments: dict[str, str] = field(default_factory=dict)
     """Expressions over rows that are aggregated, and their names `m0`, `m1` ..."""
     found: dict[str, str] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Aggregates:
         """
         if type(node) not in _BY_SUBJECT:
             raise NotAdmittedError(Rule.AGGREGATE, "by subject there are count and sum")
+        self._refuse_counting(node)
         if isinstance(node, exp.Count):
             counted = self._counted(node)
             return self._per_subject(counted, f"nullif(count({counted}), 0)")
@@ -89,6 +92,7 @@ class Aggregates:
         return Field("", sql, Kind.NUMBER, Role.MEASURE, origins=origins, marks=of)
 
     def _over_rows(self, node: exp.Expression) -> str:
+        self._refuse_counting(node)
         if isinstance(node, exp.Count):
             counted = self._counted(node)
             sql = f"count({counted})"
@@ -100,6 +104,14 @@ class Aggregates:
         if counted in self.patterns:
             sql = f"CASE WHEN {self.enough(f'{counted} IS NOT NULL')} THEN {sql} END"
         return sql
+
+    def _refuse_counting(self, node: exp.Expression) -> None:
+        """How many rows there are by subject and key tells how many subjects have two keys, were it one."""
+        is_of_subjects = isinstance(node.this, exp.Distinct)
+        if self.is_spread and not is_of_subjects and not isinstance(node, exp.Sum):
+            raise NotAdmittedError(
+                Rule.AGGREGATE, "after grouping by subject and more there are sum and count of subjects"
+            )
 
     def _columns(self, node: exp.Expression) -> tuple[str, ...]:
         """Each column of an argument is judged for itself: another, or a weight, hides who makes it up."""

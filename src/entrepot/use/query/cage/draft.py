@@ -22,6 +22,7 @@ class Body:
     sources: tuple[Source, ...]
     scans: int
     is_single: bool = False
+    spread: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Draft:
             raise NotAdmittedError(Rule.SIZE, f"at most {self.limits.scans} readings of a table")
         name = f"r{len(self.parts)}"
         self.parts.append(f"{name} AS ({body.sql})")
-        return Relation(name, body.fields, body.sources, body.scans, body.is_single)
+        return Relation(name, body.fields, body.sources, body.scans, body.is_single, body.spread)
 
     def statement(self, sql: str) -> str:
         """A whole statement: what was written so far, then `sql`."""

@@ -53,7 +53,8 @@ def is_subject(scope: Scope, key: exp.Expression) -> bool:
 
 def groups(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Expression]) -> Body:
     """Write a grouping that becomes an answer."""
-    aggregates = Aggregates(scope)
+    known = {scope.column(key).key for key in keys if isinstance(key, exp.Column)}
+    aggregates = Aggregates(scope, is_spread=not scope.spread <= known)
     places: dict[str, Value] = {}
     for value in (scope.scalars().value(key) for key in keys):
         places.setdefault(value.sql, Value(f"g{len(places)}", value.kind))
@@ -122,7 +123,7 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
     """Write a grouping by subject: still rows, each subject's its own."""
     if len(scope.sources) != 1:
         raise NotAdmittedError(Rule.GROUPING, "joined rows are not grouped by subject")
-    aggregates = Aggregates(scope)
+    aggregates = Aggregates(scope, is_spread=bool(scope.spread))
     places = {_key(scope, key).sql: f"g{i}" for i, key in enumerate(keys)}
     given: list[str] = []
     fields: list[Field] = []
@@ -133,7 +134,8 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
             column = item if isinstance(item, Field) else _key(scope, item)
             if column.sql not in places:
                 raise NotAdmittedError(Rule.GROUPING, f"{name} is neither grouped by nor aggregated")
-            column = replace(column, sql=places[column.sql], marks="")
+            at_key = places[column.sql]
+            column = replace(column, sql=at_key, marks="", key=at_key)
         at = len(fields)
         given += marked(column, at)
         marks = f"p{at}" if column.marks else ""
@@ -144,8 +146,9 @@ def by_subject(scope: Scope, node: exp.Expression, where: str, keys: list[exp.Ex
     (source,) = scope.sources
     marks = gathered("f0", are_lists=source.has_many)
     sql = words("SELECT", listed([*given, "s0", f"{marks} AS f0"]), "FROM", f"({rows})", by)
-    is_single = all(is_subject(scope, key) for key in keys)
-    return Body(sql, tuple(fields), (replace(source, has_many=True),), scope.scans, is_single)
+    spread = frozenset(places[_key(scope, key).sql] for key in keys if not is_subject(scope, key))
+    sources = (replace(source, has_many=True),)
+    return Body(sql, tuple(fields), sources, scope.scans, is_single=not spread, spread=spread)
 
 
 def _key(scope: Scope, node: exp.Expression) -> Field:

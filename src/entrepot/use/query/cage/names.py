@@ -32,6 +32,8 @@ class Scope:
     scans: int = 0
     is_single: bool = True
     """Whether each subject has at most one row."""
+    spread: frozenset[str] = frozenset()
+    """By which keys a subject has several rows, where it was grouped by them."""
 
     @property
     def is_rows(self) -> bool:
@@ -109,6 +111,7 @@ def _bind(scope: Scope, node: exp.Expression, views: Views, below: Below) -> str
     scope.sources += relation.sources
     scope.scans += relation.scans
     scope.is_single = scope.is_single and relation.is_single
+    scope.spread |= relation.spread
     return f"{relation.name} AS {alias}"
 
 

@@ -128,7 +128,7 @@ def _rows(scope: Scope, node: exp.Expression, where: str) -> Body:
         given += marked(found, at)
         fields.append(replace(found, name=name, sql=f"c{at}", marks=f"p{at}" if found.marks else ""))
     sql = words("SELECT", listed([*given, hidden_columns(scope)]), "FROM", scope.sql, where)
-    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, scope.is_single)
+    return Body(sql, tuple(fields), tuple(scope.sources), scope.scans, scope.is_single, scope.spread)
 
 
 def _projected(scope: Scope, item: exp.Expression | Field) -> Field:

@@ -92,6 +92,8 @@ class Field:
     """The columns of the table that its values are made of."""
     marks: str = ""
     """Where the marks of the rows are that its values are made of; empty where these are all rows."""
+    key: str = ""
+    """Which key it is of a grouping by subject and more."""
 
     def below(self, alias: str) -> "Field":
         marks = f"{alias}.{self.marks}" if self.marks else ""
@@ -122,6 +124,8 @@ class Relation:
     scans: int
     is_single: bool = False
     """Whether each subject has at most one row."""
+    spread: frozenset[str] = frozenset()
+    """By which keys a subject has several rows, where it was grouped by them."""
 
     @property
     def is_rows(self) -> bool:
