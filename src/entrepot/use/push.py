@@ -101,6 +101,11 @@ class Pusher:
         if now >= message.deadline:
             await self._give_up(message, process_id, ("the receiver was not reached before the deadline",))
             return
+        if process.exchange.pending is not None:
+            # Our start is not answered yet: what completes the process could not follow it.
+            pause = self.rail.follow_up * (1 << min(message.attempts - 1, 4))
+            await self.journal.write(lambda tx: postpone(tx, message.id, tx.now + pause))
+            return
         beating = asyncio.create_task(self._hold(message))
         try:
             await self._push(process)
@@ -283,7 +288,8 @@ def _to_push(
     process = to_push(connection, quay, process_id)
     if process is None or process.epoch != epoch or not has_door(connection, process_id):
         return None
-    return None if process.exchange.state is State.SUSPENDED else process
+    at = process.exchange  # of one that is suspended a door is open only where a start is on its way
+    return None if at.state is State.SUSPENDED and at.pending is None else process
 
 
 def _let_in(token: str) -> dict[str, str]:

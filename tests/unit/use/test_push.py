@@ -17,7 +17,7 @@ assert _SPEC.loader is not None
 gate_world = sys.modules.setdefault("gate_world", importlib.util.module_from_spec(_SPEC))
 _SPEC.loader.exec_module(gate_world)
 
-from entrepot.contracts import Exchange, Party, State  # noqa: E402 (after the world is loaded)
+from entrepot.contracts import Exchange, Move, Party, Pending, State  # noqa: E402 (after the world is loaded)
 from entrepot.identity import PublicKey, Receiver  # noqa: E402
 from entrepot.journal import OutboxMessage, claim  # noqa: E402
 from entrepot.ledger import RecordKind  # noqa: E402
@@ -166,6 +166,10 @@ class Pushing:
         (found,) = self.world.journal.read_now(lambda c: uses(c, 10))
         return found
 
+    def save(self, process: TransferProcess) -> None:
+        before = process.exchange.version - 1
+        self.world.journal.write_now(lambda tx: store.save(tx, process, expected_version=before))
+
     def process(self) -> TransferProcess:
         return self.world.journal.read_now(lambda c: transfers.existing(c, PUSHED))
 
@@ -187,6 +191,24 @@ def test_a_push_is_one_use_that_waits_for_its_receipt(provider: Pushing) -> None
     assert provider.receiver.posts[0]["entrepot-use"] == use.id
     assert provider.receiver.posts[0]["content-length"] == str(len(DATA))
     assert provider.due() == []
+
+
+@pytest.mark.parametrize("before", [State.REQUESTED, State.SUSPENDED])
+def test_a_push_waits_until_its_start_is_answered(provider: Pushing, before: State) -> None:
+    """Else it is over before its process can be completed; and one that was resumed was dropped."""
+    started = provider.process()
+    pending = replace(
+        started.exchange, state=before, pending=Pending(Move.START, MessageId("urn:start")), version=1
+    )
+    provider.save(replace(started, exchange=pending))
+    provider.push()
+    assert provider.receiver.posts == []
+
+    provider.save(replace(started, exchange=replace(started.exchange, version=2)))
+    provider.later(seconds=1)
+    provider.push()
+
+    assert provider.receiver.got == DATA
 
 
 def test_nothing_leaves_before_the_use_is_durable(provider: Pushing) -> None:
