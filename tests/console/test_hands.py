@@ -30,7 +30,7 @@ def reach(page: Page, name: str) -> None:
             }"""
         )
         assert told["seen"] or told["main"], f"the focus cannot be seen at {told['name']!r}"
-        if name in told["name"]:
+        if name in told["name"] and not told["main"]:  # the page itself holds every name
             return
     raise AssertionError(f"the keyboard does not reach {name!r}")
 
