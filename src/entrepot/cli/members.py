@@ -40,7 +40,7 @@ def list_members(*, node: Node = HERE, json: Json = False) -> int:
     Example: entrepot member list --node operator
     """
     rows = client(node).get("/owner/members")
-    columns = ("did", "name", "roles", "state", "connectorCode")
+    columns = ("did", "name", "roles", "state", "connectorCode", "problem")
     show(rows, as_json=json, text=table(rows, columns, "Nobody has applied; `entrepot member invite`."))
     return Exit.DONE
 

@@ -115,7 +115,7 @@ from entrepot.ledger.record import (
     new_salt,
     sign_receipt,
 )
-from entrepot.ledger.register import FiledOnLedger, Register, register_on_ledger
+from entrepot.ledger.register import FiledOnLedger, MemberOnLedger, Register, register_on_ledger
 from entrepot.ledger.rejoining import (
     Anchored,
     batches_on_ledger,
@@ -172,6 +172,7 @@ __all__ = [
     "Member",
     "MemberAdmit",
     "MemberKeys",
+    "MemberOnLedger",
     "MemberRevoke",
     "Note",
     "NoteError",

@@ -168,8 +168,10 @@ def admitted(tx: Transaction, did: Did) -> None:
 
 
 def revoked(tx: Transaction, did: Did) -> None:
-    """The ledger has the member's end."""
-    _move(tx, existing(tx.connection, did), Step.COMMIT)
+    """The ledger has the member's end, which may have been read there before."""
+    member = existing(tx.connection, did)
+    if member.state is not MemberState.REVOKED:
+        _move(tx, member, Step.COMMIT)
 
 
 def revoked_on_ledger(tx: Transaction, did: Did, reason: str) -> None:
@@ -183,7 +185,11 @@ def not_admitted(tx: Transaction, did: Did, reason: str) -> None:
     _move(tx, existing(tx.connection, did), Step.REFUSE, problem=f"the ledger refused: {reason}"[:1000])
 
 
-not_revoked = not_admitted
+def not_revoked(tx: Transaction, did: Did, reason: str) -> None:
+    """The ledger refused, as it had the member's end already, or for another reason."""
+    member = existing(tx.connection, did)
+    if member.state is not MemberState.REVOKED:
+        _move(tx, member, Step.REFUSE, problem=f"the ledger refused: {reason}"[:1000])
 
 
 def keys_changed(tx: Transaction, did: Did, epoch: int, key_id: KeyId, key: PublicKey) -> bool:

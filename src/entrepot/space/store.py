@@ -256,6 +256,11 @@ _WANTED: Final = (
     .limit(bindparam("most"))
 )
 _OPERATION: Final = select(_operation).where(_operation.c.ledger_transaction == bindparam("of"))
+_WISH: Final = select(_operation).where(
+    _operation.c.op == bindparam("op"),
+    _operation.c.subject == bindparam("of"),
+    _operation.c.state == str(OperationState.WANTED),
+)
 _MOVE_OPERATION: Final = (
     update(_operation)
     .where(_operation.c.id == bindparam("of"), _operation.c.state == bindparam("before"))
@@ -509,6 +514,12 @@ def want(tx: Transaction, operation: Operation) -> None:
 
 def wanted(connection: Connection, most: int) -> list[Operation]:
     return [_operation_of(r) for r in connection.execute(_WANTED, {"most": most})]
+
+
+def wish(connection: Connection, op: str, subject: str) -> Operation | None:
+    """What is wanted of the ledger and not signed yet."""
+    row = connection.execute(_WISH, {"op": op, "of": subject}).first()
+    return None if row is None else _operation_of(row)
 
 
 def operation_of(connection: Connection, transaction: TransactionId) -> Operation | None:

@@ -28,22 +28,22 @@ _world = _load("entrepot_space_world", Path(__file__).parent / "world.py")
 
 
 @pytest.fixture(scope="session")
-def peopled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object]:
-    """The folder of a platform with three members and a supervisor, and where its ledger stands."""
+def peopled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object, list[bytes]]:
+    """The folder of a platform with three members and a supervisor, where its ledger stands, and its log."""
     made = _world.World(tmp_path_factory.mktemp("peopled"))
     for party in (_world.ALICE, _world.BOB, _world.EVE):
         made.join(party)
     made.join(_world.REGULATOR, MemberRole.REGULATOR)
     made.close()
-    return made.folder, made.head
+    return made.folder, made.head, made.entries
 
 
 @pytest.fixture
-def members(peopled: tuple[Path, object], tmp_path: Path) -> Iterator[object]:
+def members(peopled: tuple[Path, object, list[bytes]], tmp_path: Path) -> Iterator[object]:
     """A platform with three members and a supervisor."""
-    folder, head = peopled
+    folder, head, entries = peopled
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    made = _world.World(tmp_path, head=head)
+    made = _world.World(tmp_path, head=head, entries=[*entries])
     yield made
     made.close()
 

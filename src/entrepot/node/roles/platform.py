@@ -77,7 +77,14 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         receipts.signed,
     )
 
+    async def is_behind() -> bool:
+        """Whether the ledger may have what this register has not, as it was restored from a backup."""
+        last = await node.journal.read(use.newest_restore)
+        return last is not None and last.compared_at is None
+
     async def clerk_works() -> bool:
+        if await is_behind():
+            return False  # what the ledger has already would be signed anew, and refused
         await height.look()
         return bool(await clerk.work())
 
@@ -85,8 +92,7 @@ def platform_part(node: Node, client: tds.Client) -> Part:
         await node.journal.write(lambda tx: _settled(tx, signed, status))
 
     async def sign_list() -> None:
-        last = await node.journal.read(use.newest_restore)
-        if last is not None and last.compared_at is None:
+        if await is_behind():
             return  # a revocation of later may be on the ledger alone
         await node.acquaintance.take_in_status_list(await clerk.sign_status_list())
 
