@@ -20,13 +20,14 @@ if "gate_world" not in sys.modules:
     _SPEC.loader.exec_module(sys.modules["gate_world"])
 world_of: Any = sys.modules["gate_world"]
 
+from entrepot.contracts import EndReason, end_contract  # noqa: E402 (after the world is loaded)
 from entrepot.use import Admitted, Outcome  # noqa: E402 (after the world is loaded)
 
 STORY = re.compile(r"opened( interrupted| resumed)*( closed)?")
 KNOCKS = st.tuples(st.sampled_from(["delivery", "other", "query"]))
 OUTCOMES = st.sampled_from(list(Outcome))
 ENDINGS = st.tuples(st.just("settle"), st.integers(0, 5), OUTCOMES, st.sampled_from([0, 3]))
-STEPS = st.lists(KNOCKS | ENDINGS | st.tuples(st.just("reboot")), max_size=14)
+STEPS = st.lists(KNOCKS | ENDINGS | st.tuples(st.sampled_from(["reboot", "end"])), max_size=14)
 
 
 @dataclass
@@ -70,13 +71,20 @@ def may_begin(uses: dict[str, Known], door: str) -> bool:
 @given(STEPS)
 @settings(max_examples=15)
 def test_whatever_happens_uses_are_counted_once_and_told_in_order(steps: list[tuple[Any, ...]]) -> None:
-    """N uses are N uses; each is told from its opening to at most one closing, and metered once."""
+    """N uses are N uses; each is told from its opening to at most one closing, and metered once.
+
+    Nothing begins or goes on after the contract was ended or ordered to stop.
+    """
     with tempfile.TemporaryDirectory() as folder:
         world = world_of.World(Path(folder))
         uses: dict[str, Known] = {}
+        is_over_now = False
         for step in steps:
             if step[0] == "reboot":
                 world.reboot()
+            elif step[0] == "end":
+                is_over_now = True
+                world.journal.write_now(lambda tx: end_contract(tx, world_of.AGREEMENT, EndReason.ORDER))
             elif step[0] == "settle":
                 if step[1] < len(uses):
                     use_id, known = list(uses.items())[step[1]]
@@ -85,7 +93,7 @@ def test_whatever_happens_uses_are_counted_once_and_told_in_order(steps: list[tu
                     if not known.closed:
                         settle(known, step[2], step[3])
             else:
-                allowed = may_begin(uses, step[0])
+                allowed = may_begin(uses, step[0]) and not is_over_now
                 found = knock(world, step[0])
                 assert isinstance(found, Admitted) == allowed, found
                 if isinstance(found, Admitted):
