@@ -26,11 +26,12 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from entrepot.catalogue.dcat import SERVED, render_dataset, service_of
 from entrepot.catalogue.grams import folded, grams
 from entrepot.catalogue.model import Product
-from entrepot.journal import DERIVED, PostgresqlType, RowNumber, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import DERIVED, RowNumber, Transaction, UtcTimeColumn, metadata
 from entrepot.values import Did, ProductId, canonical, render_digest, sha256
 
 MADE_BY: Final = render_digest(sha256(canonical.encode(["shelf", 1, [*sorted(SERVED)]])))[-16:]
@@ -52,7 +53,7 @@ shelf: Final = Table(
     Column("dataset", LargeBinary, nullable=False),
     Column("made_by", String(16), nullable=False),
     # On SQLite the tokens lie in `shelf_fts`, and this stays empty.
-    Column("tokens", Text().with_variant(PostgresqlType("TSVECTOR"), "postgresql"), nullable=False),
+    Column("tokens", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
     sqlite_autoincrement=True,
     info={DERIVED: True},
 )

@@ -14,7 +14,7 @@ from entrepot.journal.carrying import (
     read_frames,
     read_rows,
 )
-from entrepot.journal.database import PostgresqlType, RowNumber, UtcTimeColumn, metadata
+from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.journal.journal import Journal
 from entrepot.journal.lease import free_leases, lease
@@ -61,7 +61,6 @@ __all__ = [
     "Journal",
     "OutboxMessage",
     "OutcomeUnknownError",
-    "PostgresqlType",
     "Prepared",
     "Query",
     "RowNumber",

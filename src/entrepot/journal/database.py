@@ -27,7 +27,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.types import TypeDecorator, UserDefinedType
+from sqlalchemy.types import TypeDecorator
 
 from entrepot.journal.errors import OutcomeUnknownError
 from entrepot.values import MalformedError, UnavailableError, UtcTime, require_utc
@@ -86,21 +86,6 @@ class UtcTimeColumn(TypeDecorator[UtcTime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> UtcTime | None:  # noqa: ARG002 (the base class's signature)
         return None if value is None else _EPOCH + value * _MICROSECOND
-
-
-class PostgresqlType(UserDefinedType[str]):
-    """A type of PostgreSQL's, by its name, kept as text here.
-
-    SQLAlchemy's own `dialects.postgresql` brings every driver along: a node on SQLite needs none of them.
-    """
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: object) -> str:
-        return self.name
 
 
 def parse_url(url: str) -> URL:

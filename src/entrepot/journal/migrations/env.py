@@ -6,19 +6,13 @@ from typing import Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from entrepot.journal.database import PostgresqlType, UtcTimeColumn, metadata
+from entrepot.journal.database import UtcTimeColumn, metadata
 from entrepot.journal.schema import is_of_schema
 
 
 def render_item(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
     """Write a revision in types of the database, so that it never changes with our code."""
-    match item:
-        case UtcTimeColumn() if kind == "type":
-            return "sa.BigInteger()"
-        case PostgresqlType(name=name) if kind == "type":
-            return f"postgresql.{name}()"
-        case _:
-            return False
+    return "sa.BigInteger()" if kind == "type" and isinstance(item, UtcTimeColumn) else False
 
 
 context.configure(

@@ -1,0 +1,36 @@
+"""What a node at rest has not loaded: heavy libraries that only a rare question needs."""
+
+import json
+import subprocess
+import sys
+from typing import Final
+
+HEAVY: Final = (
+    "alembic",
+    "babel",
+    "cyclopts",
+    "duckdb",
+    "jinja2",
+    "prometheus_client",
+    "psycopg",
+    "pyarrow",
+    "pygments",
+    "rich",
+    "sqlglot",
+)
+"""Each is a tenth of a second of a start, or megabytes for as long as a node runs."""
+PROGRAM: Final = """
+import json, sys
+from entrepot.cli import main
+import entrepot.console, entrepot.node.running
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_what_only_rare_questions_need_is_not_loaded() -> None:
+    """One import at the top of a file would bring a library back into the process of every node."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+
+    assert "sqlalchemy" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
