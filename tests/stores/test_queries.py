@@ -35,8 +35,8 @@ def use_of(name: str, reader: Did = READER, artefact: Digest = TABLE, agreement:
 
 def cells(name: str) -> tuple[Cells, ...]:
     return (
-        Cells(members=f"SELECT {name}", labels=("",)),
-        Cells(members="SELECT 1", labels=("t.x",), missing="x"),
+        Cells(members=f"SELECT {name}", labels=("",), rows=f"SELECT {name}"),
+        Cells(members="SELECT 1", labels=("x",), rows="SELECT 1", missing="x"),
     )
 
 

@@ -208,8 +208,10 @@ class Filing(RuleBasedStateMachine):
                 continue
             name = TransactionId(message.id)
             if fate == "expired" and message.id not in self.outcome:
-                # Nobody will ever take it again: it is forgotten there and signed anew here.
+                # Nobody will ever take it again: it is forgotten there and signed anew here, later on.
                 self.outcome[message.id] = "expired"
+                head = self.world.head
+                self.world.head = apply_block(head, head.height + 1, head.time + 1, []).head
             if message.id not in self.outcome:
                 self.outcome[message.id] = self.order(message.body)
             if fate == "unanswered":
