@@ -293,6 +293,8 @@ async def _sent(sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientRes
     try:
         return await sending
     except ValueError as error:
+        if isinstance(error, OSError):
+            raise  # to Python a certificate that nobody vouches for is a ValueError as well
         raise MalformedError("that cannot be sent: an address or a header is malformed") from error
 
 
