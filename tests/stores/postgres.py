@@ -2,13 +2,14 @@
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,16 @@ import sqlalchemy as sa
 
 ROLE = "entrepot"
 _DEBIAN = Path("/usr/lib/postgresql")
+_PORTS = range(12_000, 18_000)
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port outside the range that the system gives to calls, so that none takes a killed server's port."""
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port of this machine is free")
 
 
 @cache
@@ -90,7 +94,7 @@ class Server:
             try:
                 engine.connect().close()
             except sa.exc.OperationalError:
-                if time.monotonic() > ends:
+                if time.monotonic() > ends or (self.process is not None and self.process.poll() is not None):
                     raise
                 time.sleep(0.05)
             else:
