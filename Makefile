@@ -99,7 +99,7 @@ interop: $(READY) ## A real Eclipse connector (EDC) as consumer and as provider;
 interop-slice: $(READY)
 	@$(call apt,javac,openjdk-17-jdk-headless)
 	$(call apt,mvn,maven)
-	$(BIN)/pytest tests/interop
+	$(BIN)/pytest tests/interop -m 'not long'
 
 lock: ## Resolve the locked list of packages anew
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \

@@ -15,6 +15,7 @@ from harness import Hold, Origin, begun, both_at, over, process, started, their_
 
 from space import Running, Space, made_bytes, wait_for
 
+pytestmark = pytest.mark.long
 CONTENT = made_bytes(3 << 20, seed=21)
 WAYS = pytest.mark.parametrize("way", ["HttpData-PULL", "HttpData-PUSH"])
 Say = Callable[[str], object]
