@@ -21,7 +21,6 @@ from entrepot.values import Did, TrustError, UtcTime
 
 # What a credential says depends on its text alone, which is read from the database each time.
 _read: Final = lru_cache(maxsize=4096)(read_membership)
-_SECOND: Final = timedelta(seconds=1)
 
 
 class StandingState(StrEnum):
@@ -42,8 +41,8 @@ class Standing:
     """Why it must not be relied on, where its state does not say all."""
 
     def is_stale(self, most: timedelta) -> bool:
-        """Whether only the age of what is known speaks against the member; ages are of whole seconds."""
-        return self.state is StandingState.GOOD and self.age // _SECOND > most // _SECOND
+        """Whether only the age of what is known speaks against the member."""
+        return self.state is StandingState.GOOD and self.age > most
 
     def refusals(self, most: timedelta) -> tuple[str, ...]:
         """Why a use must not rely on this member, nothing where it may; `most` is the greatest age."""

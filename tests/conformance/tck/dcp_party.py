@@ -57,23 +57,32 @@ class Party:
         self.journal = Journal.open(f"sqlite:///{options.folder / 'connector.db'}")
         self.journal.create_schema()
         self.outgoing = HttpClient(allow_private=[f"http://127.0.0.1:{options.suite_port}"], seconds=10)
-        trust = Trust(
+        self.trust = Trust(
             me=self.me,
             platform=self.me,  # a node of no space: only the suite's issuer vouches for anybody
-            status_max_age=timedelta(0),  # the same holder shows something else in each test
+            status_max_age=timedelta(minutes=1),
             allows_http=lambda _did: True,
             issuers=frozenset({self.issuer}),
             profile=self.profile,
         )
-        self.acquaintance = Acquaintance(
+        self.acquaintance = self.made_acquaintance()
+
+    def made_acquaintance(self) -> Acquaintance:
+        """One that knows nobody yet but ourselves."""
+        made = Acquaintance(
             self.journal,
             self.outgoing,
-            trust,
+            self.trust,
             self.signer,
             self.clock,
             lambda peer: self.grant(Access(peer, (), self.clock() + ACCESS_LIFETIME)),
         )
-        self.acquaintance.introduce(read_did_document(self.document, self.me))
+        made.introduce(read_did_document(self.document, self.me))
+        return made
+
+    async def authenticate(self, authorization: str) -> Did:
+        """Meet each caller for the first time: the same holder shows something else in each test."""
+        return await self.made_acquaintance().authenticate(authorization)
 
     def clock(self) -> UtcTime:
         return datetime.now(UTC)
@@ -94,7 +103,7 @@ class Party:
             return Response(200, self.document, "application/did+json")
 
         served = [Route("GET", f"/{self.name}/did.json", Proof.NONE, did_document), *routes]
-        application = Application(served, Gatekeeper(self.acquaintance.authenticate))
+        application = Application(served, Gatekeeper(self.authenticate))
         sending = asyncio.create_task(self._send(senders))
         try:
             await uvicorn.Server(http1(f"127.0.0.1:{port}", application)).serve()
