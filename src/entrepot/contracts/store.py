@@ -179,7 +179,9 @@ def save(tx: Transaction, negotiation: Negotiation, before: Negotiation) -> None
     values = {f"to_{name}": value for name, value in _written(changed).items()}
     where = {"of": negotiation.exchange.id, "expected": before.exchange.version}
     if _update(frozenset(changed)).change(tx.connection, values | where) != 1:
-        raise ConflictError("negotiation {of} has moved on from version {expected}".format_map(where))
+        raise ConflictError(
+            f"negotiation {negotiation.exchange.id} has moved on from version {before.exchange.version}"
+        )
 
 
 @cache
