@@ -202,3 +202,13 @@ TERMS = parse_policy(
     }
 )
 assert policy.contradictions(TERMS) == ()
+
+
+def admitted(found: Admitted | Denied) -> Admitted:
+    assert isinstance(found, Admitted), found
+    return found
+
+
+def denied(found: Admitted | Denied) -> Denied:
+    assert isinstance(found, Denied), found
+    return found

@@ -23,6 +23,7 @@ def _load(name: str, path: Path) -> ModuleType:
 
 
 gate_world = _load("gate_world", Path(__file__).with_name("gate_world.py"))
+admitted, denied = gate_world.admitted, gate_world.denied
 _samples = _load("entrepot_policy_samples", Path(__file__).parents[1] / "policy/samples.py")
 
 from entrepot.catalogue import Column, ColumnRole, ColumnType, Product, Protection, Resource  # noqa: E402
@@ -37,7 +38,7 @@ from entrepot.policy import (  # noqa: E402
     parse_policy,
     terms_of,
 )
-from entrepot.use import Admitted, Denied, Outcome, duties, foreseen, left_of  # noqa: E402
+from entrepot.use import Outcome, duties, foreseen, left_of  # noqa: E402
 from entrepot.use.api_ask import parse_ask, table_under  # noqa: E402
 from entrepot.use.facts import caller_of, claims_of, seen  # noqa: E402
 from entrepot.use.query.cage.model import Limits, Written  # noqa: E402
@@ -234,16 +235,6 @@ def test_a_query_gives_back_what_it_did_not_come_to(tmp_path: Path) -> None:
     world.settle(admitted(third).use.id, Outcome.REFUSED)
     assert left() == [35]
     world.close()
-
-
-def admitted(found: Any) -> Admitted:
-    assert isinstance(found, Admitted), found
-    return found
-
-
-def denied(found: Any) -> Denied:
-    assert isinstance(found, Denied), found
-    return found
 
 
 def test_payment_before_use_opens_the_door(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ _SPEC.loader.exec_module(gate_world)
 
 from entrepot.contracts import EndReason, end_contract  # noqa: E402 (after the world is loaded)
 from entrepot.ledger import RecordKind  # noqa: E402
-from entrepot.use import Admitted, Denied, Outcome, steps  # noqa: E402
+from entrepot.use import Denied, Outcome, steps  # noqa: E402
 from entrepot.use import gate as the_gate  # noqa: E402
 from entrepot.use.model import Cleared  # noqa: E402
 from entrepot.values import Digest, render_digest  # noqa: E402
 
-World = gate_world.World
+World, admitted, denied = gate_world.World, gate_world.admitted, gate_world.denied
 
 
 @pytest.fixture
@@ -30,16 +30,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.close()
-
-
-def admitted(found: Admitted | Denied) -> Admitted:
-    assert isinstance(found, Admitted), found
-    return found
-
-
-def denied(found: Admitted | Denied) -> Denied:
-    assert isinstance(found, Denied), found
-    return found
 
 
 def a_use_is_opened_and_closed_by_its_receipt(world: World) -> None:

@@ -22,6 +22,7 @@ from entrepot.use import Admitted, Denied, Outcome  # noqa: E402
 from entrepot.values import Grade  # noqa: E402
 
 World, HOUR, SIGNER = guest_world.World, guest_world.HOUR, guest_world.SIGNER
+admitted = guest_world.gate_world.admitted
 CONSUMER, PLATFORM = guest_world.gate_world.CONSUMER, guest_world.gate_world.PLATFORM
 REGIONAL = parse_policy(
     {
@@ -42,14 +43,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def admitted(found: Admitted | Denied) -> Admitted:
-    assert isinstance(found, Admitted), found
-    return found
-
-
 def reasons(found: Admitted | Denied) -> str:
-    assert isinstance(found, Denied), found
-    return "; ".join(found.reasons)
+    return "; ".join(guest_world.gate_world.denied(found).reasons)
 
 
 def test_a_guest_uses_data_and_leaves_the_records_that_everybody_leaves(world: World) -> None:
