@@ -1,7 +1,6 @@
 """Where the command line begins: one command, one exit code.
 
-`entrepot run` lives for months, so what reads the other commands is not loaded into its process: that would
-be a tenth of a second of its start and ten megabytes for as long as it runs.
+`entrepot run` lives for months, so what reads the other commands is not loaded into its process.
 """
 
 import sys

@@ -3,8 +3,7 @@
 Revisions lie in `migrations/versions`, one reviewable step each; they run on SQLite and PostgreSQL, and
 each migration happens whole or not at all. There is no way back but a backup. The journal knows the
 tables of the packages above it only through `metadata`, so whoever compares or drafts says how to declare
-them. Alembic is imported where it is used: a node that starts asks for its revision with one SELECT and is
-spared a tenth of a second and ten megabytes.
+them. Alembic is imported where it is used: a node that starts asks for its revision with one SELECT.
 """
 
 from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ HEAVY: Final = (
     "rich",
     "sqlglot",
 )
-"""Each is a tenth of a second of a start, or megabytes for as long as a node runs."""
+"""Each costs time at a start, and memory for as long as a node runs."""
 PROGRAM: Final = """
 import json, sys
 from entrepot.cli import main
