@@ -6,7 +6,7 @@ nothing else that this process holds. They differ in what stands behind:
     bwrap    a file system, network and process table of its own (bubblewrap), under a user id of its own
              where we are root: bubblewrap started by user id 0 lets its payload write the host's sysctls
     landlock no file but its libraries, the cage and the data, no writing, no TCP (Linux 6.7), and a user id
-             of its own where we are root
+             of its own where we are root and another user can reach the libraries
     uid      a user id of its own, on the host's file system
     limits   neither; what keeps the engine in is its own locked configuration
 
