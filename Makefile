@@ -32,8 +32,9 @@ $(READY): requirements.lock pyproject.toml
 	echo "Making the Python environment in $(VENV) from requirements.lock (about 200 MB)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q src
 	touch $(READY)
 
 demo: $(READY) ## Three kinds of use of real data among six organisations, from promise to proof (a minute or two)

@@ -4,14 +4,16 @@ Ours is the provider of a space of three, the whole product: keys opened, schema
 doors, console and protocols up. EDC is the control plane with its HTTP data plane and mock identity; once
 with its stores in PostgreSQL, which is like with like (the server's own share is not counted), and once in
 memory. All are started in turns in the same run; ready is when a node answers that it is, and EDC also its
-management API, which it opens a moment later. Memory is what is resident ten seconds after that; what it
-comes to after work is told by `edc_negotiations.py`.
+management API, which it opens a moment later. Both start from what was compiled before: EDC from its jars,
+ours from the bytecode that an installation writes. Memory is what is resident ten seconds after that; what
+it comes to after work is told by `edc_negotiations.py`.
 
     python bench/edc_start.py [--rounds 3] [--quick] [--folder FOLDER]
 """
 
 # ruff: noqa: E402 (the rig of the tests is found on a path of its own)
 import argparse
+import compileall
 import contextlib
 import statistics
 import sys
@@ -29,6 +31,7 @@ from edc import Edc, SaidNoError, keeping, prepared, resident_bytes
 from jars import DURABLE, NotHereError, classpath
 from postgres import Server, why_not
 
+import entrepot
 from space import Running, found_space, wait_for
 
 GOALS: Final = {"CPU": 5.0, "memory": 4.0}
@@ -90,6 +93,7 @@ def main() -> int:
     if reason := why_not():
         print(f"EDC's database is missing: {reason}")
         return 2
+    compileall.compile_dir(entrepot.__path__[0], quiet=1)
     found: dict[str, list[Started]] = {OURS: [], LASTING: [], IN_MEMORY: []}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
