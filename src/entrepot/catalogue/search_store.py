@@ -19,11 +19,12 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
 
 from entrepot.catalogue.shelf_store import shelf, tag
 from entrepot.catalogue.synonyms import Word, Wording
+from entrepot.journal import PostgresqlType
 
+_TSQUERY: Final = PostgresqlType("TSQUERY")
 _text: Final = table("shelf_fts", column("rowid"))
 _itself: Final[ColumnElement[Any]] = column("shelf_fts", is_literal=True)
 _WEIGHTS: Final = (8.0, 4.0, 1.0)
@@ -113,9 +114,9 @@ def _ask(
         as_typed = _text.c.rowid.in_(select(_text.c.rowid).where(_itself.op("MATCH")(typed)))
         rank = [func.bm25(_itself, *_WEIGHTS)]
     else:
-        query = cast(literal(asked), TSQUERY)
+        query = cast(literal(asked), _TSQUERY)
         found = select(shelf.c.number).where(shelf.c.tokens.op("@@")(query), *where)
-        as_typed = shelf.c.tokens.op("@@")(cast(literal(typed), TSQUERY))
+        as_typed = shelf.c.tokens.op("@@")(cast(literal(typed), _TSQUERY))
         rank = [func.ts_rank(_CLASSES, shelf.c.tokens, query, _BY_LENGTH).desc()]
     return _counted(connection, found, [as_typed.desc(), *rank] if typed else rank, skip, most)
 

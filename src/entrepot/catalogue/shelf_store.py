@@ -26,12 +26,19 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from entrepot.catalogue.dcat import SERVED, render_dataset, service_of
 from entrepot.catalogue.grams import folded, grams
 from entrepot.catalogue.model import Product
-from entrepot.journal import DERIVED, RowNumber, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import (
+    DERIVED,
+    PostgresqlType,
+    RowNumber,
+    Transaction,
+    UtcTimeColumn,
+    metadata,
+    postgresql,
+)
 from entrepot.values import Did, ProductId, canonical, render_digest, sha256
 
 MADE_BY: Final = render_digest(sha256(canonical.encode(["shelf", 1, [*sorted(SERVED)]])))[-16:]
@@ -53,7 +60,7 @@ shelf: Final = Table(
     Column("dataset", LargeBinary, nullable=False),
     Column("made_by", String(16), nullable=False),
     # On SQLite the tokens lie in `shelf_fts`, and this stays empty.
-    Column("tokens", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+    Column("tokens", Text().with_variant(PostgresqlType("TSVECTOR"), "postgresql"), nullable=False),
     sqlite_autoincrement=True,
     info={DERIVED: True},
 )
@@ -68,7 +75,7 @@ tag: Final = Table(
 """What a product has several of: `kind:` and `keyword:`."""
 Index("ix_shelf_tag_tag", tag.c.tag)
 Index("ix_shelf_provider_number", shelf.c.provider, shelf.c.number)
-Index("ix_shelf_tokens", shelf.c.tokens, postgresql_using="gin")
+Index("ix_shelf_tokens", shelf.c.tokens, info=postgresql(using="gin"))
 
 FULL_TEXT: Final = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS shelf_fts USING fts5(title, keywords, description, tokenize='ascii')"

@@ -5,7 +5,6 @@ A schema is a stranger's bytes: it is bounded, fetches nothing, and its patterns
 
 from typing import Final, Protocol
 
-import jsonschema_rs
 import msgspec
 
 from entrepot.identity.credential import Credential, Schema
@@ -22,6 +21,8 @@ class Validator(Protocol):
 
 def read_schema(raw: bytes) -> Validator:
     """Read a JSON schema of draft 4 or later; one that refers to others is refused."""
+    import jsonschema_rs  # few credentials name a schema, and it takes 5 MB
+
     if len(raw) > MAX_SCHEMA:
         raise TooLargeError(f"a schema of more than {MAX_SCHEMA} bytes")
     try:

@@ -33,6 +33,7 @@ from entrepot.journal.outbox import (
     withdraw_lane,
     withdraw_unsent,
 )
+from entrepot.journal.postgresql import PostgresqlType, postgresql
 from entrepot.journal.prepared import Prepared
 from entrepot.journal.replay import (
     Answer,
@@ -61,6 +62,7 @@ __all__ = [
     "Journal",
     "OutboxMessage",
     "OutcomeUnknownError",
+    "PostgresqlType",
     "Prepared",
     "Query",
     "RowNumber",
@@ -91,6 +93,7 @@ __all__ = [
     "migrate",
     "new_uuid",
     "next_due",
+    "postgresql",
     "postpone",
     "present_holders",
     "read_frames",

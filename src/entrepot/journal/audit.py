@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from entrepot.journal.database import RowNumber, UtcTimeColumn, metadata
 from entrepot.journal.lease import lease
+from entrepot.journal.postgresql import postgresql
 from entrepot.journal.prepared import Prepared
 from entrepot.journal.transaction import Transaction
 from entrepot.values import Digest, TrustError, UtcTime, canonical, render_time, sha256
@@ -50,7 +51,7 @@ _event: Final = Table(
     sqlite_autoincrement=True,
 )
 _unsealed: Final = _event.c.number.is_(None)
-Index("ix_audit_event_unsealed", _event.c.row, sqlite_where=_unsealed, postgresql_where=_unsealed)
+Index("ix_audit_event_unsealed", _event.c.row, sqlite_where=_unsealed, info=postgresql(where=_unsealed))
 
 _START: Final = sha256(b"entrepot/audit/v1\n")
 _LEASE: Final = "audit:trail:seal"

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from entrepot.journal.bell import Bell
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
+from entrepot.journal.postgresql import complete_indexes
 from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 from entrepot.journal.writer import GroupWriter, Job, PoolWriter
 from entrepot.values import Clock, Log, UnavailableError, system_clock
@@ -49,6 +50,7 @@ class Journal:
     def create_schema(self) -> None:
         """Make every declared table. For tests; a node's database is made and changed by migrations."""
         with self._writing.begin() as connection:
+            complete_indexes()
             metadata.create_all(connection)
 
     @property

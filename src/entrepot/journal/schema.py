@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, column, func, inspect, select, t
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.journal.database import is_fatal, metadata, open_reader, open_writer, parse_url, unavailable
+from entrepot.journal.postgresql import complete_indexes
 from entrepot.values import RefusedError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def schema_differences(url: str, declare: Callable[[], object]) -> list[Any]:
     from alembic.migration import MigrationContext
 
     declare()
+    complete_indexes()
     with _connection(url, open_reader) as connection:
         context = MigrationContext.configure(connection, opts={"include_name": is_of_schema})
         differences: list[Any] = compare_metadata(context, metadata)
@@ -96,6 +98,7 @@ def draft_revision(url: str, declare: Callable[[], object], revision: str, messa
     from alembic import command
 
     declare()
+    complete_indexes()
     with _connection(url) as connection:
         command.revision(_config(connection), message=message, autogenerate=True, rev_id=revision)
 

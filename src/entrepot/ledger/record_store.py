@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata, postgresql
 from entrepot.values import UtcTime
 
 Rows: TypeAlias = "Sequence[Row[Any]]"
@@ -47,7 +47,7 @@ _record: Final = Table(
     sqlite_autoincrement=True,
 )
 _unsealed: Final = _record.c.number.is_(None)
-Index("ix_ledger_record_unsealed", _record.c.row, sqlite_where=_unsealed, postgresql_where=_unsealed)
+Index("ix_ledger_record_unsealed", _record.c.row, sqlite_where=_unsealed, info=postgresql(where=_unsealed))
 
 _opening: Final = Table(
     "ledger_opening",

@@ -135,8 +135,8 @@ async def _serve(
         lambda authorization: hmac.compare_digest(authorization.encode(), b"Bearer " + token),
     )
     listen = node.settings.listen
-    public = Application([*_health(node), *(r for part in parts for r in part.public)], gatekeeper)
-    owner = Application([*_health(node), *(r for part in parts for r in part.owner), *faces], gatekeeper)
+    public = Application([*_health(), *(r for part in parts for r in part.public)], gatekeeper)
+    owner = Application([*_health(), *(r for part in parts for r in part.owner), *faces], gatekeeper)
     servers = [
         _Server(http1(listen.public, public, _tls(node))),
         _Server(http1(listen.owner, owner)),
@@ -186,9 +186,8 @@ def _tls(node: Node) -> tuple[Path, Path] | None:
     return found
 
 
-def _health(node: Node) -> list[Route]:
+def _health() -> list[Route]:
     async def health(_call: Call) -> Response:
         return Response(200, b'{"status":"up"}')
 
-    del node
     return [Route("GET", "/health", Proof.NONE, health)]

@@ -11,7 +11,6 @@ Exit codes: 0 verified; 1 refused: something does not hold; 2 wrong call; 3 cons
 policy was given; 4 verified with objections: the proofs hold, and what they show is open to dispute.
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -483,6 +482,8 @@ def read_folder(path: Path) -> dict[str, bytes]:
 
 
 def main(arguments: list[str]) -> int:
+    import argparse  # a node that verifies reads no command line
+
     parser = argparse.ArgumentParser(description="Verify the evidence of one use of data, offline.")
     parser.add_argument("package", type=Path)
     parser.add_argument("--policy", type=Path)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from entrepot.contracts import Exchange, Move, Party, Pending, State
-from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata, postgresql
 from entrepot.use.model import Door, Spent, TransferProcess, Use, UseState
 from entrepot.values import (
     AgreementId,
@@ -96,7 +96,7 @@ _use: Final = Table(
 )
 # A literal, not a parameter: else SQLite could not see that the index holds what is asked for.
 _is_live: Final = _use.c.state != literal_column(f"'{UseState.CLOSED}'")
-Index("ix_use_live", _use.c.process_id, sqlite_where=_is_live, postgresql_where=_is_live)
+Index("ix_use_live", _use.c.process_id, sqlite_where=_is_live, info=postgresql(where=_is_live))
 _meter: Final = Table(
     "meter",
     metadata,
