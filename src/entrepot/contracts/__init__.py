@@ -33,6 +33,7 @@ from entrepot.contracts.digital import (
     signed_by,
 )
 from entrepot.contracts.exchange import Exchange, Machine, Move, Party, Pending, State
+from entrepot.contracts.exchange_store import by_message, by_peer, exchange_columns, exchange_of, exchange_row
 from entrepot.contracts.life import (
     Contract,
     agreement_of,
@@ -60,6 +61,7 @@ from entrepot.contracts.model import (
     Signing,
     TransferRequest,
 )
+from entrepot.contracts.posting import post
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.contracts.service import (
     adopt,
@@ -153,6 +155,8 @@ __all__ = [
     "adopt",
     "agreement_of",
     "approve",
+    "by_message",
+    "by_peer",
     "came_to_nothing",
     "contract_by_id",
     "contract_filed",
@@ -168,6 +172,9 @@ __all__ = [
     "ends_at",
     "ends_untold",
     "exchange",
+    "exchange_columns",
+    "exchange_of",
+    "exchange_row",
     "existing_service",
     "handed_over",
     "hold_insecure_unsigned",
@@ -181,6 +188,7 @@ __all__ = [
     "parse_agreement",
     "parse_offer",
     "payload_of",
+    "post",
     "product_known",
     "read_negotiation",
     "read_payload",

@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
-from entrepot.contracts.desk import DSP, SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
+from entrepot.contracts.desk import SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
 from entrepot.contracts.life import Contract, agreement_of, settle_contract
 from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Reason, Signing
+from entrepot.contracts.posting import post
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.journal import (
     AuditEvent,
@@ -370,30 +371,7 @@ def _move(
             pass
     negotiation = replace(negotiation, exchange=after)
     save(tx, negotiation, stored)
-    first = before.state is State.INITIAL
-    is_consumer = before.party is Party.CONSUMER
-    message = Message(
-        id=message_id,
-        move=wanted.move,
-        consumer_pid=before.id if is_consumer else before.peer_pid,
-        provider_pid=before.peer_pid if is_consumer else before.id,
-        content=content,
-        callback=desk.callback if first else "",
-        addressed_to=before.peer_pid,
-    )
-    address, body = desk.render(message, negotiation.address)
-    enqueue(
-        tx,
-        OutboxMessage(
-            id=message_id,
-            kind=DSP,
-            lane=before.id,
-            address=address,
-            body=body,
-            not_before=tx.now if first else tx.now + desk.follow_up,
-            deadline=tx.now + (desk.deadline_waiting if first else desk.deadline),
-        ),
-    )
+    post(tx, desk, before, wanted.move, message_id, content, negotiation.address)
     return negotiation
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Row,
     String,
     Table,
-    UniqueConstraint,
     bindparam,
     false,
     func,
@@ -24,7 +23,14 @@ from sqlalchemy import (
     update,
 )
 
-from entrepot.contracts.exchange import Exchange, Move, Party, Pending, State
+from entrepot.contracts.exchange import Party, State
+from entrepot.contracts.exchange_store import (
+    by_message,
+    by_peer,
+    exchange_columns,
+    exchange_of,
+    exchange_row,
+)
 from entrepot.contracts.model import Agreement, Negotiation, Offer, Signing
 from entrepot.contracts.wire import parse_agreement, parse_offer, render_agreement, render_offer
 from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
@@ -43,17 +49,7 @@ from entrepot.values import (
 _negotiation: Final = Table(
     "negotiation",
     metadata,
-    Column("id", String(200), primary_key=True),
-    Column("party", String(20), nullable=False),
-    Column("state", String(20), nullable=False, index=True),
-    Column("pending_move", String(20)),
-    Column("pending_message", String(200), index=True),
-    Column("behind_move", String(20)),
-    Column("behind_message", String(200), index=True),
-    Column("peer_pid", String(500)),
-    Column("version", Integer, nullable=False),
-    Column("counterparty", String(500), nullable=False),
-    Column("address", String(2000), nullable=False),
+    *exchange_columns(),
     Column("offer", LargeBinary, nullable=False),
     Column("asked", LargeBinary, nullable=False),
     Column("agreement", LargeBinary),
@@ -70,7 +66,6 @@ _negotiation: Final = Table(
     Column("problem", String(1000), nullable=False),
     Column("created_at", UtcTimeColumn, nullable=False),
     Column("void_told", Boolean, nullable=False),
-    UniqueConstraint("counterparty", "party", "peer_pid"),
 )
 _terms: Final = Table(
     "negotiation_terms",
@@ -106,21 +101,8 @@ _contract: Final = Table(
 _TERMS: Final = frozenset({"offer", "asked", "agreement"})
 _INSERT: Final = Prepared(insert(_negotiation))
 _BY_ID: Final = Prepared(select(_negotiation).where(_negotiation.c.id == bindparam("of")))
-_BY_PEER: Final = Prepared(
-    select(_negotiation).where(
-        _negotiation.c.counterparty == bindparam("counterparty"),
-        _negotiation.c.party == bindparam("party"),
-        _negotiation.c.peer_pid == bindparam("peer_pid"),
-    )
-)
-_BY_MESSAGE: Final = Prepared(
-    select(_negotiation).where(
-        or_(
-            _negotiation.c.pending_message == bindparam("message"),
-            _negotiation.c.behind_message == bindparam("message"),
-        )
-    )
-)
+_BY_PEER: Final = by_peer(_negotiation)
+_BY_MESSAGE: Final = by_message(_negotiation)
 _UNASKED: Final = Prepared(
     select(func.count().label("found")).where(
         _negotiation.c.counterparty == bindparam("counterparty"),
@@ -303,18 +285,8 @@ def _rendered(terms: Offer | Agreement) -> bytes:
 
 
 def _row(n: Negotiation) -> dict[str, Any]:
-    exchange, signing, pending = n.exchange, n.signing, n.exchange.pending
-    behind = None if pending is None else pending.behind
-    return {
-        "id": exchange.id,
-        "party": str(exchange.party),
-        "state": str(exchange.state),
-        "pending_move": None if pending is None else str(pending.move),
-        "pending_message": None if pending is None else pending.message_id,
-        "behind_move": None if behind is None else str(behind.move),
-        "behind_message": None if behind is None else behind.message_id,
-        "peer_pid": exchange.peer_pid,
-        "version": exchange.version,
+    signing = n.signing
+    return exchange_row(n.exchange) | {
         "counterparty": n.counterparty,
         "address": n.address,
         "offer": n.offer,
@@ -335,23 +307,8 @@ def _row(n: Negotiation) -> dict[str, Any]:
 
 
 def _negotiation_of(row: "Row[Any]") -> Negotiation:
-    behind = (
-        None if row.behind_move is None else Pending(Move(row.behind_move), MessageId(row.behind_message))
-    )
-    pending = (
-        None
-        if row.pending_move is None
-        else Pending(Move(row.pending_move), MessageId(row.pending_message), behind)
-    )
     return Negotiation(
-        exchange=Exchange(
-            id=ProcessId(row.id),
-            party=Party(row.party),
-            state=State(row.state),
-            pending=pending,
-            peer_pid=None if row.peer_pid is None else ProcessId(row.peer_pid),
-            version=row.version,
-        ),
+        exchange=exchange_of(row),
         counterparty=Did(row.counterparty),
         address=row.address,
         offer=_offer_of(row.offer),

@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from sqlalchemy import Connection
 
 from entrepot.contracts import (
-    DSP,
     Content,
     Contract,
     DoorAddress,
@@ -33,6 +32,7 @@ from entrepot.contracts import (
     agreement_of,
     exchange,
     in_force,
+    post,
 )
 from entrepot.journal import (
     AuditEvent,
@@ -481,29 +481,7 @@ def _move(tx: Transaction, rail: Rail, process: TransferProcess, wanted: Next) -
         process = replace(process, problem="")
     process = replace(process, exchange=after)
     _saved(tx, process, before)
-    first, is_consumer = before.state is State.INITIAL, before.party is Party.CONSUMER
-    message = Message(
-        id=message_id,
-        move=wanted.move,
-        consumer_pid=before.id if is_consumer else before.peer_pid,
-        provider_pid=before.peer_pid if is_consumer else before.id,
-        content=content,
-        callback=rail.callback if first else "",
-        addressed_to=before.peer_pid,
-    )
-    address, body = rail.render(message, process.address)
-    enqueue(
-        tx,
-        OutboxMessage(
-            id=message_id,
-            kind=DSP,
-            lane=before.id,
-            address=address,
-            body=body,
-            not_before=tx.now if first else tx.now + rail.follow_up,
-            deadline=tx.now + (rail.deadline_waiting if first else rail.deadline),
-        ),
-    )
+    post(tx, rail, before, wanted.move, message_id, content, process.address)
     return process
 
 

@@ -12,18 +12,24 @@ from sqlalchemy import (
     Row,
     String,
     Table,
-    UniqueConstraint,
     bindparam,
     delete,
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )
 
-from entrepot.contracts import Exchange, Move, Party, Pending, State
+from entrepot.contracts import (
+    Party,
+    State,
+    by_message,
+    by_peer,
+    exchange_columns,
+    exchange_of,
+    exchange_row,
+)
 from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata, postgresql
 from entrepot.use.model import Door, Spent, TransferProcess, Use, UseState
 from entrepot.values import (
@@ -42,17 +48,7 @@ from entrepot.values import (
 _process: Final = Table(
     "transfer_process",
     metadata,
-    Column("id", String(200), primary_key=True),
-    Column("party", String(20), nullable=False),
-    Column("state", String(20), nullable=False, index=True),
-    Column("pending_move", String(20)),
-    Column("pending_message", String(200), index=True),
-    Column("behind_move", String(20)),
-    Column("behind_message", String(200), index=True),
-    Column("peer_pid", String(500)),
-    Column("version", Integer, nullable=False),
-    Column("counterparty", String(500), nullable=False),
-    Column("address", String(2000), nullable=False),
+    *exchange_columns(),
     Column("agreement_id", String(500), nullable=False, index=True),
     Column("format", String(100), nullable=False),
     Column("endpoint", String(2000), nullable=False),
@@ -60,7 +56,6 @@ _process: Final = Table(
     Column("epoch", Integer, nullable=False),
     Column("problem", String(1000), nullable=False),
     Column("created_at", UtcTimeColumn, nullable=False),
-    UniqueConstraint("counterparty", "party", "peer_pid"),
 )
 _door: Final = Table(
     "door",
@@ -112,21 +107,8 @@ _meter: Final = Table(
 
 _INSERT: Final = Prepared(insert(_process))
 _BY_ID: Final = Prepared(select(_process).where(_process.c.id == bindparam("of")))
-_BY_PEER: Final = Prepared(
-    select(_process).where(
-        _process.c.counterparty == bindparam("counterparty"),
-        _process.c.party == bindparam("party"),
-        _process.c.peer_pid == bindparam("peer_pid"),
-    )
-)
-_BY_MESSAGE: Final = Prepared(
-    select(_process).where(
-        or_(
-            _process.c.pending_message == bindparam("message"),
-            _process.c.behind_message == bindparam("message"),
-        )
-    )
-)
+_BY_PEER: Final = by_peer(_process)
+_BY_MESSAGE: Final = by_message(_process)
 _BY_AGREEMENT: Final = select(_process).where(_process.c.agreement_id == bindparam("agreement"))
 _OPEN_AGREEMENTS: Final = (
     select(_process.c.agreement_id)
@@ -340,18 +322,7 @@ def uses(connection: Connection, most: int) -> list[Use]:
 
 
 def _row(p: TransferProcess) -> dict[str, Any]:
-    exchange, pending = p.exchange, p.exchange.pending
-    behind = None if pending is None else pending.behind
-    return {
-        "id": exchange.id,
-        "party": str(exchange.party),
-        "state": str(exchange.state),
-        "pending_move": None if pending is None else str(pending.move),
-        "pending_message": None if pending is None else pending.message_id,
-        "behind_move": None if behind is None else str(behind.move),
-        "behind_message": None if behind is None else behind.message_id,
-        "peer_pid": exchange.peer_pid,
-        "version": exchange.version,
+    return exchange_row(p.exchange) | {
         "counterparty": p.counterparty,
         "address": p.address,
         "agreement_id": p.agreement_id,
@@ -364,23 +335,8 @@ def _row(p: TransferProcess) -> dict[str, Any]:
 
 
 def _process_of(row: Row[Any]) -> TransferProcess:
-    behind = (
-        None if row.behind_move is None else Pending(Move(row.behind_move), MessageId(row.behind_message))
-    )
-    pending = (
-        None
-        if row.pending_move is None
-        else Pending(Move(row.pending_move), MessageId(row.pending_message), behind)
-    )
     return TransferProcess(
-        exchange=Exchange(
-            id=ProcessId(row.id),
-            party=Party(row.party),
-            state=State(row.state),
-            pending=pending,
-            peer_pid=None if row.peer_pid is None else ProcessId(row.peer_pid),
-            version=row.version,
-        ),
+        exchange=exchange_of(row),
         counterparty=Did(row.counterparty),
         address=row.address,
         agreement_id=AgreementId(row.agreement_id),
