@@ -1,6 +1,7 @@
 """What was promised? Negotiation, the digital contract, its life and its end."""
 
 from entrepot.contracts import exchange
+from entrepot.contracts.addressing import identified, meant
 from entrepot.contracts.desk import (
     DSP,
     SIGNING,
@@ -179,7 +180,9 @@ __all__ = [
     "handed_over",
     "hold_insecure_unsigned",
     "hold_vouched",
+    "identified",
     "in_force",
+    "meant",
     "move",
     "negotiations",
     "offer_contract",

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
 
 from entrepot.contracts import exchange as moves
 from entrepot.contracts import store
+from entrepot.contracts.addressing import identified, meant
 from entrepot.contracts.desk import SIGNING, Desk, Listing, Next, Published, Step, waits_for_a_person
 from entrepot.contracts.events import Event
 from entrepot.contracts.exchange import Exchange, Move, Party, State
@@ -85,8 +87,8 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
     """Take in one message: one state change, one audit event, the next move queued."""
     if message.move in {Move.REQUEST, Move.OFFER} and message.callback:
         return _receive_first(tx, desk, message, sender, published)
-    before = _meant(tx.connection, message, sender)
-    exchange = _identified(before.exchange, message)
+    before = meant(NEGOTIATION, message, sender, partial(store.read, tx.connection))
+    exchange = identified(NEGOTIATION, before.exchange, message)
     _check_content(desk, before, message)
     pending = exchange.pending
     sent = pending is None or not is_untried(tx, pending.message_id)
@@ -268,29 +270,6 @@ def waiting_for_a_person(connection: Connection) -> list[Negotiation]:
 def versions_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:
     """Every version of the terms, oldest first."""
     return store.terms_of(connection, negotiation_id)
-
-
-def _meant(connection: Connection, message: Message, sender: Did) -> Negotiation:
-    """Find the negotiation that a message is about: the one it is addressed to, or one of those it names."""
-    named = (message.provider_pid, message.consumer_pid)
-    for pid in named if message.addressed_to is None else (message.addressed_to,):
-        found = None if pid is None else store.read(connection, pid)
-        if found is not None and found.counterparty == sender:
-            return found
-    raise NotFoundError("there is no such negotiation with you")
-
-
-def _identified(exchange: Exchange, message: Message) -> Exchange:
-    """Check both process ids against those known, or learn the peer's."""
-    consumer, provider = message.consumer_pid, message.provider_pid
-    ours, theirs = (provider, consumer) if exchange.party is Party.PROVIDER else (consumer, provider)
-    if ours not in {None, exchange.id}:
-        raise NotFoundError("there is no such negotiation with you")
-    if exchange.peer_pid is None:
-        return replace(exchange, peer_pid=theirs)
-    if theirs not in {None, exchange.peer_pid}:
-        raise NotFoundError("there is no such negotiation with you")
-    return exchange
 
 
 def _check_content(desk: Desk, n: Negotiation, message: Message) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -31,7 +32,9 @@ from entrepot.contracts import (
     TransferRequest,
     agreement_of,
     exchange,
+    identified,
     in_force,
+    meant,
     post,
 )
 from entrepot.journal import (
@@ -61,7 +64,7 @@ from entrepot.values import (
 from entrepot.values.canonical import Json
 
 TRANSFER: Final = Machine(
-    "transfer",
+    "transfer process",
     MappingProxyType(
         {
             (State.INITIAL, Move.REQUEST, Party.CONSUMER): State.REQUESTED,
@@ -179,8 +182,8 @@ def receive(
     """Take in one message. `may_open` says why a requested use may not be opened, nothing if it may."""
     if message.move is Move.REQUEST:
         return _receive_request(tx, rail, message, sender, may_open)
-    process = _meant(tx.connection, message, sender)
-    before = _identified(process.exchange, message)
+    process = meant(TRANSFER, message, sender, partial(store.read, tx.connection))
+    before = identified(TRANSFER, process.exchange, message)
     if message.move is Move.START and before.party is Party.PROVIDER:
         contract = agreement_of(tx.connection, process.agreement_id)
         why = ("no such agreement",) if contract is None else may_open(tx, contract, process.format)
@@ -395,25 +398,6 @@ def may_flow(connection: Connection, process_id: ProcessId) -> bool:
     if process is None or process.exchange.party is Party.PROVIDER:
         return False
     return not is_held(process) and not is_ended(process)
-
-
-def _meant(connection: Connection, message: Message, sender: Did) -> TransferProcess:
-    """Find the process that a message is about: the one it is addressed to, or one of those it names."""
-    named = (message.provider_pid, message.consumer_pid)
-    for pid in named if message.addressed_to is None else (message.addressed_to,):
-        found = None if pid is None else store.read(connection, pid)
-        if found is not None and found.counterparty == sender:
-            return found
-    raise NotFoundError("there is no such transfer process with you")
-
-
-def _identified(known: Exchange, message: Message) -> Exchange:
-    """Check both process ids against those known, or learn the peer's."""
-    consumer, provider = message.consumer_pid, message.provider_pid
-    ours, theirs = (provider, consumer) if known.party is Party.PROVIDER else (consumer, provider)
-    if ours not in {None, known.id} or (known.peer_pid is not None and theirs not in {None, known.peer_pid}):
-        raise NotFoundError("there is no such transfer process with you")
-    return replace(known, peer_pid=theirs) if known.peer_pid is None else known
 
 
 def _proceed(
