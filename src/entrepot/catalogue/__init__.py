@@ -1,7 +1,8 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
-from entrepot.catalogue.artefact import inspect, is_unchanged, measure, named, open_reader, prepare
+from entrepot.catalogue.artefact import inspect, named, open_reader, prepare
 from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
+from entrepot.catalogue.artefact_file import is_unchanged, measure
 from entrepot.catalogue.asking import SEARCH_TERMS, parse_search, render_search
 from entrepot.catalogue.clearing import alone, forget_unused, hold, remove, shared, untouched_since
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset

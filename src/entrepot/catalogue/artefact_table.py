@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from entrepot.catalogue.artefact import keep
+from entrepot.catalogue.artefact_file import keep
 from entrepot.catalogue.errors import SourceError
 from entrepot.catalogue.model import Resource
 from entrepot.catalogue.source import Source
-from entrepot.catalogue.source_table import Table, open_table
+from entrepot.catalogue.source_opening import open_table
+from entrepot.catalogue.source_table import Table
 from entrepot.catalogue.source_types import Arrow
 from entrepot.values import TooLargeError
 

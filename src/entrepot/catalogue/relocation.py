@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from entrepot.catalogue import store
-from entrepot.catalogue.artefact import measure
+from entrepot.catalogue.artefact_file import measure
 from entrepot.catalogue.model import Resource
 from entrepot.journal import Transaction
 from entrepot.values import EntrepotError

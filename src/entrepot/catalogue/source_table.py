@@ -1,15 +1,13 @@
 """Tables, read batch by batch from whatever they lie in, in one order and with one set of types."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import pyarrow as pa
 
 from entrepot.catalogue.errors import SourceError
-from entrepot.catalogue.source import Column, Source, SourceKind, check_columns
+from entrepot.catalogue.source import Column, check_columns
 from entrepot.catalogue.source_types import Arrow, arrow_of, column_of
 
 BATCH: Final = 10_000
@@ -27,29 +25,6 @@ class Table:
     schema: Arrow
     """The Arrow schema that every batch has."""
     batches: Batches
-
-
-def open_table(source: Source, password: str = "") -> AbstractContextManager[Table]:
-    """Open the table of a source. **Slow: never on the event loop or in the writer.**"""
-    match source.kind:
-        case SourceKind.CSV:
-            from entrepot.catalogue.source_csv import open_csv
-
-            return open_csv(Path(source.where), source.encoding)
-        case SourceKind.PARQUET:
-            from entrepot.catalogue.source_parquet import open_parquet
-
-            return open_parquet(Path(source.where))
-        case SourceKind.SQLITE:
-            from entrepot.catalogue.source_sqlite import open_sqlite
-
-            return open_sqlite(Path(source.where), source.table)
-        case SourceKind.POSTGRESQL:
-            from entrepot.catalogue.source_postgresql import open_postgresql
-
-            return open_postgresql(source.where, source.table, password)
-        case SourceKind.HTTP:
-            raise SourceError("a live service has no table")
 
 
 def table_of(schema: Arrow, batches: Batches) -> Table:

@@ -3,12 +3,12 @@
 `entrepot run` lives for months, so what reads the other commands is not loaded into its process.
 """
 
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from entrepot.cli.output import Exit, complain
+from entrepot.cli.output import complain
+from entrepot.cli.running import run_node
 from entrepot.values import EntrepotError
 
 
@@ -22,18 +22,6 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(int(code) if isinstance(code, int) else 0)
-
-
-def run_node(folder: Path) -> Exit:
-    """Run the node in a folder, with its console, until it is stopped."""
-    gc.disable()  # what is loaded stays: to look for garbage in it costs a tenth of a start
-    from entrepot import console
-    from entrepot.node.running import run
-
-    gc.freeze()
-    gc.enable()
-    run(folder.resolve(), faces=[console.routes])
-    return Exit.DONE
 
 
 def _run(words: Sequence[str]) -> object:

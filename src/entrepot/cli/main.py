@@ -25,9 +25,9 @@ from entrepot.cli import (
     supervision,
     using,
 )
-from entrepot.cli.entry import run_node
 from entrepot.cli.options import HERE, Json, Node
 from entrepot.cli.output import Exit, show
+from entrepot.cli.running import run_node
 from entrepot.values import MalformedError
 
 app: Final = App(

@@ -10,7 +10,8 @@ from entrepot.node.making import INVITATION, read_invitation
 from entrepot.node.metrics import metrics_route
 from entrepot.node.node import Loop, Node, Part
 from entrepot.node.openapi import description_part
-from entrepot.node.roles.connector import Connector, connector_part
+from entrepot.node.roles.connector import Connector
+from entrepot.node.roles.connector_part import connector_part
 from entrepot.node.roles.ledger import ledger_part
 from entrepot.node.roles.observer import observer_part
 from entrepot.node.roles.platform import platform_part, rules_of

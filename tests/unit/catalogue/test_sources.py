@@ -28,7 +28,7 @@ from entrepot.catalogue import (
     resource,
     sealed_secret,
 )
-from entrepot.catalogue.artefact import keep
+from entrepot.catalogue.artefact_file import keep
 from entrepot.catalogue.inspection import MOST_DISTINCT, PREVIEW, inspect
 from entrepot.catalogue.source import check_columns, check_source
 from entrepot.journal import Journal

@@ -11,11 +11,13 @@ HEAVY: Final = (
     "cyclopts",
     "duckdb",
     "jinja2",
+    "jsonschema_rs",
     "prometheus_client",
     "psycopg",
     "pyarrow",
     "pygments",
     "rich",
+    "sqlalchemy.dialects.postgresql",
     "sqlglot",
 )
 """Each costs time at a start, and memory for as long as a node runs."""
@@ -23,7 +25,7 @@ PROGRAM: Final = """
 import json, sys
 from entrepot.cli import main
 import entrepot.console, entrepot.node.running
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print(json.dumps(sorted(sys.modules)))
 """
 
 

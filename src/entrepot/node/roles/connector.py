@@ -1,4 +1,4 @@
-"""The connector role: products, contracts, the gate, and the records of what was done."""
+"""What the connector role works with: products, contracts, the gate, and the records of what was done."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,31 +12,16 @@ from entrepot.contracts import Contract, Desk, DoorAddress, EndReason, Listing, 
 from entrepot.identity import KeyJob, PublicKey, Welcome, known_party
 from entrepot.journal import Transaction, new_uuid
 from entrepot.node.acquire import Acquirer
-from entrepot.node.anchor import sealing_loop, usage_settled
-from entrepot.node.finding import owner_search, shelf_loop
-from entrepot.node.gather import packed_evidence, uses_under
-from entrepot.node.http import RawRoute
-from entrepot.node.loops import OutboxLoop
-from entrepot.node.naming import naming_loop
-from entrepot.node.node import Loop, Node, Part
-from entrepot.node.roles.connector_owner import owner_routes
-from entrepot.node.roles.connector_versions import version_routes
-from entrepot.node.roles.elsewhere_owner import elsewhere_routes
-from entrepot.node.roles.process_owner import process_routes
-from entrepot.node.roles.products_owner import product_routes
-from entrepot.node.roles.restored_owner import comparing_loop, restored_routes
-from entrepot.node.roles.service_owner import service_routes
-from entrepot.node.roles.side_owner import side_routes
-from entrepot.node.roles.signaling import quay_of
-from entrepot.node.roles.sources_owner import api_door, artefacts_held, clearing_loop, source_routes
-from entrepot.node.roles.use_owner import use_routes
+from entrepot.node.node import Node
+from entrepot.node.roles.quay import quay_of
+from entrepot.node.roles.sources_owner import artefacts_held
 from entrepot.policy import Policy, service_parties
-from entrepot.protocols import Content, Proof, Shape, dps, dsp, tds
-from entrepot.use import DeliveryDoor, Doors, Handler, House, Inbox, Pusher, Sealer, Streams
+from entrepot.protocols import dps, dsp, tds
+from entrepot.use import House, Pusher, Sealer, Streams
 from entrepot.use.flow import driving
 from entrepot.use.flow.driving import Helm
-from entrepot.use.process import PUSHING, Rail, start_when_in_force
-from entrepot.use.query import Children, Limits, QueryDoor, Sandbox, Tier, at_least
+from entrepot.use.process import Rail, start_when_in_force
+from entrepot.use.query import Children, Limits, Sandbox, Tier, at_least
 from entrepot.values import (
     FORMATS,
     AgreementId,
@@ -53,16 +38,9 @@ from entrepot.values import (
     origin_of,
 )
 
-INBOX_PATH = "/inbox/{process}"
-DOOR_PATHS = ("/door/{process}", "/door/{process}/{below:path}")
-_ANY = Content({}, "*/*")
-_DELIVERED = Shape({200: (_ANY,), 206: (_ANY,)}, fails={416: ()})
-_ANSWERED = Shape({200: (_ANY,)}, Content({"type": "object"}, optional=True))
-_PUSHED = Shape({200: (), 201: (), 202: ()}, _ANY, fails={409: (), 423: ()})
-
 
 class Connector:
-    """What the parts of this role share."""
+    """What the routes and loops of this role share."""
 
     def __init__(self, node: Node, member_card: Callable[[Did], Awaitable[tds.MemberCard]]) -> None:
         self.member_card = member_card
@@ -364,101 +342,3 @@ class Connector:
 
     async def _end_processes(self, agreement_id: AgreementId) -> None:
         await self.node.journal.write(lambda tx: use.process.end_processes(tx, self.rail, agreement_id))
-
-
-def connector_part(connector: Connector, client: tds.Client) -> Part:
-    """Put the role together."""
-    node = connector.node
-    services = dsp.Services(
-        node.journal,
-        connector.desk,
-        connector.rail,
-        connector.published,
-        connector.may_open,
-        connector.catalog,
-        connector.dataset,
-        connector.check_callback,
-    )
-    correspondence = dsp.Correspondence(
-        node.journal,
-        connector.desk,
-        connector.rail,
-        node.outgoing,
-        node.acquaintance.authorization,
-        timedelta(seconds=node.settings.messages.too_early),
-    )
-    party = tds.PartyServices(
-        node.journal,
-        connector.desk,
-        node.settings.space.platform,
-        node.acquaintance.document,
-        client.member_card,
-        lambda tx, sender, signed: use.take_in_receipt(tx, connector.house, sender, signed),
-        connector.cut,
-        node.clock,
-    )
-    openings = tds.OpeningsServices(
-        node.journal,
-        node.me,
-        client.member_card,
-        lambda contract_id, use_id: packed_evidence(node, contract_id, use_id),
-        lambda contract_id: node.journal.read(lambda c: uses_under(c, contract_id)),
-    )
-    signing = tds.Signing(node.journal, connector.desk, client, node.vault.signer(KeyJob.EVIDENCE))
-    handlers: dict[str, Handler] = {
-        "EntrepotApi-PULL": api_door(node, connector.house, connector.streams),
-        "EntrepotQuery-PULL": QueryDoor(node.journal, connector.house, connector.streams, connector.children),
-        "HttpData-PULL": DeliveryDoor(node.journal, connector.house, connector.streams, connector.sealer),
-    }
-    doors = Doors(node.journal, handlers)
-    inbox = Inbox(node.journal, connector.inbox_token, node.vault.receiver)
-    node.journal.write_now(lambda tx: use.interrupt_dead(tx, connector.house))
-    # A queue of its own: what takes hours must not hold up messages.
-    pushes = OutboxLoop(node.journal, {PUSHING: connector.pusher().send}, node.boot, node.clock)
-    base = connector.desk.callback
-    return Part(
-        public=[
-            *dsp.routes(services),
-            *tds.party_routes(party),
-            tds.openings_route(openings),
-            RawRoute("GET", INBOX_PATH, Proof.INBOX_TOKEN, inbox, Shape({200: ()})),
-            RawRoute("POST", INBOX_PATH, Proof.INBOX_TOKEN, inbox, _PUSHED),
-            *(RawRoute("GET", p, Proof.DOOR_TOKEN, doors, _DELIVERED) for p in DOOR_PATHS),
-            *(RawRoute("POST", p, Proof.DOOR_TOKEN, doors, _ANSWERED) for p in DOOR_PATHS),
-        ],
-        owner=[
-            *owner_routes(connector),
-            *use_routes(connector, client),
-            *process_routes(connector),
-            *service_routes(connector),
-            *restored_routes(node),
-            *side_routes(node, client),
-            *source_routes(node),
-            *version_routes(connector),
-            *product_routes(connector),
-            *elsewhere_routes(connector),
-            owner_search(client.search),
-        ],
-        loops=[
-            sealing_loop(node),
-            comparing_loop(node, connector.cut),
-            Loop("acquire", 1.0, connector.acquirer.run, wakes=True, alone=True),
-            Loop("doors", 1.0, connector.watch_doors, wakes=True),
-            Loop("tidy", 5.0, connector.tidy, alone=True),
-            Loop("guests", node.settings.status.poll, connector.look_at_guests, alone=True),
-            Loop("silent peers", 15.0, dsp.Silence(correspondence, node.clock).run, alone=True),
-            shelf_loop(node.journal),
-            naming_loop(connector),
-            clearing_loop(node),
-            Loop("push", 1.0, pushes.run, wakes=True),
-            Loop("tell ends", 5.0, connector.ends.work, wakes=True, alone=True),
-        ],
-        senders={
-            contracts.DSP: correspondence.send,
-            contracts.SIGNING: signing.send,
-            space.TDS: tds.Notices(node.journal, client).send,
-        },
-        settled={"usage.batch": lambda signed, status: usage_settled(node, signed, status)},
-        services={"DataService": base, "CatalogService": base},
-        close=connector.children.close,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from entrepot.contracts import DoorAddress
 from entrepot.identity import Caller, KeyJob, claimed_did, issue_id_token, use_once, verify_assertion
 from entrepot.journal import new_uuid
 from entrepot.node.http import RawRoute
@@ -13,14 +12,12 @@ from entrepot.node.node import Loop, Part
 from entrepot.node.roles.planes_owner import plane_routes
 from entrepot.protocols import Content, Proof, Shape, dps
 from entrepot.use.flow import planes, serving
-from entrepot.use.flow.model import HTTP_PUSH, Plane, PlaneKind, Quay
+from entrepot.use.flow.model import Plane, PlaneKind
 from entrepot.use.flow.taking import FETCHING, Basin, Fetcher
-from entrepot.values import Did, EntrepotError, TrustError, origin_of
+from entrepot.values import Did, EntrepotError, TrustError
 
 if TYPE_CHECKING:
-    from entrepot.node.node import Node
     from entrepot.node.roles.connector import Connector
-    from entrepot.values import ProcessId
 
 BASIN_PATH: Final = "/basin/{flow}"
 _PUSHED: Final = Shape(
@@ -28,29 +25,6 @@ _PUSHED: Final = Shape(
 )
 FLOWS: Final = "flows"
 """Folder of a node where lies what its data plane has taken in."""
-
-
-def quay_of(node: Node) -> Quay:
-    """What our data plane stands on. Every token is derived, as those of all doors are."""
-    url, vault = node.settings.listen.url, node.vault
-    listed = {origin_of(origin) for origin in node.settings.outgoing.allow_private}
-
-    def basin(flow_id: ProcessId) -> DoorAddress:
-        token = vault.derive("basin", flow_id.encode()).hex()
-        return DoorAddress(f"{url}/basin/{flow_id}", token, HTTP_PUSH)
-
-    return Quay(
-        opening=planes.open_by_owner,
-        door_token=lambda pid, epoch: vault.derive("door", f"{pid} {epoch}".encode()).hex(),
-        door_endpoint=lambda pid: f"{url}/door/{pid}",
-        refresh_token=lambda pid, since: vault.derive("refresh", f"{pid} {since}".encode()).hex(),
-        refresh_endpoint=f"{url}{dps.PATH}/token",
-        basin=basin,
-        seal=vault.seal,
-        unseal=vault.unseal,
-        signal=dps.signal,
-        may_call=lambda address: address.startswith("https://") or origin_of(address) in listed,
-    )
 
 
 class Signaling:
