@@ -3,9 +3,8 @@
 
     python3 verify.py PACKAGE --policy POLICY
 
-PACKAGE is a folder, as docs/reference/evidence.md describes it. POLICY is a file that you got by another
-road: the keys of log, operator and witnesses, and which witnesses must have cosigned. Compare the digest of
-this program with the published one first: a verifier that came with a package proves nothing.
+PACKAGE is a folder (docs/reference/evidence.md); POLICY, whom to believe, you got by another road. Compare
+the digest of this program with the published one first: a verifier that came with a package proves nothing.
 
 Exit codes: 0 verified; 1 refused: something does not hold; 2 wrong call; 3 consistent, not trusted, as no
 policy was given; 4 verified with objections: the proofs hold, and what they show is open to dispute.
@@ -24,7 +23,7 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
 EXIT_CODES = {"verified": 0, "refused": 1, "consistent, not trusted": 3, "verified with objections": 4}
-MAX_FILE, MAX_FILES, MAX_TOTAL, MAX_INTEGER = 1 << 20, 1000, 16 << 20, 2**53 - 1
+MAX_FILE, MAX_FILES, MAX_TOTAL, MAX_INTEGER, MAX_DEPTH = 1 << 20, 1000, 16 << 20, 2**53 - 1, 64
 SKEW = 60  # seconds by which the clocks of a party and a witness may differ
 
 # The closed forms of all that is read: a text is a pattern that a text matches whole, a range an integer in
@@ -39,15 +38,12 @@ CONTRACT, CODE = r"[0-9A-Z]{46}[0-9A-Z*]", r"[0-9A-Z]{18}|[0-9A-Z]{31}[0-9A-Z*]"
 UNITS = {"bytes": COUNT, "rows": COUNT, "seconds": COUNT, "uses": range(-MAX_INTEGER, MAX_INTEGER + 1)}
 PART = {"contract": CONTRACT, "count": NUMBER, "first": NUMBER, "last": NUMBER, "root": DIGEST, "sums": UNITS}
 ABOUT = {"at": TIME, "consumer": DID, "contract": CONTRACT, "use": USE, "v": 1}
-RECORD = ABOUT | {
-    "artefact": (None, DIGEST), "decision": (None, DIGEST), "environment": (None, WORDS), "product": PRODUCT,
-    "kind": r"opened|interrupted|resumed|closed|receipt", "outcome": (None, WORDS), "receipt": (None, DIGEST),
-    "size": (None, COUNT), "status_age": (None, COUNT), "units": UNITS,
-}  # fmt: skip
-TERMS = {
-    "activationTime": TIME, "contractId": CONTRACT, "dataProductId": PRODUCT, "endTime": f"({TIME})?",
-    "signatoryEntities": [{"signatoryEntityId": DID, "signatorytype": ROLE}],
-}  # fmt: skip
+SAID: dict[str, Json] = {"artefact": DIGEST, "decision": DIGEST, "environment": WORDS, "outcome": WORDS}
+SAID |= {"receipt": DIGEST, "size": COUNT, "status_age": COUNT}
+RECORD = ABOUT | {"kind": r"opened|interrupted|resumed|closed|receipt", "product": PRODUCT, "units": UNITS}
+RECORD |= {name: (None, form) for name, form in SAID.items()}
+TERMS: dict[str, Json] = {"activationTime": TIME, "contractId": CONTRACT, "dataProductId": PRODUCT}
+TERMS |= {"endTime": f"({TIME})?", "signatoryEntities": [{"signatoryEntityId": DID, "signatorytype": ROLE}]}
 KEYS = {"did": DID, "keys": [{"id": KEY, "public": HEX32}]}
 BODIES: dict[str, Json] = {
     "member.admit": KEYS | {"code": CODE, "epoch": 1, "role": r"connector|regulator"},
@@ -73,8 +69,7 @@ FORMS: dict[str, Json] = {
 }  # fmt: skip
 ENTRY_FILE, RECORD_FILE = r"entry-(0|[1-9][0-9]{0,15})\.json", r"record-[0-9]{4}\.json"
 NEEDED = {"manifest.json", "contract.json", "contract.txt", "checkpoint.txt"}
-FILES = rf"receipt\.json|{ENTRY_FILE}|{RECORD_FILE}"
-# c2sp.org/signed-note around c2sp.org/tlog-checkpoint
+FILES = rf"(manifest|contract|receipt)\.json|(contract|checkpoint)\.txt|{ENTRY_FILE}|{RECORD_FILE}"
 NOTE = rf"(({CHAIN})\n(0|[1-9][0-9]{{0,18}})\n(\S{{44}})\n)\n((?:\u2014 [!-*,-~]+ \S+\n){{1,64}})"
 
 
@@ -101,7 +96,7 @@ def verify(files: dict[str, bytes], policy: str | None) -> Report:
     report = Report()
     try:
         _Package(files, policy, report).check()
-    except (ValueError, ArithmeticError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError, OSError) as error:  # OSError: of an endless time
         return Report(why=str(error))
     trusted = "verified" + " with objections" * bool(report.objections)
     report.verdict = "consistent, not trusted" if policy is None else trusted
@@ -160,10 +155,9 @@ class _Package:
         self.trusted[own, found] = (name, raw[1:])
 
     def read_files(self) -> None:
-        known = all(re.fullmatch(FILES, name) for name in self.files.keys() - NEEDED)
-        require(known and self.files.keys() >= NEEDED, "a file is missing, or has a name that none may have")
+        known = len(self.files) <= MAX_FILES and all(re.fullmatch(FILES, name) for name in self.files)
+        require(known and self.files.keys() >= NEEDED, "a file is missing, or is none that may be there")
         raws = sorted((name, raw) for name, raw in self.files.items() if name != "manifest.json")
-        require(len(raws) < MAX_FILES, "there are too many files")
         found = [{"bytes": len(raw), "name": name, "sha256": digest(raw)[7:]} for name, raw in raws]
         manifest = decode(self.files["manifest.json"], "manifest.json")
         require(manifest == {"files": found}, "the manifest does not name exactly these files")
@@ -172,8 +166,7 @@ class _Package:
             require(matches(value, FORMS[re.split(r"[-.]", name)[0]]), f"{name} is not in its form")
 
     def check_log(self) -> None:
-        note = self.files["checkpoint.txt"].decode()
-        log, size, root, seen_by, last = self.read_checkpoint(note)
+        log, size, root, seen_by, last = self.read_checkpoint(self.files["checkpoint.txt"].decode())
         self.report.log, self.report.size, self.report.witnessed = log, size, seen_by
         for name in [name for name in self.json if re.fullmatch(ENTRY_FILE, name)]:
             each, at = self.json[name], last
@@ -188,7 +181,7 @@ class _Package:
         self.entries = dict(sorted(self.entries.items()))
 
     def read_checkpoint(self, note: str) -> tuple[str, int, bytes, list[dict[str, str]], int]:
-        """Log, size, root and cosignatures, and the second by which they were what the quorum asks."""
+        """c2sp.org/tlog-checkpoint, a signed note: log, size, root, cosignatures, and when they sufficed."""
         form = require(re.fullmatch(NOTE, note), "a checkpoint is not in its form")
         text, log, size, root, lines = form.groups()
         signatures = [(n, unbase64(s)[:4], unbase64(s)[4:]) for n, s in re.findall(r"(\S+) (\S+)\n", lines)]
@@ -219,9 +212,8 @@ class _Package:
         require(matches(self.terms, TERMS), "the contract does not say what contracts say")
         self.parties = {(p["signatorytype"], p["signatoryEntityId"]) for p in self.terms["signatoryEntities"]}
         two = [party for party in sorted(self.parties) if party[0] != "03"]
-        require([role for role, _ in two] == ["01", "02"], "the contract has no two parties")
-        (_, self.provider), (_, self.consumer) = two
-        require(self.provider != self.consumer, "the contract has no two parties")
+        apart = [role for role, _ in two] == ["01", "02"] and two[0][1] != two[1][1]
+        (_, self.provider), (_, self.consumer) = require(apart and two, "the contract has no two parties")
         self.contract, self.people = self.terms["contractId"], {did for _, did in self.parties}
         told = {"id": self.contract, "provider": self.provider, "consumer": self.consumer, "terms": terms}
         text, self.report.contract = self.files["contract.txt"].decode(), told
@@ -401,9 +393,16 @@ def encode(value: Json) -> bytes:
 
 
 def decode(raw: bytes, what: str) -> Json:
-    value = json.loads(raw[: MAX_FILE + 1], parse_float=int, parse_constant=int)  # which take no such text
-    require(len(raw) <= MAX_FILE and encode(value) == raw, f"{what} is not canonical JSON")
+    value = json.loads(raw[:MAX_FILE], parse_float=int, parse_constant=int)  # which take no such text
+    require(is_plain(value, MAX_DEPTH) and encode(value) == raw, f"{what} is not canonical JSON")
     return value
+
+
+def is_plain(value: Json, depth: int) -> bool:
+    """Say whether every reader of JSON can have all of a value: its depth, and its integers."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    exact = not isinstance(value, int) or abs(value) <= MAX_INTEGER
+    return exact and depth > 0 and all(is_plain(item, depth - 1) for item in inside)
 
 
 def unbase64(text: str) -> bytes:

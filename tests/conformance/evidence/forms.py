@@ -152,6 +152,11 @@ def contracts(street: Any) -> Iterator[Case]:
             contract({"x": {"y": [1, "合约\u0007", None]}}),
             VERIFIED,
         ),
+        ("deep", "it says something inside of 63", contract({"x": _nested(63)}), VERIFIED),
+        ("too-deep", "it says something inside of 64", contract({"x": _nested(64)}), REFUSED),
+        ("largest", "it says the largest number", contract({"x": [2**53 - 1, 1 - 2**53]}), VERIFIED),
+        ("too-large", "it says a number that is too large", contract({"x": 2**53}), REFUSED),
+        ("too-small", "it says a number that is too small", contract({"x": -(2**53)}), REFUSED),
         ("a-fraction", "it says a number that is no integer", contract({"x": 1.5}), REFUSED),
         (
             "no-number",
@@ -168,6 +173,10 @@ def contracts(street: Any) -> Iterator[Case]:
     ]
     for name, about, story, verdict in told:
         yield Case(f"contract-{name}", about, _written(story), street.policy, verdict)
+
+
+def _nested(times: int) -> list[Any]:
+    return [_nested(times - 1)] if times > 1 else []
 
 
 def _written(story: Any) -> Files:
@@ -201,6 +210,16 @@ def signatures(street: Any, forgeries: ModuleType) -> Iterator[Case]:
     yield Case(
         "bytes-key-of-small-order", "the consumer's key signs anything", story.files(), street.policy, REFUSED
     )
+
+    for name, at in (
+        ("year-10000", 253_402_300_810),
+        ("an-endless-year", 1 << 56),
+        ("no-year", (1 << 64) - 1),
+    ):
+        story = street.usual()
+        story.cosigned_at = at
+        about = f"the witnesses cosigned in {name.replace('-', ' ')}"
+        yield Case(f"bytes-cosigned-in-{name}", about, story.files(), street.policy, REFUSED)
 
     story = street.usual()
     while not _ends_in_nothing(story):

@@ -104,7 +104,17 @@ def read(raw: bytes, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise No(f"{what} is no JSON") from error
     demand(again == raw, f"{what} is not in canonical form")
+    demand(is_bounded(value, 0), f"{what} has a number too large, or lies too deep")
     return value
+
+
+def is_bounded(value: Any, around: int) -> bool:
+    """Whether numbers are of the size, and what lies inside no deeper, than the page allows."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return around <= 63 and all(is_bounded(each, around + 1) for each in value)
+    return around <= 63 and (not isinstance(value, int) or -LARGEST <= value <= LARGEST)
 
 
 def bytes_of(value: Any) -> bytes:
