@@ -5,10 +5,11 @@ now · 6 waits for a person · 8 does not verify.
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from entrepot.values import (
     EntrepotError,
@@ -43,9 +44,16 @@ class Exit(IntEnum):
     NOT_VERIFIED = 8
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def show(value: Any, *, as_json: bool, text: str) -> None:  # noqa: ANN401 (whatever JSON can hold)
-    """Print the answer, as JSON or as text for a person."""
-    print(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)  # noqa: T201 (the answer)
+    """Print the answer, as JSON or as text for a person.
+
+    Much of it is a stranger's word, or its data. On a terminal no character of it moves the cursor.
+    """
+    told = json.dumps(value, ensure_ascii=False, indent=2) if as_json else text
+    print(_CONTROL.sub("\ufffd", told) if sys.stdout.isatty() else told)  # noqa: T201 (the answer)
 
 
 def say(text: str) -> None:

@@ -1,6 +1,8 @@
-"""How a port is served: uvicorn, held to HTTP/1.1 alone."""
+"""How a port is served: uvicorn, held to HTTP/1.1 alone, and to heads that come to an end."""
 
+import asyncio
 from pathlib import Path
+from typing import Final
 
 import httptools
 import uvicorn
@@ -9,6 +11,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from entrepot.node.http import Application
 from entrepot.node.settings import host_of, port_of
 
+MAX_HEAD: Final = 64 << 10
+_HEAD_SECONDS: Final = 30.0
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+)
+
 
 class Http1(HttpToolsProtocol):
     """A connection that stays HTTP/1.1: who asks for another protocol is served in this one (RFC 9110, 7.8).
@@ -16,9 +24,34 @@ class Http1(HttpToolsProtocol):
     Java's client asks so (`Upgrade: h2c`) with its first request over plain HTTP. The parser takes that at
     its word: it gives the request no body, and would read the body as the next request, smuggled past
     whoever checked the first. So a head that asks is read again without `Upgrade`, then what follows it.
+
+    Nobody is known before a head is whole, and the parser keeps what it has of one: without a bound a
+    stranger fills the memory, twenty bytes for each one sent. A head has `MAX_HEAD` bytes and half a minute;
+    as many bytes have the fields after a body.
     """
 
+    _unheard = 0
+    """Bytes that have come since the parser last gave something on."""
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_body(self, body: bytes) -> None:
+        self._unheard = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
+        self._head_is_here()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             self.headers = []  # what comes after the body is no header (RFC 9110, 6.5.1): nobody reads it
@@ -26,17 +59,38 @@ class Http1(HttpToolsProtocol):
             raise httptools.HttpParserInvalidMethodError("this is no proxy")
 
     def on_message_complete(self) -> None:
+        self._unheard = 0
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         rest = memoryview(data)
+        self._unheard += len(data)
         try:
             while rest:
                 rest = self._read(rest)
         except httptools.HttpParserError:
             self.send_400_response("This is not HTTP/1.1, or not well-formed.")
+            return
+        if self._unheard > MAX_HEAD:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _await_head(self) -> None:
+        self._head_is_here()
+        self._late = self.loop.call_later(_HEAD_SECONDS, self._hang_up)
+
+    def _head_is_here(self) -> None:
+        self._unheard = 0
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _hang_up(self) -> None:
+        """No head has come in time; whoever is being answered meanwhile may begin the next one slowly."""
+        if getattr(self.cycle, "response_complete", True):  # there is no cycle before the first request
+            self.transport.close()
 
     def _read(self, data: memoryview) -> memoryview:
         """Read on, at most to the end of a head that asks for another protocol; gives what is left."""

@@ -7,6 +7,7 @@ there, its digest is the promised one, and both file and folder are synced, does
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from entrepot.use.sealed import sealed_size, unseal
 from entrepot.values import (
     Digest,
     EntrepotError,
+    MalformedError,
     ProcessId,
     RefusedError,
     TrustError,
@@ -33,6 +35,8 @@ MAX_ANSWER: Final = 256 << 20
 MAX_UNNAMED: Final = 64 << 30
 """Of a delivery whose size no contract names."""
 USE_HEADER: Final = "entrepot-use"
+_USE: Final = re.compile(r"[A-Za-z0-9:._-]{1,100}", re.ASCII)
+_MOST_OF_A_REFUSAL: Final = 64 << 10
 
 
 class Answer(Protocol):
@@ -172,9 +176,9 @@ async def _once(open_door: Open, part: Path, size: int, purpose: str | None) -> 
         headers["entrepot-purpose"] = purpose
     async with open_door(headers) as answer:
         if answer.status not in {200, 206}:
-            raise _refusal(answer.status, b"".join([chunk async for chunk in answer.chunks()]))
+            raise await _refusal(answer)
         start = offset if answer.status == 206 else 0
-        use_id = answer.headers.get(USE_HEADER)
+        use_id = use_named(answer.headers)
         with part.open("r+b" if offset else "wb") as file:
             file.seek(start)
             file.truncate()
@@ -189,7 +193,7 @@ async def _once(open_door: Open, part: Path, size: int, purpose: str | None) -> 
                     synced = written
             file.flush()
             await asyncio.to_thread(_sync, file.fileno())
-    return None if use_id is None else UseId(use_id)
+    return use_id
 
 
 async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int = MAX_ANSWER) -> Fetched:
@@ -198,7 +202,8 @@ async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int
     size = 0
     async with door as answer:
         if answer.status != 200:
-            raise _refusal(answer.status, b"".join([chunk async for chunk in answer.chunks()]))
+            raise await _refusal(answer)
+        use_id = use_named(answer.headers)
         with part.open("wb") as file:
             async for chunk in answer.chunks():
                 size += len(chunk)
@@ -207,14 +212,26 @@ async def ask(door: AbstractAsyncContextManager[Answer], target: Path, most: int
                 file.write(chunk)
             file.flush()
             await asyncio.to_thread(_sync, file.fileno())
-        use_id = UseId(answer.headers.get(USE_HEADER, ""))
     digest = await asyncio.to_thread(_digest_of, part)
     await asyncio.to_thread(_keep, part, target)
-    return Fetched(target, use_id, digest, size)
+    return Fetched(target, use_id or UseId(""), digest, size)
 
 
-def _refusal(status: int, body: bytes) -> EntrepotError:
+def use_named(headers: Mapping[str, str]) -> UseId | None:
+    """The use that the other side names, for our receipt and our records; a stranger to uses names none."""
+    said = headers.get(USE_HEADER)
+    if said is not None and not _USE.fullmatch(said):
+        raise MalformedError("the other side calls its use by a name that no use has")
+    return None if said is None else UseId(said)
+
+
+async def _refusal(answer: Answer) -> EntrepotError:
     """What a door's no means here. A rate of the contract names itself; any other 429 is a busy server."""
+    status, body = answer.status, b""
+    async for chunk in answer.chunks():
+        body += chunk
+        if len(body) > _MOST_OF_A_REFUSAL:
+            break  # whoever says no without end is not listened to
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

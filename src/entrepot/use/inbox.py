@@ -24,7 +24,7 @@ from entrepot.identity import Receiver
 from entrepot.journal import Journal
 from entrepot.policy import terms_of
 from entrepot.use import acquisition as acquisitions
-from entrepot.use.doors import UNKNOWN, USE_HEADER, Receive, Scope, Send, answer, complain, refuse
+from entrepot.use.doors import UNKNOWN, Receive, Scope, Send, answer, complain, refuse
 from entrepot.use.fetch import (
     MAX_UNNAMED,
     SYNC_EVERY,
@@ -33,15 +33,15 @@ from entrepot.use.fetch import (
     part_of,
     take_as_it_is,
     unsealing,
+    use_named,
 )
 from entrepot.use.model import Acquisition, AcquisitionState
 from entrepot.use.process import PUSH
 from entrepot.use.sealed import sealed_size
-from entrepot.values import KindOfUse, ProcessId, TrustError, UseId
+from entrepot.values import KindOfUse, MalformedError, ProcessId, TrustError, UseId
 
 RECEIVED_HEADER: Final = "entrepot-received"
 _RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
-_USE: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,10 @@ class Inbox:
     async def _take_in(
         self, parcel: _Parcel, headers: Mapping[str, str], receive: Receive, send: Send
     ) -> None:
-        start = _start_of(headers, parcel)
-        use_id = headers.get(USE_HEADER)  # a connector that has never heard of us names none
-        if start is None or (use_id is not None and not _USE.fullmatch(use_id)):
-            await complain(send, 400, ("content-range or use id cannot be read",), "")
+        try:
+            start, use_id = _start_of(headers, parcel), use_named(headers)
+        except MalformedError as error:
+            await complain(send, 400, (str(error),), "")
             return
         with parcel.part.open("ab") as file:
             try:
@@ -133,7 +133,7 @@ class Inbox:
             elif written < parcel.size and parcel.is_named:
                 await _say(send, 202, written)
             else:
-                await self._finish(parcel, UseId(use_id or ""), send)
+                await self._finish(parcel, use_id or UseId(""), send)
 
     async def _write(self, parcel: _Parcel, file: BinaryIO, start: int, receive: Receive) -> int | None:
         """Write what comes, synced; gives how much is there now, nothing where the sender went away."""
@@ -199,14 +199,14 @@ def _expected(connection: Connection, process_id: ProcessId) -> _Parcel | None:
     return _Parcel(acquisition, terms.is_encrypted)
 
 
-def _start_of(headers: Mapping[str, str], parcel: _Parcel) -> int | None:
-    """Where what comes begins; None where the header cannot be meant."""
+def _start_of(headers: Mapping[str, str], parcel: _Parcel) -> int:
+    """Where what comes begins, or `MalformedError` where the header cannot be meant."""
     said = headers.get("content-range")
     if said is None:
         return 0
     match = _RANGE.fullmatch(said.strip())
     if match is None or int(match[3]) != parcel.size:
-        return None
+        raise MalformedError("content-range does not fit what is waited for")
     return parcel.size if match[1] is None else int(match[1])
 
 

@@ -43,6 +43,7 @@ _HEARTBEAT: Final = 20.0
 _FIRST_PAUSE: Final = timedelta(seconds=1)
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
+_MOST_DIGITS: Final = 18
 _AGAIN: Final = frozenset({408, 409, 423, 425, 429})
 
 
@@ -160,7 +161,7 @@ class Pusher:
         said = reply.headers.get(RECEIVED_HEADER, "")
         if not 200 <= reply.status < 300 or not said.isascii() or not said.isdigit():
             return 0
-        if int(said[:19]) > cargo.size:
+        if len(said) > _MOST_DIGITS or int(said) > cargo.size:
             raise RefusedError("the receiver claims to have more than there is")
         return int(said)
 
@@ -277,8 +278,8 @@ class _Counted:
             if self._stream.is_cut:
                 return
             await self._going_on.tick()
+            self.sent += len(piece)  # now: a receiver may take all of it and refuse before we hear of it
             yield piece
-            self.sent += len(piece)
 
 
 def _to_push(

@@ -256,7 +256,8 @@ def _closed(tx: Transaction, house: House, use: Use, outcome: Outcome, spent: Sp
 
 
 def _seconds(tx: Transaction, use: Use) -> int:
-    return int((tx.now - use.opened_at).total_seconds())
+    """How long a use has lasted; nothing where the clock was set back meanwhile, for no record says less."""
+    return max(int((tx.now - use.opened_at).total_seconds()), 0)
 
 
 def _status_age(tx: Transaction, house: House, use: Use) -> timedelta:

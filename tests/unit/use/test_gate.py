@@ -244,3 +244,22 @@ def test_records_that_the_ledger_does_not_get_close_the_gate(world: World) -> No
     world.now += timedelta(minutes=61)
     world.learn_status()
     assert any("ledger" in r for r in denied(world.knock(gate_world.OTHER)).reasons)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RECEIVED, Outcome.INTERRUPTED, Outcome.FAILED, Outcome.REFUSED])
+def test_a_clock_that_is_set_back_leaves_records_that_can_be_read(world: World, outcome: Outcome) -> None:
+    """A use that lasted less than no time had a record that its own reader refused, and so no evidence."""
+    use = admitted(world.knock()).use
+    world.now -= timedelta(hours=2)
+    world.settle(use.id, outcome, 0)
+
+    assert [record.units.seconds for record in world.records(use.id)][-1] == 0
+
+
+def test_a_clock_that_is_set_back_opens_no_window_again_that_has_not_begun(world: World) -> None:
+    """What is judged is the time at which it is asked: before the contract's begin and after its end, no."""
+    begun = world.now
+    for moved, is_in in ((-2, False), (0, True), (24 * 365, False), (1, True), (-3, False)):
+        world.now = begun + timedelta(hours=moved)
+        world.learn_status()
+        assert isinstance(world.knock(), Denied) is not is_in, moved

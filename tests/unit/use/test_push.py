@@ -70,6 +70,8 @@ class Taker:
         self.body = b""
         self.breaks_after: int | None = None
         self.absent = False
+        self.claims: str | None = None
+        self.hears_out = True
         self.before: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -77,7 +79,8 @@ class Taker:
         if self.absent:
             raise UnavailableError("nobody there")
         assert headers["authorization"] == "Bearer their token"
-        return Reply(200, {RECEIVED_HEADER: str(len(self.got))}) if self.tells else Reply(405)
+        said = str(len(self.got)) if self.claims is None else self.claims
+        return Reply(200, {RECEIVED_HEADER: said}) if self.tells else Reply(405)
 
     async def pour(
         self, url: str, headers: Mapping[str, str], content: AsyncIterator[bytes], _connected: object
@@ -97,6 +100,8 @@ class Taker:
             if self.breaks_after is not None:
                 self.breaks_after = None
                 raise UnavailableError("broke off")
+            if not self.hears_out:
+                break
         return Reply(self.status, {}, self.body)
 
 
@@ -326,6 +331,37 @@ def test_a_receiver_that_claims_too_much_is_not_believed(provider: Pushing) -> N
 
     assert provider.receiver.posts == []
     assert provider.due() == []
+
+
+@pytest.mark.parametrize("claims", ["9", "0" * 19 + "9" * 9, "0" * 9000, "9" * 9000])
+def test_a_claim_that_is_no_length_of_ours_ends_the_push(provider: Pushing, claims: str) -> None:
+    """The sender counted on with a number of nine thousand digits, or sent a body of less than no bytes."""
+    provider.receiver.claims = claims
+    provider.push()
+
+    assert provider.receiver.posts == []
+    assert provider.due() == []
+    assert provider.process().exchange.pending is not None
+
+
+@pytest.mark.parametrize("claims", ["", "-1", "+1", " 1", "1_0", "١", "0x1", "1.0", "all of it", "\n"])
+def test_a_claim_that_is_no_number_is_none(provider: Pushing, claims: str) -> None:
+    """Whoever does not say how much it has gets everything."""
+    provider.receiver.claims = claims
+    provider.push()
+
+    assert provider.receiver.got == DATA
+    assert provider.use().outcome == "sent"
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 404, 422])
+def test_a_receiver_that_takes_the_data_and_says_no_has_used_it(provider: Pushing, status: int) -> None:
+    """It read the first piece, which was all, and refused before that was noted: its use was given back."""
+    provider.receiver.hears_out, provider.receiver.status = False, status
+    provider.push()
+
+    assert provider.receiver.got == DATA
+    assert (provider.use().outcome, provider.use().sent) == ("interrupted", len(DATA))
 
 
 def test_the_gate_decides_each_time(provider: Pushing) -> None:
