@@ -108,6 +108,8 @@ class Application:
             return
         request_id = secrets.token_hex(8)
         found = self._find(scope["method"], scope["path"])
+        if not isinstance(found, frozenset) and isinstance(found[0], RawRoute) and "\x00" in scope["path"]:
+            found = frozenset()  # no database keeps such a name, so no door and no inbox has one
         if isinstance(found, frozenset):
             await _respond(send, _no_route(scope["method"], found, request_id), request_id)
             return

@@ -111,7 +111,8 @@ class DeliveryDoor:
         span = parse_range(asked, cargo.size)
         if span is None:
             await self._settle(use, Outcome.SENT)
-            await answer(send, 416, {"content-range": f"bytes */{cargo.size}", USE_HEADER: use.id})
+            whole = {"content-range": f"bytes */{cargo.size}", "content-length": "0", USE_HEADER: use.id}
+            await answer(send, 416, whole)
             return
         told = {
             "content-type": cargo.media_type,

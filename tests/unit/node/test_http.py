@@ -18,7 +18,7 @@ the_house = sys.modules.setdefault("house", importlib.util.module_from_spec(_SPE
 _SPEC.loader.exec_module(the_house)
 
 from entrepot.node.api import read_body  # noqa: E402 (after the house is loaded)
-from entrepot.node.http import Application, Gatekeeper  # noqa: E402
+from entrepot.node.http import Application, Gatekeeper, RawRoute, Receive, Scope, Send  # noqa: E402
 from entrepot.protocols import Call, Content, Proof, Reply, Response, Route, Shape  # noqa: E402
 from entrepot.values import FACTS, Did, TrustError, UnavailableError  # noqa: E402
 
@@ -47,6 +47,12 @@ async def not_now(_call: Call) -> Response:
     raise UnavailableError("the journal could not be reached: disk I/O error, near 'secret'")
 
 
+async def stream(_scope: Scope, _receive: Receive, send: Send, path: Mapping[str, str]) -> None:
+    assert "\x00" not in "".join(path.values())
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"a stream"})
+
+
 APPLICATION = Application(
     [
         Route("GET", "/fixed", Proof.NONE, echo),
@@ -54,6 +60,8 @@ APPLICATION = Application(
         Route("GET", "/named/{id}", Proof.NONE, echo),
         Route("POST", "/json", Proof.NONE, read, shape=Shape({200: ()}, Content(Body))),
         Route("GET", "/busy", Proof.NONE, not_now),
+        RawRoute("GET", "/door/{process}", Proof.DOOR_TOKEN, stream),
+        RawRoute("GET", "/door/{process}/{below:path}", Proof.DOOR_TOKEN, stream),
         Route("POST", "/members", Proof.MEMBERSHIP, echo),
         Route("POST", "/dsp/members", Proof.MEMBERSHIP, echo),
     ],
@@ -112,6 +120,16 @@ def test_a_query_that_cannot_be_meant_is_malformed(query: str) -> None:
 def test_a_path_with_a_zero_byte_is_malformed() -> None:
     """PostgreSQL keeps no such text, so the question would end as a fault."""
     assert call("GET", "/named/%00").status == 400
+
+
+@pytest.mark.parametrize("path", ["/door/%00", "/door/x%00", "/door/x/%00", "/door/x/a%00b"])
+def test_there_is_no_door_with_a_zero_byte_in_its_name(path: str) -> None:
+    """On PostgreSQL every such call, which takes no token, was a fault with a traceback in the log."""
+    assert call("GET", "/door/x").body == call("GET", "/door/x/y").body == b"a stream"
+    assert {**problem(call("GET", path)), "requestId": ""} == {
+        **problem(call("GET", "/nowhere")),
+        "requestId": "",
+    }
 
 
 def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
