@@ -127,6 +127,7 @@ def http1(address: str, application: Application, tls: tuple[Path, Path] | None 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whoever calls would write into our own observations where it comes from
         timeout_graceful_shutdown=3,
         ssl_certfile=certificate,
         ssl_keyfile=key,

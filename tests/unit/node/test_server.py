@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from uvicorn.server import ServerState
 
-from entrepot.node.http import Application, Gatekeeper
+from entrepot.node.http import Application, Gatekeeper, RawRoute, Receive, Scope, Send
 from entrepot.node.server import MAX_HEAD, Http1, http1
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import Did, TrustError
@@ -57,7 +57,13 @@ class Connection:
         async def nobody(_authorization: str) -> Did:
             raise TrustError("nobody is known here")
 
-        routes = [Route(method, "/x", Proof.NONE, echo, max_bytes=1 << 20) for method in ("GET", "POST")]
+        async def whence(scope: Scope, _receive: Receive, send: Send, _path: object) -> None:
+            body = f"{scope['client'][0]} {scope['scheme']}".encode()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+        routes: list[Route | RawRoute] = [RawRoute("GET", "/whence", Proof.DOOR_TOKEN, whence)]
+        routes += [Route(method, "/x", Proof.NONE, echo, max_bytes=1 << 20) for method in ("GET", "POST")]
         config = http1("127.0.0.1:0", Application(routes, Gatekeeper(nobody)))
         self.loop = loop
         self.wire = Wire()
@@ -140,6 +146,21 @@ def test_whoever_does_not_come_to_a_head_is_hung_up_on(connection: Connection, b
         connection.protocol.data_received(b"a")
     connection.waits(11)
     assert connection.wire.is_closed
+
+
+@pytest.mark.parametrize("field", [b"x-forwarded-for", b"forwarded", b"x-real-ip", b"x-forwarded-proto"])
+def test_nobody_says_from_where_a_call_comes_but_the_connection(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    """A policy may name networks; a caller wrote another into a header, and it was our own observation."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    said = b"https" if field.endswith(b"proto") else b"for=10.9.8.7" if field == b"forwarded" else b"10.9.8.7"
+    for sender in (connection, Connection(connection.loop)):  # whatever the environment trusts
+        head = b"GET /whence HTTP/1.1\r\nhost: h\r\n%s: %s\r\n\r\n" % (field, said)
+        sender.protocol.data_received(head)
+        sender.turn()
+        assert b"127.0.0.1 http\r\n" in sender.wire.said
+        assert b"10.9.8.7" not in sender.wire.said
 
 
 def test_a_body_may_take_its_time(connection: Connection) -> None:
