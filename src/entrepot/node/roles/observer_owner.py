@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from entrepot.node import rows
 from entrepot.node.api import answer, owner_route, read_body
 from entrepot.oversight import OpeningsRequest, Side
 from entrepot.protocols import Call, Content, Response, Route, tds
-from entrepot.values import ContractId, Did, render_time
+from entrepot.values import ContractId, Did, MalformedError, render_time
 
 if TYPE_CHECKING:
     from entrepot.journal import Transaction
@@ -89,7 +90,13 @@ class _Api:
         statement = space.read_statement(raw, OpeningsRequest)
         await node.journal.write(lambda tx: oversight.write_down(tx, statement, Side.SUPERVISOR, body.party))
         given = await self._client.openings(Did(body.party), raw)
-        return Response(200, given, "application/x-tar" if body.use else "application/json")
+        if body.use:
+            await asyncio.to_thread(oversight.unpack, given)  # refused here, before a file of it is written
+            return Response(200, given, "application/x-tar")
+        try:
+            return answer(msgspec.json.decode(given, type=rows.UsesUnder))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedError("the party answered with no list of uses") from error
 
     async def requests(self, _call: Call) -> Response:
         found = await self._node.journal.read(oversight.requests)
