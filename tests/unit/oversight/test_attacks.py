@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -463,3 +464,17 @@ def test_liars_who_hold_every_key_bring_no_reader_to_fall(street: Any, data: st.
         report = verify_evidence(files, policy)
         assert report.verdict in EVIDENCE_EXIT_CODES
         assert json.loads(json.dumps(asdict(report)))["verdict"] == report.verdict
+
+
+def test_no_order_of_true_records_but_their_own_tells_the_use(street: Any, whole: Files) -> None:
+    """Two records changed places, one is told twice, one is told in place of another, one is left out."""
+    names = [name for name in sorted(whole) if name.startswith("record-")]
+    rest = {name: raw for name, raw in whole.items() if name not in names}
+    own = [whole[name] for name in names]
+    for length in range(5):
+        for told in product(own, repeat=length):
+            shown = {f"record-{n:04d}.json": raw for n, raw in enumerate(told, 1)}
+            verdict = verify_evidence(forgeries.remake(rest | shown), street.policy).verdict
+            assert verdict == ("verified" if list(told) == own else "refused"), [
+                own.index(raw) for raw in told
+            ]
