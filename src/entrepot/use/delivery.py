@@ -136,9 +136,9 @@ class DeliveryDoor:
                 if stream.is_cut or leaving.done():
                     return
                 await going_on.tick()
-                more = sent + len(piece) < span.end - span.start
+                sent += len(piece)  # now: the peer may have it before it is known to have left
+                more = sent < span.end - span.start
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
-                sent += len(piece)
             if sent == span.end - span.start and not stream.is_cut:
                 outcome = Outcome.SENT
         finally:

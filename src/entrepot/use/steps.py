@@ -156,9 +156,13 @@ def open_use(tx: Transaction, house: House, door: Door, contract: Contract, foun
 
 
 def resume(tx: Transaction, house: House, use: Use) -> Use:
-    """Go on with a use: it costs nothing further, and a gap before it is written down."""
+    """Go on with a use: it costs nothing further, and a gap before it is written down.
+
+    That it broke off stays its outcome: what had left before nobody may have been left to count.
+    """
     if use.state is UseState.INTERRUPTED or use.boot != house.boot:
-        store.touch_use(tx, replace(use, state=UseState.OPEN, boot=house.boot, outcome=""), NOTHING)
+        broke_off = replace(use, state=UseState.OPEN, boot=house.boot, outcome=str(Outcome.INTERRUPTED))
+        store.touch_use(tx, broke_off, NOTHING)
         _keep(tx, _record(tx, use, RecordKind.RESUMED, None, Units(), _status_age(tx, house, use)))
     return use
 
@@ -182,8 +186,9 @@ def find_use(tx: Transaction, use_id: UseId) -> Use | None:
 
 
 def check_output(use: Use, outcome: Outcome, spent: Spent) -> Outcome:
-    """What came out decides: a use that touched data cannot be taken back as refused."""
-    if outcome is Outcome.REFUSED and (use.sent > 0 or spent.touched):
+    """What came out decides: a use that touched data, or may have, cannot be taken back as refused."""
+    has_touched = use.sent > 0 or spent.touched or use.outcome == Outcome.INTERRUPTED
+    if outcome is Outcome.REFUSED and has_touched:
         return Outcome.INTERRUPTED
     return outcome
 

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -263,3 +264,19 @@ def test_a_clock_that_is_set_back_opens_no_window_again_that_has_not_begun(world
         world.now = begun + timedelta(hours=moved)
         world.learn_status()
         assert isinstance(world.knock(), Denied) is not is_in, moved
+
+
+@pytest.mark.parametrize("how", ["a crash", "a cut", "a cut and a crash"])
+def test_a_use_that_broke_off_is_not_given_back_to_who_refuses_later(world: World, how: str) -> None:
+    """A node died in a push: what had left was in no count, and a receiver that then said no got it free."""
+    use = admitted(world.knock()).use
+    if "cut" in how:
+        world.settle(use.id, Outcome.INTERRUPTED)
+    if "crash" in how:
+        world.house = replace(world.house, boot="boot-2")
+    admitted(world.knock())
+    world.settle(use.id, Outcome.REFUSED)
+
+    assert RecordKind.CLOSED not in world.kinds(use.id)
+    admitted(world.knock(gate_world.OTHER))
+    assert any("count" in reason for reason in denied(world.ask()).reasons)

@@ -36,6 +36,8 @@ class Known:
 
     door: str
     sent: int = 0
+    broke_off: bool = False
+    of_a_dead_boot: bool = False
     closed: bool = False
     taken_back: bool = False
 
@@ -48,9 +50,10 @@ def is_over(known: Known, outcome: Outcome) -> bool:
 
 
 def settle(known: Known, outcome: Outcome, sent: int) -> None:
-    if outcome is Outcome.REFUSED and known.sent + sent > 0:
-        outcome = Outcome.INTERRUPTED  # a use that touched data is not taken back
+    if outcome is Outcome.REFUSED and (known.broke_off or known.sent + sent > 0):
+        outcome = Outcome.INTERRUPTED  # a use that touched data, or may have, is not taken back
     known.sent += sent
+    known.broke_off, known.of_a_dead_boot = outcome is Outcome.INTERRUPTED, False
     known.closed = is_over(known, outcome)
     known.taken_back = outcome is Outcome.REFUSED
 
@@ -82,6 +85,8 @@ def test_whatever_happens_uses_are_counted_once_and_told_in_order(steps: list[tu
         for step in steps:
             if step[0] == "reboot":
                 world.reboot()
+                for known in uses.values():
+                    known.of_a_dead_boot = True
             elif step[0] == "end":
                 is_over_now = True
                 world.journal.write_now(lambda tx: end_contract(tx, world_of.AGREEMENT, EndReason.ORDER))
@@ -97,7 +102,9 @@ def test_whatever_happens_uses_are_counted_once_and_told_in_order(steps: list[tu
                 found = knock(world, step[0])
                 assert isinstance(found, Admitted) == allowed, found
                 if isinstance(found, Admitted):
-                    uses.setdefault(found.use.id, Known(step[0]))
+                    known = uses.setdefault(found.use.id, Known(step[0]))
+                    known.broke_off |= known.of_a_dead_boot
+                    known.of_a_dead_boot = False
         metered = world.journal.read_now(lambda c: c.execute(text("SELECT use_id, uses FROM meter")).all())
         for use_id, known in uses.items():
             kinds = " ".join(world.kinds(use_id))
