@@ -5,6 +5,7 @@ between the socket and the handler. An address that somebody else named is resol
 that very address is connected to; redirects are not followed; size and time are bounded.
 """
 
+import asyncio
 import json
 import re
 import secrets
@@ -35,6 +36,7 @@ _log: Final = Log()
 _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
 _MOST_OF_A_REPLY: Final = 64 << 10
+_BODY_SECONDS: Final = 120.0
 _MOST_FIELDS: Final = 50
 _MOST_DIGITS: Final = 18
 _NOTHING: Final = "there is nothing here for you"
@@ -44,9 +46,12 @@ _SECURITY: Final = (
 )
 _TOLD: Final = {
     401: ((b"www-authenticate", b"Bearer"),),
+    408: ((b"connection", b"close"),),
     503: ((b"retry-after", b"1"),),
 }
-"""RFC 9110, 15.5.2 and 15.6.4: who is asked for a proof is told of which kind, who came too early when."""
+"""RFC 9110, 15.5.2, 15.5.9 and 15.6.4: who is asked for a proof is told of which kind, who came too early
+when, and nobody waits for the rest of a body that does not come.
+"""
 
 
 class MethodError(EntrepotError):
@@ -65,6 +70,15 @@ class MediaTypeError(EntrepotError):
 
     def remedy(self) -> str:
         return "Send the media type that the description of the route names."
+
+
+class TooSlowError(EntrepotError):
+    """A body that did not come."""
+
+    status = 408
+
+    def remedy(self) -> str:
+        return f"Send the whole body within {_BODY_SECONDS:.0f} seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +179,11 @@ class Application:
         query = _query(scope["query_string"])
         if any("\x00" in text for text in (*path.values(), *query, *query.values())):
             raise MalformedError("an address without zero bytes was expected")  # no database keeps one
-        body = await _body(receive, route.max_bytes, headers)
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await _body(receive, route.max_bytes, headers)
+        except TimeoutError as error:
+            raise TooSlowError("the body did not come in time") from error
         if body and not _is_taken(headers.get("content-type", ""), route.shape):
             raise MediaTypeError(f"a body of the media type {JSON} was expected")
         if (

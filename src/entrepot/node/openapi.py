@@ -43,6 +43,7 @@ _FAILURES: Final = {
     401: "The proof that this route asks for is missing or does not hold.",
     403: "A rule said no; `reasons` says which.",
     404: "There is no such thing, or not for this caller.",
+    408: "The body did not come in time.",
     409: "Not in the present state, or somebody else was first.",
     413: "The body is too large.",
     415: "The body is of a media type that is not read here.",
@@ -157,7 +158,7 @@ def _failures(route: Route | RawRoute) -> Iterable[tuple[int, str]]:
     if route.proof is Proof.NONE:
         never |= {401, 403}
     if route.shape.takes is None:
-        never |= {413, 415}
+        never |= {408, 413, 415}
     if route.proof is not Proof.DOOR_TOKEN:
         never.add(429)
     return ((status, why) for status, why in _FAILURES.items() if status not in never)

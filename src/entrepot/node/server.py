@@ -33,6 +33,8 @@ class Http1(HttpToolsProtocol):
     _unheard = 0
     """Bytes that have come since the parser last gave something on."""
     _late: asyncio.TimerHandle | None = None
+    _is_inside = False
+    """Whether the rest of a body is to come."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -43,6 +45,7 @@ class Http1(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
         super().on_message_begin()
         self._await_head()
 
@@ -52,6 +55,7 @@ class Http1(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_is_here()
+        self._is_inside = True
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             self.headers = []  # what comes after the body is no header (RFC 9110, 6.5.1): nobody reads it
@@ -59,12 +63,13 @@ class Http1(HttpToolsProtocol):
             raise httptools.HttpParserInvalidMethodError("this is no proxy")
 
     def on_message_complete(self) -> None:
-        self._unheard = 0
+        self._unheard, self._is_inside = 0, False
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        if not self._is_inside:  # the rest of a request that was answered keeps no connection open
+            self._unset_keepalive_if_required()
         rest = memoryview(data)
         self._unheard += len(data)
         try:

@@ -62,7 +62,18 @@ class Connection:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": body})
 
+        async def taking(_scope: Scope, receive: Receive, send: Send, _path: object) -> None:
+            body = b""
+            while (event := await receive())["type"] == "http.request":
+                body += event["body"]
+                if not event["more_body"]:
+                    break
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
         routes: list[Route | RawRoute] = [RawRoute("GET", "/whence", Proof.DOOR_TOKEN, whence)]
+        routes += [RawRoute("POST", "/inbox", Proof.INBOX_TOKEN, taking)]
+        routes += [Route("POST", "/members", Proof.MEMBERSHIP, echo)]
         routes += [Route(method, "/x", Proof.NONE, echo, max_bytes=1 << 20) for method in ("GET", "POST")]
         config = http1("127.0.0.1:0", Application(routes, Gatekeeper(nobody)))
         self.loop = loop
@@ -165,9 +176,47 @@ def test_nobody_says_from_where_a_call_comes_but_the_connection(
 
 def test_a_body_may_take_its_time(connection: Connection) -> None:
     """A push takes hours; it has shown its token."""
-    connection.protocol.data_received(b"POST /x HTTP/1.1\r\nhost: here\r\ncontent-length: 4\r\n\r\nab")
+    connection.protocol.data_received(b"POST /inbox HTTP/1.1\r\nhost: here\r\ncontent-length: 4\r\n\r\nab")
+    connection.turn()
     connection.waits(3600)
     assert not connection.wire.is_closed
     connection.protocol.data_received(b"cd")
     connection.turn()
-    assert connection.wire.said.endswith(b"abcd")
+    assert b"abcd" in connection.wire.said
+
+
+def test_a_body_that_does_not_come_is_waited_for_two_minutes(connection: Connection) -> None:
+    """Where nobody is known yet, a promise of a body would hold a connection for ever."""
+    connection.protocol.data_received(b"POST /x HTTP/1.1\r\nhost: here\r\ncontent-length: 4\r\n\r\nab")
+    connection.turn()
+    connection.waits(119)
+    assert connection.wire.said == b""
+    connection.protocol.data_received(b"c")
+    connection.waits(2)
+    assert b"HTTP/1.1 408 " in connection.wire.said
+    assert connection.wire.is_closed
+
+
+def test_the_rest_of_a_request_that_was_answered_keeps_no_connection(connection: Connection) -> None:
+    """A stranger that was refused went on with its body, a byte now and then, and held the connection."""
+    head = b"POST /members HTTP/1.1\r\nhost: here\r\ncontent-length: 4000\r\n\r\n"
+    connection.protocol.data_received(head)
+    connection.turn()
+    assert b"HTTP/1.1 401 " in connection.wire.said
+    for _ in range(3):
+        connection.waits(2)
+        connection.protocol.data_received(b"a")
+    connection.turn()
+    assert connection.wire.is_closed
+
+
+def test_a_connection_that_was_answered_serves_the_next_request(connection: Connection) -> None:
+    """Also where the rest of the first came after its answer."""
+    connection.protocol.data_received(b"POST /members HTTP/1.1\r\nhost: here\r\ncontent-length: 4\r\n\r\nab")
+    connection.turn()
+    connection.waits(4)
+    connection.protocol.data_received(b"cd" + LINE + b"\r\n")
+    connection.turn()
+    connection.waits(4)
+    assert [b" 401 " in connection.wire.said, b" 200 OK" in connection.wire.said] == [True, True]
+    assert not connection.wire.is_closed
