@@ -3,6 +3,7 @@
 Of each the reader gets a verdict: no traceback, no file elsewhere, no memory beyond what came.
 """
 
+import base64
 import io
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entrepot.contracts import Signatory, Signature, seal_envelope
 from entrepot.ledger import (
     Checkpoint,
     Note,
@@ -33,14 +35,16 @@ from entrepot.ledger import (
 )
 from entrepot.oversight import (
     EVIDENCE_EXIT_CODES,
+    is_contract_text,
     pack,
     read_evidence,
+    render_evidence_report,
     unpack,
     verify,
     verify_evidence,
     write_folder,
 )
-from entrepot.oversight.evidence import manifest
+from entrepot.oversight.evidence import manifest, write_evidence
 from entrepot.values import MalformedError
 
 Files = dict[str, bytes]
@@ -478,3 +482,29 @@ def test_no_order_of_true_records_but_their_own_tells_the_use(street: Any, whole
             assert verdict == ("verified" if list(told) == own else "refused"), [
                 own.index(raw) for raw in told
             ]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_two_parties_sign_is_reported_or_refused(street: Any, data: st.DataObject) -> None:
+    """A contract may say anything besides what every contract says; its reader falls over none of it."""
+    story = street.usual()
+    terms: Any = json.loads(base64.b64decode(json.loads(story.envelope)["payload"]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(sorted(places(terms), key=str)))
+        terms = put(terms, path, data.draw(ANY)) if path else terms
+    raw = canonical(terms)
+    signed = b"entrepot/contract/v1\n" + raw
+    parties = ((Signatory.PROVIDER, street.provider), (Signatory.CONSUMER, street.consumer))
+    signatures = [Signature.of(a.key_id, role, a.key.sign(signed)) for role, a in parties]
+    story.envelope, story.lawful = seal_envelope(raw, signatures), False
+    story.steps[4] = street.file(story.envelope)
+    files = write_evidence(**story.gathered() | {"envelope": street.usual().envelope})
+    text = f"{terms.get('contractId')} sha256:{sha256(raw).hexdigest()}\n".encode(errors="replace")
+    files |= {"contract.json": story.envelope, "contract.txt": text}
+    files |= {"manifest.json": manifest(files)}
+    report = verify_evidence(files, street.policy)
+
+    assert report.verdict in EVIDENCE_EXIT_CODES
+    assert all(render_evidence_report(report, language) for language in ("en", "zh"))
+    assert report.verdict == "refused" or not is_contract_text(files)  # ours has sentences
