@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from entrepot import contracts
 from entrepot.contracts import (
     Agreement,
+    Desk,
     EndReason,
     Exchange,
+    Message,
     Move,
     Negotiation,
     Offer,
@@ -37,6 +39,7 @@ from entrepot.values import (
     OfferId,
     ProcessId,
     ProductId,
+    RefusedError,
     UnavailableError,
     sha256,
 )
@@ -211,6 +214,33 @@ class ContractsContract:
         assert (found.signature is not None) == done[0]
         assert found.until == until
         assert found.agreement == agreement
+
+    def test_of_offers_that_come_at_once_as_many_are_taken_as_may_wait(self, journal: Journal) -> None:
+        """Who counts what is there before it adds one must not be passed by who counts at the same time."""
+        desk = Desk(ME, lambda _message, _to: ("", b""), lambda _n, _now: None, unasked_offers=3)
+
+        def take(number: int) -> bool:
+            pid = ProcessId(f"peer-{number}")
+            offer = replace(OFFER, assigner=PEER, assignee=ME)
+            message = Message(
+                MessageId(f"message-{number}"),
+                Move.OFFER,
+                provider_pid=pid,
+                consumer_pid=None,
+                content=offer,
+                callback="https://peer.example",
+            )
+            try:
+                journal.write_now(lambda tx: contracts.receive(tx, desk, message, PEER, lambda _c, _o: None))
+            except (RefusedError, UnavailableError):
+                return False
+            return True
+
+        with ThreadPoolExecutor(12) as threads:
+            taken = sum(threads.map(take, range(24)))
+
+        assert taken == 3
+        assert len(journal.read_now(contracts.waiting_for_a_person)) == 3
 
     def test_a_process_has_one_door(self, journal: Journal) -> None:
         """A new token shuts out the old one."""
