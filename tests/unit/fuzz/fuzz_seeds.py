@@ -523,7 +523,7 @@ PARSERS: Final[dict[str, Parser]] = {
         STATUS,
     ),
     "oversight.archive.unpack": Parser(
-        (oversight.pack({"a.json": b"{}", "b.txt": b"text"}),), oversight.unpack, oversight.pack
+        (oversight.pack({"manifest.json": b"{}", "contract.txt": b"text"}),), oversight.unpack, oversight.pack
     ),
     "use.query.cage.admitting.admit": Parser(tuple(s.encode() for s in SQL), admitted),
     "use.api_ask.parse_ask": Parser(
