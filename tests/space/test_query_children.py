@@ -6,9 +6,12 @@ What a payload in a child could do is tried by code of this test in the place of
 import importlib.util
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import msgspec
 import pytest
 import uvloop
 
+import entrepot
 from entrepot.use.query import Children, Limits, Sandbox, Tier
 from entrepot.use.query.cage.model import Ran, Rule, Written
 from entrepot.use.query.schema import Askable
@@ -110,6 +114,36 @@ def test_the_best_tier_is_taken_and_named(sandboxes: dict[Tier, Sandbox]) -> Non
         assert with_all.tier is next(t for t, one in sandboxes.items() if starts(one))
     finally:
         with_all.close()
+
+
+def test_it_is_said_what_keeps_a_better_tier_away(tmp_path: Path) -> None:
+    """Where root has unpacked us in its home, the owner must learn that another folder would do better."""
+    if os.geteuid() != 0 or shutil.which("bwrap") is None:
+        pytest.skip("only root with bubblewrap is kept back by a closed folder")
+    closed = tmp_path / "home"
+    python = _installed_in(closed)
+    closed.chmod(0o700)
+    told = "from entrepot.use.query import Sandbox; s = Sandbox(); print(s.tier, s.hindrance, sep=': ')"
+    ours = str(Path(entrepot.__file__).parents[1])
+
+    def said(path: str) -> str:
+        environment = {"PATH": path, "PYTHONPATH": ours}
+        return subprocess.run(
+            [python, "-c", told], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
+
+    named = said(os.environ["PATH"]).partition(": ")[2].partition(" is closed to ")[0]
+    assert Path(named) in (closed, *closed.parents), named
+    assert said("").endswith(": bubblewrap is not installed")
+
+
+def _installed_in(folder: Path) -> Path:
+    """An interpreter whose libraries are ours, under a folder of its own."""
+    venv.create(folder, with_pip=False)
+    libraries = next(folder.glob("lib/python*/site-packages"))
+    for found in Path(sysconfig.get_paths()["purelib"]).iterdir():
+        (libraries / found.name).symlink_to(found)
+    return folder / "bin" / "python"
 
 
 def starts(sandbox: Sandbox) -> bool:

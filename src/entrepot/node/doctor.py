@@ -105,7 +105,10 @@ def _queries(settings: Settings) -> Finding:
     least = settings.query.least_tier
     sandbox = Sandbox(at_least(Tier(least)))
     try:
-        return Finding("queries", True, f"kept in by {sandbox.tier}; the least that will do is {least}")
+        better = f"; no better, for {sandbox.hindrance}" if sandbox.hindrance else ""
+        return Finding(
+            "queries", True, f"kept in by {sandbox.tier}{better}; the least that will do is {least}"
+        )
     except UnavailableError as error:
         remedy = "Install the extra `query` and bubblewrap, or ask for less in query.least_tier."
         return Finding("queries", False, str(error), remedy)

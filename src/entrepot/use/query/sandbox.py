@@ -15,6 +15,7 @@ Which one a machine has is found out by starting a child in it, never guessed.
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -95,6 +96,17 @@ class Sandbox:
     def is_apart(self) -> bool:
         """Whether children have a user id of their own, and so get their data as an open file."""
         return self._place.first_uid is not None
+
+    @property
+    def hindrance(self) -> str:
+        """What keeps a better tier away, where that is known and can be changed; else empty."""
+        if self.tier is Tier.BWRAP or self._tiers[0] is not Tier.BWRAP:
+            return ""
+        if shutil.which("bwrap") is None:
+            return "bubblewrap is not installed"
+        folders = [*Path(_libraries()[0]).parents] if os.geteuid() == 0 else []
+        closed = [folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH]
+        return f"{closed[-1]} is closed to the user ids that children have of their own" if closed else ""
 
     def close(self) -> None:
         """Remove the empty folder. No child is started afterwards."""
