@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from data import fetch
 
 from entrepot import catalogue
-from entrepot.catalogue import Resource, Source, SourceKind, cursor_of
+from entrepot.catalogue import Cursors, Resource, Source, SourceKind
 from entrepot.contracts import Exchange, Party, State
 from entrepot.identity import Membership
 from entrepot.journal import Transaction
@@ -47,7 +47,7 @@ from entrepot.node.http import Application, Gatekeeper, RawRoute
 from entrepot.protocols import Proof
 from entrepot.use import Answered, ApiDoor, Doors, Streams, TransferProcess
 from entrepot.use import store as use_store
-from entrepot.values import AgreementId, Did, ProcessId, UnavailableError
+from entrepot.values import AgreementId, Did, ProcessId, UnavailableError, sha256
 
 GOAL = 1_000
 ROWS = 1_000_000
@@ -86,12 +86,21 @@ class ApiProvider(Provider):
     def _fill(self, tx: Transaction, resource: Resource, credentials: list[tuple[str, Membership]]) -> None:
         super()._fill(tx, replace(self._table, id=resource.id), credentials)
         for number, (_, membership) in enumerate(credentials):
-            theirs, agreement = ProcessId(f"their:{number}"), AgreementId(f"{number:046d}A")
+            theirs, agreement = ProcessId(f"their:{number}"), agreement_of(number)
             exchange = Exchange(self.doors[number], Party.PROVIDER, State.STARTED, None, theirs)
             process = TransferProcess(
                 exchange, membership.did, "https://consumer.example", agreement, "EntrepotApi-PULL"
             )
             use_store.create(tx, process)
+
+
+def agreement_of(number: int) -> AgreementId:
+    return AgreementId(f"{number:046d}A")
+
+
+def key_of(agreement_id: AgreementId) -> bytes:
+    """The key of a contract's cursors; a node derives it from its vault."""
+    return sha256(agreement_id.encode())
 
 
 def serve(table: Resource, folder: Path, port: int, contracts: int) -> None:
@@ -107,7 +116,7 @@ def serve(table: Resource, folder: Path, port: int, contracts: int) -> None:
     async def nobody(_authorization: str) -> Did:
         raise UnavailableError("nobody")
 
-    door = ApiDoor(provider.journal, provider.house, Streams(), nowhere, nothing)
+    door = ApiDoor(provider.journal, provider.house, Streams(), nowhere, nothing, key_of)
     doors = Doors(provider.journal, {"EntrepotApi-PULL": door})
     route = RawRoute("GET", "/door/{process}/{below:path}", Proof.DOOR_TOKEN, doors)
     _run(Application([route], Gatekeeper(nobody)), port)
@@ -203,10 +212,11 @@ def requests_of(table: Resource, contracts: int, limit: int, pages: int) -> list
     """Calls at every door, for pages all over the table."""
     chosen = random.Random(7)  # noqa: S311 (no secret)
     starts = [chosen.randrange(0, table.rows) for _ in range(pages)]
+    cursors = [Cursors(key_of(agreement_of(n)), table) for n in range(contracts)]
     return [
         (
             f"GET /door/urn:uuid:{number % contracts:032x}/items?limit={limit}"
-            f"&cursor={cursor_of(table, start)} HTTP/1.1\r\n"
+            f"&cursor={cursors[number % contracts].cursor_of(start)} HTTP/1.1\r\n"
             f"host: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
         ).encode()
         for number, start in enumerate(starts)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.catalogue import Column, ColumnType, Resource, parse_cursor
+from entrepot.catalogue import Column, ColumnType, Resource
 from entrepot.catalogue.protection import decode_protection
 from entrepot.catalogue.source import Source, SourceKind, parse_source, render_source, split_address
 from entrepot.contracts.wire import parse_offer
@@ -40,7 +40,7 @@ from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dps.codec import parse_registration
 from entrepot.protocols.dsp.codec import read_address, read_reasons
 from entrepot.protocols.tds import codec as tds
-from entrepot.use.api_ask import Table, parse_ask
+from entrepot.use.api_ask import parse_ask, table_under
 from entrepot.use.delivery import Span, parse_range
 from entrepot.use.flow.model import PlaneKind
 from entrepot.use.flow.taking import read_grant
@@ -83,7 +83,7 @@ BYTES: Final[dict[str, Callable[[bytes], Any]]] = {
     "use.flow.taking.read_grant": read_grant,
     "protocols.tds.codec.parse_listing": tds.parse_listing,
     "protocols.tds.codec.read_problem": tds.read_problem,
-    "use.api_ask.parse_ask": lambda raw: parse_ask(raw, Table(TABLE, Terms(), ("a", "b"), 100)),
+    "use.api_ask.parse_ask": lambda raw: parse_ask(raw, table_under(TABLE, Terms(), bytes(32))),
     "use.notices.decode_notice": decode_notice,
     "use.query.answer.read_answer": read_answer,
     **{
@@ -102,7 +102,6 @@ BYTES: Final[dict[str, Callable[[bytes], Any]]] = {
     },
 }
 TEXTS: Final[dict[str, Callable[[str], Any]]] = {
-    "catalogue.artefact_ask.parse_cursor": lambda text: parse_cursor(TABLE, text),
     "catalogue.source.split_address": split_address,
     "identity.membership.read_membership": read_membership,
     "ledger.note.parse_size": parse_size,

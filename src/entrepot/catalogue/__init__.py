@@ -1,10 +1,11 @@
 """What is on offer, whose is it, with what rights? Resources, products, their DCAT form."""
 
 from entrepot.catalogue.artefact import inspect, named, open_reader, prepare
-from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of, cursor_of, parse_cursor
+from entrepot.catalogue.artefact_ask import MAX_ROWS, Ask, Slice, conditions_of
 from entrepot.catalogue.artefact_file import is_unchanged, measure
 from entrepot.catalogue.asking import SEARCH_TERMS, parse_search, render_search
 from entrepot.catalogue.clearing import alone, forget_unused, hold, remove, shared, untouched_since
+from entrepot.catalogue.cursors import Cursors
 from entrepot.catalogue.dcat import SERVED, formats_of, parse_dataset, render_catalog, render_dataset
 from entrepot.catalogue.errors import ExtraError, SourceError
 from entrepot.catalogue.foreign import Offering, is_of_this_space, offering_of, parse_offering
@@ -49,6 +50,7 @@ __all__ = [
     "ColumnRole",
     "ColumnType",
     "Cover",
+    "Cursors",
     "Description",
     "ExtraError",
     "Found",
@@ -68,7 +70,6 @@ __all__ = [
     "alone",
     "attach_resource",
     "conditions_of",
-    "cursor_of",
     "dataset_page",
     "decode_protection",
     "encode_protection",
@@ -88,7 +89,6 @@ __all__ = [
     "offering_of",
     "open_reader",
     "page",
-    "parse_cursor",
     "parse_dataset",
     "parse_offering",
     "parse_search",

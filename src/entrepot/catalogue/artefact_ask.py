@@ -4,7 +4,6 @@ Whatever is asked is held against the columns first, so that nothing is read for
 answer.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,7 +11,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from entrepot.catalogue.model import Resource
 from entrepot.catalogue.source import Column, ColumnType
 from entrepot.policy import Comparison
 from entrepot.values import MalformedError
@@ -24,7 +22,6 @@ MAX_BYTES: Final = 4 << 20
 Value: TypeAlias = bool | int | float | Decimal | str | date | datetime
 
 _WHOLE: Final = 2**63
-_PLACE: Final = re.compile(r"([0-9a-f]{1,12})-([0-9a-f]{16})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +66,6 @@ def conditions_of(columns: Sequence[Column], comparisons: Sequence[Comparison]) 
         values = tuple(_typed(column, v) for v in comparison.values)
         found.append(Condition(column, comparison.mark, values))
     return tuple(found)
-
-
-def cursor_of(resource: Resource, row: int) -> str:
-    """A word for a place in this very table; it means nothing in another version of it."""
-    return f"{row:x}-{resource.digest[:8].hex()}"
-
-
-def parse_cursor(resource: Resource, cursor: str) -> int:
-    match = _PLACE.fullmatch(cursor)
-    if match is None or match[2] != resource.digest[:8].hex() or int(match[1], 16) > resource.rows:
-        raise MalformedError("this cursor is not one of this table; begin again without one")
-    return int(match[1], 16)
 
 
 def _typed(column: Column, value: str | Decimal) -> Value:

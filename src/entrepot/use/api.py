@@ -60,6 +60,8 @@ class Answer:
     next_page: str = ""
 
 
+KeyOf: TypeAlias = Callable[[AgreementId], bytes]
+"""Makes the key of an agreement's cursors, the same for all workers and after every start."""
 Work: TypeAlias = Callable[[], Awaitable[Answer]]
 """Makes the answer, once the use of it is written down. An error of ours means that no data was touched."""
 
@@ -67,12 +69,15 @@ Work: TypeAlias = Callable[[], Awaitable[Answer]]
 class ApiDoor:
     """What serves the doors of open APIs."""
 
-    def __init__(self, journal: Journal, house: House, streams: Streams, call: Call, let_in: LetIn) -> None:
+    def __init__(
+        self, journal: Journal, house: House, streams: Streams, call: Call, let_in: LetIn, key_of: KeyOf
+    ) -> None:
         self._journal = journal
         self._house = house
         self._streams = streams
         self._call = call
         self._let_in = let_in
+        self._key_of = key_of
         self._reader = cache(catalogue.open_reader)
         self._known: dict[AgreementId, Behind] = {}
 
@@ -191,7 +196,7 @@ class ApiDoor:
     async def _behind(self, agreement_id: AgreementId) -> Behind | None:
         known = self._known.get(agreement_id)
         if known is None:
-            known = await self._journal.read(lambda c: _behind(c, agreement_id))
+            known = await self._journal.read(lambda c: _behind(c, agreement_id, self._key_of))
             if known is not None:
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
@@ -202,7 +207,7 @@ class ApiDoor:
         await self._journal.write(lambda tx: settle(tx, self._house, use.id, outcome, spent))
 
 
-def _behind(connection: Connection, agreement_id: AgreementId) -> Behind | None:
+def _behind(connection: Connection, agreement_id: AgreementId, key_of: KeyOf) -> Behind | None:
     contract = agreement_of(connection, agreement_id)
     if contract is None:
         return None
@@ -210,7 +215,8 @@ def _behind(connection: Connection, agreement_id: AgreementId) -> Behind | None:
     resource = None if product is None else catalogue.resource(connection, product.resource_id)
     if product is None or resource is None or not (resource.columns or resource.service):
         return None
-    return Behind(product, table_under(resource, terms_of(contract.agreement.policy, KindOfUse.API)))
+    terms = terms_of(contract.agreement.policy, KindOfUse.API)
+    return Behind(product, table_under(resource, terms, key_of(agreement_id)))
 
 
 async def _send(visit: Visit, use: Use, answered: Answer) -> None:

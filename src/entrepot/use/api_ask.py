@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from entrepot.catalogue import MAX_ROWS as MAX_PAGE
-from entrepot.catalogue import Ask, Resource, conditions_of, cursor_of, parse_cursor
+from entrepot.catalogue import Ask, Cursors, Resource, conditions_of
 from entrepot.policy import Fact, RowFilter, Terms, parse_filter
 from entrepot.use.facts import seen
 from entrepot.values import MalformedError
@@ -30,6 +30,7 @@ class Table:
     """The columns that may be used, in the order of the table."""
     most: int
     """Rows that a page may have."""
+    cursors: Cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,16 @@ class Asked:
 
     def next_page(self, table: Table, row: int) -> str:
         """Where the next page is, seen from this one."""
-        return "items?" + urlencode({**self.query, "cursor": cursor_of(table.resource, row)})
+        return "items?" + urlencode({**self.query, "cursor": table.cursors.cursor_of(row)})
 
 
-def table_under(resource: Resource, terms: Terms) -> Table:
-    """A table as its contract lets it be used."""
+def table_under(resource: Resource, terms: Terms, key: bytes) -> Table:
+    """A table as its contract lets it be used; the key is for the cursors of that contract alone."""
     only, hidden = terms.fields, terms.hidden
     names = (c.name for c in resource.columns)
     fields = tuple(n for n in names if n not in hidden and (only is None or n in only))
     most = MAX_PAGE if terms.max_rows is None else min(MAX_PAGE, terms.max_rows)
-    return Table(resource, terms, fields, most)
+    return Table(resource, terms, fields, most, Cursors(key, resource))
 
 
 def parse_query(raw: bytes, known: tuple[str, ...]) -> dict[str, str]:
@@ -83,7 +84,7 @@ def parse_ask(raw: bytes, table: Table) -> Asked:
     conditions = conditions_of(table.resource.columns, in_force.comparisons)
     most = _limit(query.get("limit"), table)
     cursor = query.get("cursor")
-    start = 0 if cursor is None else parse_cursor(table.resource, cursor)
+    start = 0 if cursor is None else table.cursors.parse_cursor(cursor)
     # A filter tells of a column as much as the column does: what it names is in use.
     observed = seen(fields=asked.columns.union(fields), row_filter=in_force, rows=most)
     return Asked(Ask(fields, conditions, start, most), observed, query)

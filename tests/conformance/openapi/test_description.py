@@ -39,7 +39,7 @@ def described(kind: str) -> dict[str, Any]:
     if kind == "service":
         return dict(describe_service(PRODUCT, PROCESS, SERVICE))
     terms = Terms(fields=frozenset({COLUMNS[0].name}), max_rows=7) if kind == "narrowed" else Terms()
-    return dict(describe_table(PRODUCT, PROCESS, table_under(TABLE, terms)))
+    return dict(describe_table(PRODUCT, PROCESS, table_under(TABLE, terms, bytes(32))))
 
 
 def schemas_in(value: Any) -> list[Any]:

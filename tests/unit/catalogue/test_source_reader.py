@@ -22,10 +22,8 @@ from entrepot.catalogue import (
     Resource,
     SourceError,
     conditions_of,
-    cursor_of,
     measure,
     open_reader,
-    parse_cursor,
 )
 from entrepot.catalogue.artefact_ask import MAX_BYTES
 from entrepot.catalogue.artefact_reader import MOST_LOOKED_AT, Shelf
@@ -178,19 +176,6 @@ def test_a_shelf_gives_up_what_was_used_longest_ago() -> None:
     shelf.put("huge", "huge", 11)
 
     assert [shelf.get(key) for key in ("a", "b", "c", "huge")] == ["a", None, "c", None]
-
-
-@given(row=st.integers(0, 20))
-def test_a_cursor_means_the_place_it_was_made_for(row: int) -> None:
-    """And nothing in another version of the table, where other rows stand at that place."""
-    digest = bytes(range(32))
-    resource = Resource("r", Path("/x"), "t", 1, digest, 1, 1, COLUMNS, 20)  # type: ignore[arg-type]  # a digest is bytes
-    other = replace(resource, digest=bytes(32))
-
-    assert parse_cursor(resource, cursor_of(resource, row)) == row
-    for cursor in (cursor_of(other, row), cursor_of(resource, 21), f"-{row}", "", "0", "g-" + "0" * 16):
-        with pytest.raises(MalformedError):
-            parse_cursor(resource, cursor)
 
 
 @pytest.mark.parametrize(

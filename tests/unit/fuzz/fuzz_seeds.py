@@ -70,8 +70,7 @@ from entrepot.protocols.dsp import codec as dsp
 from entrepot.protocols.tds import codec as tds
 from entrepot.protocols.tds import finding
 from entrepot.protocols.tlog import codec as tlog
-from entrepot.use.api_ask import Table as ApiTable
-from entrepot.use.api_ask import parse_ask
+from entrepot.use.api_ask import parse_ask, table_under
 from entrepot.use.flow.model import Order, PlaneKind
 from entrepot.use.query.cage import admitting
 from entrepot.use.query.cage.model import Column as CageColumn
@@ -361,13 +360,13 @@ def _sqlite() -> bytes:
         return made.serialize()
 
 
-ASKED: Final = ApiTable(
+ASKED: Final = table_under(
     Resource(
         id="r", path=Path("/x"), media_type="application/vnd.apache.parquet", size=1,
         digest=Digest(bytes(32)), modified_ns=1, inode=1,
         columns=(Column("a", ColumnType.INTEGER), Column("b", ColumnType.TEXT)), rows=7,
     ),
-    Terms(), ("a", "b"), 100,
+    Terms(), bytes(32),
 )  # fmt: skip
 
 
@@ -527,7 +526,10 @@ PARSERS: Final[dict[str, Parser]] = {
     ),
     "use.query.cage.admitting.admit": Parser(tuple(s.encode() for s in SQL), admitted),
     "use.api_ask.parse_ask": Parser(
-        (b"limit=5&fields=a,b&filter=a%20%3E%3D%205%20and%20b%20in%20('x','y')",),
+        (
+            b"limit=5&fields=a,b&filter=a%20%3E%3D%205%20and%20b%20in%20('x','y')",
+            b"cursor=" + ASKED.cursors.cursor_of(3).encode(),
+        ),
         lambda raw: parse_ask(raw, ASKED),
     ),
     "catalogue.prepare of csv": _table(SourceKind.CSV, ".csv", b'a,b\n1,x\n2,\xe9\xa3\x8e\n,"y, z"\n'),

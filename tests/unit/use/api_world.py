@@ -123,7 +123,9 @@ class ApiWorld(gate_world.World):
         async def let_in(source: Source) -> str:
             return SECRET if source.secret else ""
 
-        door = ApiDoor(self.journal, self.house, self.streams, self.upstream, let_in)
+        door = ApiDoor(
+            self.journal, self.house, self.streams, self.upstream, let_in, lambda a: sha256(a.encode())
+        )
         self.doors = Doors(self.journal, {"EntrepotApi-PULL": door})
 
     def get(self, below: str, *, token: str = TOKEN, method: str = "GET", purpose: str = "") -> Reply:

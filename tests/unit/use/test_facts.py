@@ -66,7 +66,7 @@ def product_of(policy: Policy) -> Product:
 
 def at_the_api(policy: Policy) -> dict[str, Fact]:
     """What the door of an API sees of a call."""
-    return dict(parse_ask(b"limit=2", table_under(RESOURCE, terms_of(policy, API))).observed)
+    return dict(parse_ask(b"limit=2", table_under(RESOURCE, terms_of(policy, API), bytes(32))).observed)
 
 
 def at_the_query(policy: Policy) -> dict[str, Fact]:

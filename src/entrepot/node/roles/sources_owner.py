@@ -21,7 +21,7 @@ from entrepot.node.api import answer, owner_route, read_body
 from entrepot.node.node import Loop
 from entrepot.protocols import Asked, Call, Response, Route
 from entrepot.use import Answered, ApiDoor, House, Streams
-from entrepot.values import NotFoundError, render_digest
+from entrepot.values import AgreementId, NotFoundError, render_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -80,7 +80,10 @@ def api_door(node: Node, house: House, streams: Streams) -> ApiDoor:
     async def let_in(source: Source) -> str:
         return await _secret_of(node, source)
 
-    return ApiDoor(node.journal, house, streams, call, let_in)
+    def key_of(agreement_id: AgreementId) -> bytes:
+        return node.vault.derive("cursor", agreement_id.encode())
+
+    return ApiDoor(node.journal, house, streams, call, let_in, key_of)
 
 
 @asynccontextmanager
