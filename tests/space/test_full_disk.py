@@ -66,7 +66,9 @@ def test_a_full_disk_lets_no_byte_out_and_loses_nothing(tmp_path: Path) -> None:
             with Doors(space).alone_at(product, agreement) as door:
                 before = space.provider.rows(counted, agreement)
                 fill(filler)
-                assert told_nothing(door.call(), content)
+                told = door.call()
+                assert told_nothing(told, content)
+                assert (told.status, told.headers["retry-after"]) == (503, "1")
                 assert space.provider.rows(counted, agreement) == before
                 filler.unlink()
                 wait_for("the door", lambda: door.call().body == content, pause=0.5)

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
 
+from doors import Door
 from postgres import Server, why_not
 
 from space import Space, found_space, made_bytes, settled, wait_for
@@ -87,6 +88,8 @@ def test_a_server_that_is_killed_loses_nothing(harbour: Space, server: Server) -
     agreement = first.received().agreement
     begun = [harbour.begin(product, agreement) for _ in range(8)]
     server.kill()
+    told = Door(harbour.provider.public, "/door/urn:uuid:1", "a token", first).call()
+    assert (told.status, told.headers["retry-after"]) == (503, "1")
     server.start()
 
     settled(harbour, agreement, content, [first, *(a for a in begun if a.stands())])

@@ -101,6 +101,22 @@ class Gatekeeper:
     is_owner: Callable[[str], bool] = lambda _authorization: False
 
 
+class Started:
+    """The sending side of a request, which knows whether its answer has begun."""
+
+    __slots__ = ("_send", "is_so", "transport")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_so = False
+        self.transport = getattr(getattr(send, "__self__", None), "transport", None)
+        """The server's, for whoever has to cut the connection."""
+
+    async def send(self, event: MutableMapping[str, Any]) -> None:
+        self.is_so = True
+        await self._send(event)
+
+
 class Application:
     """The routes of one port as an ASGI application."""
 
@@ -128,20 +144,16 @@ class Application:
             await _respond(send, _no_route(scope["method"], found, request_id), request_id)
             return
         route, path = found
-        if isinstance(route, RawRoute):
-            await route.handle(scope, receive, send, path)
-            return
+        started = Started(send)
         try:
+            if isinstance(route, RawRoute):
+                await route.handle(scope, receive, started.send, path)
+                return
             response = await self._answer(route, path, scope, receive, request_id)
-        except EntrepotError as error:
-            if error.status == 503:
-                _log.warning("not now", route=route.path, because=unquoted(str(error)), request_id=request_id)
-            else:
-                _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
-            response = problem(error, request_id, to_owner=route.proof is Proof.OWNER)
-        except Exception:  # noqa: BLE001 (the edge: a fault becomes a 500, and the log has its traceback)
-            _log.exception("fault", route=route.path, request_id=request_id)
-            response = problem(EntrepotError("something went wrong here"), request_id, to_owner=False)
+        except Exception as error:
+            if started.is_so:
+                raise  # the server closes the connection, so that nobody takes what came for the whole
+            response = _failed(route, error, request_id)
         await _respond(send, response, request_id)
 
     def _find(self, method: str, path: str) -> tuple[Route | RawRoute, Mapping[str, str]] | frozenset[str]:
@@ -213,6 +225,18 @@ def problem(error: EntrepotError, request_id: str, *, to_owner: bool) -> Respons
         document["reasons"] = [said(r) for r in error.reasons]
     body = json.dumps(document, ensure_ascii=False).encode()
     return Response(error.status, body, "application/problem+json")
+
+
+def _failed(route: Route | RawRoute, error: Exception, request_id: str) -> Response:
+    """What is said of an error, whatever the route; the log says more of what its owner has to mend."""
+    if not isinstance(error, EntrepotError):
+        _log.exception("fault", route=route.path, request_id=request_id)
+        return problem(EntrepotError("something went wrong here"), request_id, to_owner=False)
+    if error.status == 503:
+        _log.warning("not now", route=route.path, because=unquoted(str(error)), request_id=request_id)
+    else:
+        _log.info("refused", route=route.path, error=type(error).__name__, request_id=request_id)
+    return problem(error, request_id, to_owner=route.proof is Proof.OWNER)
 
 
 def _no_route(method: str, served: frozenset[str], request_id: str) -> Response:

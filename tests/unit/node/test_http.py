@@ -1,8 +1,10 @@
 """What the edge says before any handler is asked, whatever the route."""
 
 import asyncio
+import contextlib
 import importlib.util
 import json
+import sqlite3
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,7 @@ assert _SPEC.loader is not None
 the_house = sys.modules.setdefault("house", importlib.util.module_from_spec(_SPEC))
 _SPEC.loader.exec_module(the_house)
 
+from entrepot.journal import Journal  # noqa: E402 (after the house is loaded)
 from entrepot.node.api import read_body  # noqa: E402 (after the house is loaded)
 from entrepot.node.http import Application, Gatekeeper, RawRoute, Receive, Scope, Send  # noqa: E402
 from entrepot.protocols import Call, Content, Proof, Reply, Response, Route, Shape  # noqa: E402
@@ -49,8 +52,27 @@ async def not_now(_call: Call) -> Response:
 
 async def stream(_scope: Scope, _receive: Receive, send: Send, path: Mapping[str, str]) -> None:
     assert "\x00" not in "".join(path.values())
+    await whole(send)
+
+
+async def whole(send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"a stream"})
+
+
+async def no_stream(scope: Scope, _receive: Receive, _send: Send, _path: Mapping[str, str]) -> None:
+    await not_now(Call({}, b"", {}, {}, None, scope["path"]))
+
+
+async def fault(_scope: Scope, _receive: Receive, _send: Send, _path: Mapping[str, str]) -> None:
+    raise ZeroDivisionError("a secret")
+
+
+async def half(_scope: Scope, _receive: Receive, send: Send, _path: Mapping[str, str]) -> None:
+    headers = [(b"content-length", b"10")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"a half", "more_body": True})
+    raise UnavailableError("the journal was lost at COMMIT")
 
 
 APPLICATION = Application(
@@ -62,6 +84,9 @@ APPLICATION = Application(
         Route("GET", "/busy", Proof.NONE, not_now),
         RawRoute("GET", "/door/{process}", Proof.DOOR_TOKEN, stream),
         RawRoute("GET", "/door/{process}/{below:path}", Proof.DOOR_TOKEN, stream),
+        RawRoute("GET", "/busy/stream", Proof.DOOR_TOKEN, no_stream),
+        RawRoute("GET", "/fault", Proof.DOOR_TOKEN, fault),
+        RawRoute("GET", "/half", Proof.DOOR_TOKEN, half),
         Route("POST", "/members", Proof.MEMBERSHIP, echo),
         Route("POST", "/dsp/members", Proof.MEMBERSHIP, echo),
     ],
@@ -70,9 +95,14 @@ APPLICATION = Application(
 
 
 def call(
-    method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, query: str = ""
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    query: str = "",
+    application: Application = APPLICATION,
 ) -> Reply:
-    reply: Reply = asyncio.run(the_house.call(APPLICATION, method, path, body, headers, query))
+    reply: Reply = asyncio.run(the_house.call(application, method, path, body, headers, query))
     return reply
 
 
@@ -141,18 +171,57 @@ def test_whoever_is_not_known_is_asked_for_a_token_or_told_nothing() -> None:
     assert {**problem(hidden), "requestId": ""} == {**problem(call("GET", "/nowhere")), "requestId": ""}
 
 
+@pytest.mark.parametrize("path", ["/busy", "/busy/stream"])
 def test_whoever_comes_too_early_is_told_when_to_come_and_the_operator_why(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    """A 503 that nobody can explain afterwards cannot be mended."""
-    reply = call("GET", "/busy")
+    """A 503 that nobody can explain afterwards cannot be mended; routes that stream are no exception."""
+    reply = call("GET", path)
 
     assert (reply.status, reply.headers["retry-after"], problem(reply)["status"]) == (503, "1", 503)
     (told,) = caplog.records
     facts = vars(told)[FACTS]
-    assert (told.levelname, told.message, facts["route"]) == ("WARNING", "not now", "/busy")
+    assert (told.levelname, told.message, facts["route"]) == ("WARNING", "not now", path)
     assert "disk I/O error" in facts["because"]
     assert "secret" not in facts["because"]
+
+
+def test_a_fault_of_a_route_that_streams_is_told_as_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    """A bare 500 has no request id that the operator could look for, and the log no route."""
+    reply = call("GET", "/fault")
+
+    assert (reply.status, problem(reply)["title"]) == (500, "EntrepotError")
+    assert b"secret" not in reply.body
+    (told,) = caplog.records
+    assert vars(told)[FACTS] == {"route": "/fault", "request_id": problem(reply)["requestId"]}
+
+
+def test_an_answer_that_broke_off_is_not_finished_with_a_problem() -> None:
+    """The server closes the connection; a problem document inside would be taken for data."""
+    with pytest.raises(UnavailableError):
+        call("GET", "/half")
+
+
+def test_a_database_that_is_locked_is_no_fault_of_ours(tmp_path: Path) -> None:
+    """Whatever route meets it: a door, too, says when to come again, and answers when the lock is gone."""
+    file = tmp_path / "node.db"
+    with Journal.open(f"sqlite:///{file}?timeout=0.05") as journal:
+        journal.create_schema()
+
+        async def write(_scope: Scope, _receive: Receive, send: Send, _path: Mapping[str, str]) -> None:
+            await journal.write(lambda tx: tx.now)
+            await whole(send)
+
+        door = RawRoute("GET", "/door", Proof.DOOR_TOKEN, write)
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            refused = call("GET", "/door", application=Application([door], Gatekeeper(nobody)))
+            other.execute("ROLLBACK")
+        served = call("GET", "/door", application=Application([door], Gatekeeper(nobody)))
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert problem(refused)["title"] == "UnavailableError"
+    assert served.status == 200
 
 
 @pytest.mark.parametrize(
