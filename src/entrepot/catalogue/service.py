@@ -18,6 +18,7 @@ from entrepot.policy import (
     contradictions,
     parse_policy,
     render_policy,
+    say_refusal,
     service_faults,
     shortfalls,
     tensions,
@@ -67,7 +68,7 @@ def examine(policy: Policy) -> tuple[str, ...]:
     **Ask before the transaction, in a thread.** A hostile policy takes half a second; the use cases ask
     again and find the answer.
     """
-    reasons = [f"{c.path}: {c.why}" for c in contradictions(policy)]
+    reasons = [say_refusal(r, "en") for r in contradictions(policy)]
     reasons += service_faults(policy)
     if not policy.permissions:
         reasons.append("the policy permits nothing")
@@ -82,7 +83,7 @@ def examine(policy: Policy) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def unkept(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[str, ...]:
     """Say what a policy promises that this node cannot keep by these kinds of use. As costly as `examine`."""
-    return tuple(f"{c.path}: {c.why}" for c in shortfalls(policy, kinds))
+    return tuple(say_refusal(r, "en") for r in shortfalls(policy, kinds))
 
 
 def tensions_of(connection: Connection, product: Product) -> tuple[str, ...]:
@@ -92,7 +93,9 @@ def tensions_of(connection: Connection, product: Product) -> tuple[str, ...]:
     """
     same = [p for p in store.listed_over(connection, product.artefact) if p.id != product.id]
     return tuple(
-        f"{other.id}: {c.path}: {c.why}" for other in same for c in tensions(product.policy, other.policy)
+        f"{other.id}: {say_refusal(r, 'en')}"
+        for other in same
+        for r in tensions(product.policy, other.policy)
     )
 
 

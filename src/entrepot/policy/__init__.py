@@ -3,9 +3,9 @@
 from entrepot.policy.assurance import ASSURANCES, TREATMENTS, Assurance, Assured, assurance, is_served
 from entrepot.policy.charges import Charge, CounterKind, amount_name, counter_name
 from entrepot.policy.compare import Verdict
-from entrepot.policy.conflicts import Contradiction, contradictions, shortfalls, tensions
+from entrepot.policy.conflicts import contradictions, shortfalls, tensions
 from entrepot.policy.duties import BY_THE_GATE, MOMENTS, duty_fact, duty_name, owed
-from entrepot.policy.evaluate import Decision, Line, Outcome, Plan, compile_policy, decide
+from entrepot.policy.evaluate import Decision, Line, Plan, compile_policy, decide
 from entrepot.policy.filters import Comparison, RowFilter, parse_filter
 from entrepot.policy.literals import parse_duration, parse_money, render_duration, render_money
 from entrepot.policy.model import (
@@ -29,6 +29,8 @@ from entrepot.policy.model import (
 )
 from entrepot.policy.national import OPERATORS as NATIONAL_OPERATORS
 from entrepot.policy.national import parse_national, render_national
+from entrepot.policy.reasons import read_refusal, say_refusal
+from entrepot.policy.refusal import Outcome, Reason, Refusal
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
 from entrepot.policy.signatories import (
@@ -62,7 +64,6 @@ __all__ = [
     "Atom",
     "Charge",
     "Comparison",
-    "Contradiction",
     "CounterKind",
     "Decision",
     "Duty",
@@ -81,6 +82,8 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Rate",
+    "Reason",
+    "Refusal",
     "RowFilter",
     "Rule",
     "Source",
@@ -108,6 +111,7 @@ __all__ = [
     "parse_money",
     "parse_national",
     "parse_policy",
+    "read_refusal",
     "release",
     "render_duration",
     "render_money",
@@ -115,6 +119,7 @@ __all__ = [
     "render_policy",
     "reserve",
     "say_duty",
+    "say_refusal",
     "sentences",
     "service_algorithms",
     "service_faults",

@@ -7,13 +7,14 @@ more, so most branches end early.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from entrepot.policy.assurance import is_served, sees
 from entrepot.policy.duties import BY_THE_GATE, treatments
 from entrepot.policy.evaluate import Plan, compile_policy, implied_by
 from entrepot.policy.model import Atom, Constraint, Duty, Moment, Policy, Rule
+from entrepot.policy.refusal import Reason, Refusal
 from entrepot.policy.terms import conjunction, protections
 from entrepot.policy.vocabulary import ACTIONS
 from entrepot.policy.worlds import Choice, TooManyError, choices
@@ -23,14 +24,6 @@ MAX_COMPARISONS: Final = 500_000
 """Comparisons made for one policy (well under a second); where they do not suffice nothing is claimed."""
 
 _EVERY: Final = frozenset(KindOfUse)
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Where a policy defeats itself, and how."""
-
-    path: str
-    why: str
 
 
 class _Patience:
@@ -44,18 +37,18 @@ class _Patience:
         return self.left > 0
 
 
-def contradictions(policy: Policy) -> tuple[Contradiction, ...]:
+def contradictions(policy: Policy) -> tuple[Refusal, ...]:
     """Find permissions that can never hold or that prohibitions always take back, and forbidden duties."""
     patience = _Patience()
     found = [
-        Contradiction(f"permission[{i}]", why)
+        refusal
         for i, permission in enumerate(policy.permissions)
-        for why in _faults(permission, policy, patience)
+        for refusal in _faults(f"permission[{i}]", permission, policy, patience)
     ]
     return (*found, *_forbidden_duties(policy))
 
 
-def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradiction, ...]:
+def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Refusal, ...]:
     """Find what a policy promises that the kinds of use of its product cannot keep.
 
     A permission that no kind can satisfy because nobody sees what it asks about, and a kind of use that no
@@ -77,28 +70,26 @@ def shortfalls(policy: Policy, kinds: frozenset[KindOfUse]) -> tuple[Contradicti
         if _is_possible(permission, policy, patience, frozenset({kind}))
     }
     found = [
-        Contradiction(
-            f"permission[{i}]", f"no kind of use offered here can satisfy it{_unseen(permission, kinds)}"
-        )
+        _unkept(f"permission[{i}]", permission, kinds)
         for i, permission in asked
         if not any(at == i for at, _ in lets_in)
     ]
     found += [
-        Contradiction("permission", f"nothing permits {kind}, which the product is offered for")
+        Refusal(Reason.UNPERMITTED, "permission", kind)
         for kind in sorted(kinds)
         if not any(k is kind for _, k in lets_in)
     ]
     return tuple(found)
 
 
-def tensions(policy: Policy, other: Policy) -> tuple[Contradiction, ...]:
+def tensions(policy: Policy, other: Policy) -> tuple[Refusal, ...]:
     """Find what a policy gives away that another one over the same data holds back.
 
     Not every one is a fault: two products may serve different people. Whoever offers should see them.
     """
     patience = _Patience()
     found = [
-        Contradiction(f"permission[{i}]", f"it permits what prohibition[{j}] of the other forbids")
+        Refusal(Reason.GIVEN_AWAY, f"permission[{i}]", f"prohibition[{j}]")
         for i, permission in enumerate(policy.permissions)
         for j, prohibition in enumerate(other.prohibitions)
         if _overlap(permission, prohibition, policy, patience)
@@ -107,12 +98,7 @@ def tensions(policy: Policy, other: Policy) -> tuple[Contradiction, ...]:
     for i, permission in enumerate(policy.permissions):
         given = protections(permission)
         missing = sorted({name for names in held_back for name in names} - given)
-        found += [
-            Contradiction(
-                f"permission[{i}]", f"it has no {name}, with which the other protects the same data"
-            )
-            for name in missing
-        ]
+        found += [Refusal(Reason.UNPROTECTED, f"permission[{i}]", name) for name in missing]
     return tuple(found)
 
 
@@ -125,7 +111,7 @@ def _overlap(permission: Rule, prohibition: Rule, policy: Policy, patience: _Pat
     return _is_possible(both, policy, patience)
 
 
-def _forbidden_duties(policy: Policy) -> list[Contradiction]:
+def _forbidden_duties(policy: Policy) -> list[Refusal]:
     """Duties to do what a prohibition without conditions forbids."""
     forbidden = {r.action: j for j, r in enumerate(policy.prohibitions) if not r.constraints}
     placed = [
@@ -135,36 +121,38 @@ def _forbidden_duties(policy: Policy) -> list[Contradiction]:
     ]
     placed += [(f"obligation[{n}]", duty) for n, duty in enumerate(policy.obligations)]
     return [
-        Contradiction(path, f"prohibition[{forbidden[duty.action]}] forbids what is owed")
+        Refusal(Reason.DUTY_FORBIDDEN, path, f"prohibition[{forbidden[duty.action]}]")
         for path, duty in placed
         if duty.action in forbidden
     ]
 
 
-def _unseen(permission: Rule, kinds: Iterable[KindOfUse]) -> str:
+def _unkept(path: str, permission: Rule, kinds: Iterable[KindOfUse]) -> Refusal:
     names = {a.operand.name for a in _atoms(permission.constraints) if not any(sees(k, a) for k in kinds)}
     names |= {str(a.value) for a in treatments(permission.duties) if not any(sees(k, a) for k in kinds)}
-    return f": nobody sees or does {', '.join(sorted(names))}" if names else ""
+    return Refusal(Reason.UNSEEN if names else Reason.UNKEPT, path, ", ".join(sorted(names)))
 
 
-def _faults(permission: Rule, policy: Policy, patience: _Patience) -> list[str]:
+def _faults(path: str, permission: Rule, policy: Policy, patience: _Patience) -> list[Refusal]:
     """Why no decision can rely on a permission; nothing where one can."""
     if _is_possible(permission, policy, patience):
         return []
     if not _is_possible(permission, replace(policy, prohibitions=()), patience):
-        return _impossible(permission, patience) or ["no facts satisfy all of its constraints together"]
+        return [Refusal(Reason.NO_VALUE, path, name) for name in _impossible(permission, patience)] or [
+            Refusal(Reason.NO_FACTS, path)
+        ]
     return [
-        f"prohibition[{j}] forbids all that it permits"
+        Refusal(Reason.TAKEN_BACK, path, f"prohibition[{j}]")
         for j, prohibition in enumerate(policy.prohibitions)
         if not _is_possible(permission, replace(policy, prohibitions=(prohibition,)), patience)
-    ] or ["the prohibitions together forbid all that it permits"]
+    ] or [Refusal(Reason.TAKEN_BACK_TOGETHER, path)]
 
 
 def _impossible(permission: Rule, patience: _Patience) -> list[str]:
     """The operands that cannot satisfy what must hold of them, each by itself."""
     atoms = conjunction(permission.constraints)
     return [
-        f"no value satisfies all of its {name} constraints"
+        name
         for name in dict.fromkeys(a.operand.name for a in atoms)
         if not _is_possible(
             Rule(permission.action, tuple(a for a in atoms if a.operand.name == name)), Policy(), patience

@@ -11,7 +11,6 @@ How a comparison is made is in `compare.py`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, TypeAlias
 
 import msgspec
@@ -35,6 +34,8 @@ from entrepot.policy.model import (
     Rule,
     Source,
 )
+from entrepot.policy.reasons import say_refusal
+from entrepot.policy.refusal import NOT_UTC, NOTHING, OTHERWISE, Outcome, Reason, Refusal
 from entrepot.policy.vocabulary import ACTIONS, NOT_USE, OPERANDS
 from entrepot.values import KindOfUse, UtcTime
 
@@ -65,12 +66,6 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
         return " ".join(word for word in (self.operand, self.operator, self.expected) if word)
 
 
-class Outcome(StrEnum):
-    PERMIT = "permit"
-    CONDITIONAL = "conditional"
-    DENY = "deny"
-
-
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """What was decided, with all that is needed to say why.
 
@@ -96,13 +91,17 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     def report(self) -> tuple[Line, ...]:
         return self.plan.report(self.found, self.verdicts)
 
-    def reasons(self) -> tuple[str, ...]:
-        """Why not, to be read by a person; empty for a permit."""
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why not; empty for a permit."""
         if self.outcome is Outcome.PERMIT:
             return ()
         if self.outcome is Outcome.CONDITIONAL:
-            return tuple(f"do first: {duty_name(d)}" for d in self.due)
+            return tuple(Refusal(Reason.OWED_FIRST, about=duty_name(d)) for d in self.due)
         return self.plan.refusals(self.found, self.verdicts)
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why not, as it goes out and is kept: in English, which `read_refusal` reads back."""
+        return tuple(say_refusal(refusal, "en") for refusal in self.refusals())
 
     def again(self, now: UtcTime) -> int | None:
         """In how many seconds to ask again, where a denial is one of rates and of nothing else."""
@@ -127,7 +126,7 @@ class _Node(msgspec.Struct, frozen=True):
         seen, source = "", ""
         if self.at >= 0:
             fact = found[self.at]
-            seen, source = ("nothing", self.source) if fact is None else (_seen(fact), str(fact.source))
+            seen, source = (NOTHING, self.source) if fact is None else (_seen(fact), str(fact.source))
         verdict = str(self.verdict(verdicts))
         return Line(self.path, self.operand, self.operator, self.expected, seen, source, verdict)
 
@@ -197,17 +196,17 @@ class Plan:
                     return tuple(period for name, period in spent.values() if name.endswith(f"[{index}]"))
         return ()
 
-    def refusals(self, found: _Found, verdicts: Verdicts) -> tuple[str, ...]:
+    def refusals(self, found: _Found, verdicts: Verdicts) -> tuple[Refusal, ...]:
         """Why these verdicts give a denial. What the caller claimed is not repeated: it may be personal."""
         for i, holds in self._prohibitions:
             verdict = holds(verdicts)
             if verdict is not _UNSAT:
-                how = "applies" if verdict is _SAT else "may apply: a fact is missing"
-                return (f"prohibition[{i}] {how}",)
+                reason = Reason.FORBIDDEN if verdict is _SAT else Reason.MAYBE_FORBIDDEN
+                return (Refusal(reason, f"prohibition[{i}]"),)
         if not self._permissions:
-            return ("no permission covers this action",)
+            return (Refusal(Reason.UNCOVERED),)
         return tuple(
-            f"{node.path}: {_refusal(node.line(found, verdicts))}"
+            _refusal(node.line(found, verdicts))
             for node in self._nodes
             if (node.at >= 0 or node.operator == Junction.XONE)
             and node.path.startswith("permission")
@@ -305,13 +304,11 @@ def _comparison(path: str, atom: Atom, verdict: Fold, at: int) -> _Node:
 
 
 def _seen(fact: Fact) -> str:
-    if isinstance(fact.value, datetime) and not is_utc(fact.value):
-        return "a time that is not UTC"
-    return show_value(fact.value)
+    return NOT_UTC if isinstance(fact.value, datetime) and not is_utc(fact.value) else show_value(fact.value)
 
 
-def _refusal(line: Line) -> str:
+def _refusal(line: Line) -> Refusal:
     if not line.operand:
-        return "exactly one of these must hold"
-    repeatable = line.source != Source.CLAIMED or line.found == "nothing"
-    return f"asked {line.asked}, found {line.found if repeatable else 'something else'}"
+        return Refusal(Reason.NOT_ONE, line.path)
+    is_repeatable = line.source != Source.CLAIMED or line.found == NOTHING
+    return Refusal(Reason.UNMET, line.path, line.asked, line.found if is_repeatable else OTHERWISE)

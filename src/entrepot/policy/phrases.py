@@ -1,13 +1,14 @@
 """The words of sentences about policies, in English and Chinese: one table a part of speech."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from entrepot.policy.assurance import Assurance
 from entrepot.policy.compare import Verdict
-from entrepot.policy.evaluate import Outcome
 from entrepot.policy.model import Junction, Moment, OperandType, Operator, Source
+from entrepot.policy.refusal import NOT_UTC, NOTHING, OTHERWISE, Outcome, Reason
 
 
 class Language(StrEnum):
@@ -145,6 +146,75 @@ WORDS: Final[Mapping[str, str]] = {
 }
 """The words of operands with a fixed list, in Chinese."""
 
+ROLES: Final[Mapping[str, str]] = {
+    "provider": "数据提供方",
+    "consumer": "数据使用方",
+    "service": "数据服务方",
+    "regulator": "监管方",
+}
+"""The roles of a space, in Chinese."""
+
+PERIODS: Final[Mapping[str, str]] = {"minute": "每分钟{0}次", "hour": "每小时{0}次", "day": "每天{0}次"}
+FOUND: Final[Mapping[str, str]] = {NOTHING: "无", OTHERWISE: "其他值", NOT_UTC: "非UTC时间"}
+"""What is said instead of a value, in Chinese."""
+
+PLACES: Final[Mapping[str, str]] = {
+    "permission": "第{0}条许可",
+    "prohibition": "第{0}条禁止",
+    "obligation": "第{0}项总义务",
+    "constraint": "第{0}项条件",
+    "implied": "第{0}项隐含条件",
+    "duty": "第{0}项义务",
+    "and": "并列第{0}项",
+    "or": "任选第{0}项",
+    "xone": "择一第{0}项",
+}
+"""A step of a path through a policy, counted from one, in Chinese."""
+GROUPS: Final[Mapping[Junction, str]] = {
+    Junction.AND: "须全部成立",
+    Junction.OR: "须至少一项成立",
+    Junction.XONE: "须恰有一项成立",
+}
+REFUSALS: Final[Mapping[Language, Mapping[Reason, str]]] = {
+    _EN: {
+        Reason.UNCOVERED: "no permission covers this action",
+        Reason.FORBIDDEN: "{path} applies",
+        Reason.MAYBE_FORBIDDEN: "{path} may apply: a fact is missing",
+        Reason.UNMET: "{path}: asked {about}, found {found}",
+        Reason.NOT_ONE: "{path}: exactly one of these must hold",
+        Reason.OWED_FIRST: "do first: {about}",
+        Reason.NO_VALUE: "{path}: no value satisfies all of its {about} constraints",
+        Reason.NO_FACTS: "{path}: no facts satisfy all of its constraints together",
+        Reason.TAKEN_BACK: "{path}: {about} forbids all that it permits",
+        Reason.TAKEN_BACK_TOGETHER: "{path}: the prohibitions together forbid all that it permits",
+        Reason.DUTY_FORBIDDEN: "{path}: {about} forbids what is owed",
+        Reason.UNKEPT: "{path}: no kind of use offered here can satisfy it",
+        Reason.UNSEEN: "{path}: no kind of use offered here can satisfy it: nobody sees or does {about}",
+        Reason.UNPERMITTED: "{path}: nothing permits {about}, which the product is offered for",
+        Reason.GIVEN_AWAY: "{path}: it permits what {about} of the other forbids",
+        Reason.UNPROTECTED: "{path}: it has no {about}, with which the other protects the same data",
+    },
+    _ZH: {
+        Reason.UNCOVERED: "没有许可涵盖这一行为",
+        Reason.FORBIDDEN: "{path}适用",
+        Reason.MAYBE_FORBIDDEN: "{path}可能适用：缺少事实",
+        Reason.UNMET: "{path}：要求{about}；实际为{found}",
+        Reason.NOT_ONE: "{path}：其中须恰有一项成立",
+        Reason.OWED_FIRST: "须先完成：{about}",
+        Reason.NO_VALUE: "{path}：没有任何值能同时满足其对{about}的各项条件",
+        Reason.NO_FACTS: "{path}：没有任何情形能同时满足其全部条件",
+        Reason.TAKEN_BACK: "{path}：其允许的一切均被{about}禁止",
+        Reason.TAKEN_BACK_TOGETHER: "{path}：其允许的一切均被各条禁止共同禁止",
+        Reason.DUTY_FORBIDDEN: "{path}：须履行的行为被{about}禁止",
+        Reason.UNKEPT: "{path}：所提供的使用方式均无法满足",
+        Reason.UNSEEN: "{path}：所提供的使用方式均无法满足：无从得知或无法执行{about}",
+        Reason.UNPERMITTED: "没有许可允许{about}，而产品以此方式提供",
+        Reason.GIVEN_AWAY: "{path}：其允许的行为被另一策略的{about}禁止",
+        Reason.UNPROTECTED: "{path}：缺少{about}，而另一策略以此保护同一数据",
+    },
+}
+"""Why a policy says no: its place, what it is about, what was found. The English is on the wire and kept."""
+
 SOURCES: Final[Mapping[Source, str]] = {
     Source.CREDENTIAL: "凭证",
     Source.AGREEMENT: "合约",
@@ -188,3 +258,11 @@ def phrase(kind: OperandType, operator: Operator, language: Language) -> str:
     """How a comparison is said, with a place for the operand and one for the value."""
     special = _SPECIAL.get(kind, PHRASES)[language]
     return special.get(operator, PHRASES[language][operator])
+
+
+def length(amount: timedelta, language: Language) -> str:
+    """How long, in days, hours, minutes and seconds."""
+    hours, seconds = divmod(amount.seconds, 3_600)
+    amounts = zip((amount.days, hours, *divmod(seconds, 60)), UNITS[language], strict=True)
+    space = " " if language is _EN else ""
+    return space.join(f"{n}{space}{one if n == 1 else many}" for n, (one, many) in amounts if n) or "0"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from entrepot.policy.assurance import Assured, assurance
 from entrepot.policy.compare import Verdict
+from entrepot.policy.duties import duty_name
 from entrepot.policy.evaluate import Decision, Line
 from entrepot.policy.literals import render_money, show_value
 from entrepot.policy.model import (
@@ -17,27 +18,26 @@ from entrepot.policy.model import (
     Group,
     Junction,
     Moment,
-    OperandType,
     Operator,
     Policy,
     Rule,
     Source,
-    Value,
 )
 from entrepot.policy.phrases import (
     ASSURED,
     DUTIES,
     GROUP,
+    GROUPS,
     JOIN,
     OBLIGATIONS,
     OUTCOMES,
     SOURCES,
-    UNITS,
     VERDICTS,
-    WORDS,
     Language,
+    length,
     phrase,
 )
+from entrepot.policy.reasons import condition, owed, place, seen
 from entrepot.policy.vocabulary import ACTIONS, OPERANDS
 from entrepot.values import KindOfUse
 
@@ -90,18 +90,19 @@ def _assured(found: Assured, language: Language) -> str:
 
 
 def _explained(line: Line, language: Language) -> str:
-    verdict = line.verdict if language is _EN else VERDICTS[Verdict(line.verdict)]
-    operand = OPERANDS.get(line.operand)
-    if operand is None or not line.source:
-        name = _action(line.operand, language) if line.operand else line.operator
-        return f"{line.path}: {name}: {verdict}"
-    asked = phrase(operand.type, Operator(line.operator), language).format(
-        operand.english if language is _EN else operand.chinese, line.expected
-    )
+    operand = OPERANDS.get(line.operand) if line.source else None
     if language is _EN:
-        return f"{line.path}: asked that {asked}; found {line.found} ({line.source}): {verdict}"
-    found = "无" if line.found == "nothing" else line.found
-    return f"{line.path}：要求{asked}；实际为{found}（{SOURCES[Source(line.source)]}）：{verdict}"
+        if operand is None:
+            return f"{line.path}: {_action(line.operand, _EN) or line.operator}: {line.verdict}"
+        asked = phrase(operand.type, Operator(line.operator), _EN).format(operand.english, line.expected)
+        return f"{line.path}: asked that {asked}; found {line.found} ({line.source}): {line.verdict}"
+    where, verdict = place(line.path), VERDICTS[Verdict(line.verdict)]
+    if operand is None:
+        what = _action(line.operand, language) or GROUPS[Junction(line.operator)]
+        return f"{where}：{what}：{verdict}"
+    asked = condition(operand, Operator(line.operator), line.expected)
+    found = seen(line.found, operand)
+    return f"{where}：要求{asked}；实际为{found}（{SOURCES[Source(line.source)]}）：{verdict}"
 
 
 def _sentence(rule: Rule, language: Language, *, allowed: bool) -> str:
@@ -121,12 +122,11 @@ def _duties(duties: Iterable[Duty], language: Language) -> str:
 
 
 def _duty(duty: Duty, language: Language) -> str:
-    name = _action(duty.action, language)
+    if language is not _EN:
+        return owed(duty_name(duty))
     amount = "" if duty.amount is None else f" {render_money(duty.amount)}"
-    if duty.within is None:
-        return f"{name}{amount}"
-    length = _length(duty.within, language)
-    return f"{name}{amount} within {length}" if language is _EN else f"{name}{amount}（{length}内）"
+    within = "" if duty.within is None else f" within {length(duty.within, _EN)}"
+    return f"{_action(duty.action, _EN)}{amount}{within}"
 
 
 def _conditions(constraints: tuple[Constraint, ...], junction: Junction, language: Language) -> str:
@@ -137,28 +137,11 @@ def _condition(constraint: Constraint, language: Language) -> str:
     match constraint:
         case Group(junction, members):
             return GROUP[language][junction].format(_conditions(members, junction, language))
+        case Atom(operand, operator, value) if language is _EN:
+            shown = length(value, _EN) if isinstance(value, timedelta) else show_value(value)
+            return phrase(operand.type, operator, _EN).format(operand.english, shown)
         case Atom(operand, operator, value):
-            name = operand.english if language is _EN else operand.chinese
-            return phrase(operand.type, operator, language).format(
-                name, _shown(value, operand.type, language)
-            )
-
-
-def _shown(value: Value, kind: OperandType, language: Language) -> str:
-    if isinstance(value, timedelta):
-        return _length(value, language)
-    if language is Language.CHINESE and kind in {OperandType.WORD, OperandType.KIND}:
-        words = sorted(value) if isinstance(value, frozenset) else [str(value)]
-        said = [f"{WORDS[w]}（{w}）" for w in words]
-        return f"[{', '.join(said)}]" if isinstance(value, frozenset) else said[0]
-    return show_value(value)
-
-
-def _length(length: timedelta, language: Language) -> str:
-    hours, seconds = divmod(length.seconds, 3_600)
-    amounts = zip((length.days, hours, *divmod(seconds, 60)), UNITS[language], strict=True)
-    space = " " if language is _EN else ""
-    return space.join(f"{n}{space}{one if n == 1 else many}" for n, (one, many) in amounts if n) or "0"
+            return condition(operand, operator, show_value(value))
 
 
 def _action(name: str, language: Language) -> str:

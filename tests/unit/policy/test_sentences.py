@@ -105,9 +105,9 @@ def test_a_decision_is_explained_line_by_line() -> None:
     )
     assert explain(decision, "zh") == (
         "拒绝。",
-        "permission[0]: “使用”: 不满足",
-        "permission[0].constraint[0]：要求使用目的为a；实际为b（调用方声明）：不满足",
-        "permission[0].constraint[1]：要求使用方地域在31之内；实际为无（凭证）：未知",
+        "第1条许可：“使用”：不满足",
+        "第1条许可·第1项条件：要求使用目的为a；实际为b（调用方声明）：不满足",
+        "第1条许可·第2项条件：要求使用方地域在31之内；实际为无（凭证）：未知",
     )
 
 
@@ -150,7 +150,7 @@ def test_every_operand_has_its_sentence_in_both_languages(name: str) -> None:
 SAID = {
     "purpose": ("the purpose of use is research", "使用目的为research"),
     "consumer": ("the consumer is did:web:a", "使用方为did:web:a"),
-    "role": ("the consumer's roles in the space include consumer", "使用方角色包含consumer"),
+    "role": ("the consumer's roles in the space include consumer", "使用方角色包含数据使用方（consumer）"),
     "connector": ("the consumer's connector is C", "使用方连接器为C"),
     "serviceParty": (
         "the service parties that have signed include did:web:s",
@@ -175,7 +175,7 @@ SAID = {
     "networkAddress": ("the network address of the call lies in 192.0.2.0/24", "网络地址在192.0.2.0/24之内"),
     "physicalAddress": ("the hardware identity is tpm:1", "物理地址为tpm:1"),
     "count": ("the number of uses is at most 100", "使用次数不超过100"),
-    "rate": ("the number of uses in a period is at most 10/day", "使用频次不超过10/day"),
+    "rate": ("the number of uses in a period is at most 10/day", "使用频次不超过每天10次"),
     "rows": ("the number of rows in all is at most 1000", "累计记录数不超过1000"),
     "bytes": ("the number of bytes in all is at most 1000000", "累计数据规模（字节）不超过1000000"),
     "seconds": ("the number of seconds of work in all is at most 3600", "累计运行时长（秒）不超过3600"),
@@ -195,7 +195,7 @@ SAID = {
     "kind": ("the kind of use is query", "使用方式为原地查询（query）"),
     "deliveryMethod": ("the delivery method is file", "交付方式为文件（file）"),
     "encryption": ("the encryption to the consumer's key is cipher", "加密方式为密文（cipher）"),
-    "treatment": ("the treatments of what leaves include encrypt", "交付处理包含encrypt"),
+    "treatment": ("the treatments of what leaves include encrypt", "交付处理包含加密（encrypt）"),
     "environment": (
         "the environment in which data is worked on is one of [sandbox, trustedExecution]",
         "执行环境属于[沙箱（sandbox）, 可信执行环境（trustedExecution）]之一",
