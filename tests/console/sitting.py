@@ -102,6 +102,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "data plane": "data plane",
         "no plane": "No plane of another product is registered here.",
         "withdrawn": "no longer on offer",
+        "refused for": "{problem}",
     },
     "zh": {
         "sign in": "登录",
@@ -193,6 +194,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "data plane": "数据面",
         "no plane": "此处未登记其他产品的控制面或数据面。",
         "withdrawn": "已不再提供",
+        "refused for": "第1条许可·第1项条件：要求使用次数不超过1；实际为2",
     },
 }
 

@@ -34,6 +34,26 @@ def test_what_is_left_is_shown_and_asking_spends_nothing(
         expect(card).to_contain_text(consumer.words("left", left=3, limit=5))  # without being asked again
 
 
+def test_a_refused_use_says_why_in_the_readers_language(
+    at: Callable[..., Sitting], town: Town, language: str
+) -> None:
+    """Whoever reads Chinese would read, or hear, in English why the other side said no."""
+    title = f"Engine tests, once {language}"
+    product, _ = town.offer(title, uses=1)
+    used = town.space.use(product)
+    again = town.space.begin(product, used.agreement).ended()
+    assert again.problem == "permission[0].constraint[0]: asked count lteq 1, found 2"
+    with at("consumer") as consumer:
+        page = consumer.open("contracts", used.agreement)
+        row = page.get_by_role("row").filter(has_text=consumer.words("refused for", problem=again.problem))
+        expect(row).to_have_count(1)
+        written = row.locator("bdi[lang='en']").all_inner_texts()
+        assert written == ([title, again.problem] if language == "en" else [title])
+        consumer.open("contracts", used.agreement, "may")
+        consumer.press("ask")
+        consumer.sees(consumer.words("refused for", problem=again.problem))
+
+
 def test_a_product_is_found_by_words_and_within_filters(
     at: Callable[..., Sitting], town: Town, language: str
 ) -> None:

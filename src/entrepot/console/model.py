@@ -298,6 +298,7 @@ class Talk(Negotiation, frozen=True, rename="camel"):
 
 class Explanation(_Row, frozen=True):
     allowed: bool
+    reasons: tuple[str, ...]
     explained: Text
     assured: Text
 

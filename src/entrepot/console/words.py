@@ -140,6 +140,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "revoked": mark("revoked"),
         "declined": mark("declined"),
     },
+    "known": {"member": mark("member"), "guest": mark("guest")},
     "use": {
         "open": mark("open"),
         "interrupted": mark("interrupted"),

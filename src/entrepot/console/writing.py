@@ -21,7 +21,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from entrepot.console.page import address, party, short
+from entrepot.console.reasons import as_written, told
 from entrepot.console.words import DOMAIN, NAMES, SHAPES, Language
+from entrepot.policy import duty_said
 
 _LOCALES: Final = {Language.ENGLISH: Locale("en", "GB"), Language.CHINESE: Locale("zh", script="Hans")}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
@@ -62,6 +64,9 @@ def templates(language: Language) -> Environment:
         "party": party,
         "short": short,
         "exact": _exact,
+        "told": lambda text: _exact(told(text, language, translations)),
+        "as_written": as_written,
+        "duty": duty_said if language is Language.CHINESE else str,
         "coded": _coded,
         "shape": lambda state: SHAPES.get(state, "way"),
         "said_in": getattr,

@@ -139,8 +139,8 @@ WORDS: Final[Mapping[str, str]] = {
     "stream": "数据流",
     "api": "接口",
     "delivery": "交付",
-    "query": "原地查询",
-    "job": "沙箱作业",
+    "query": "就地查询",
+    "job": "沙箱代码",
     "joint": "联合计算",
     "other": "其他",
 }

@@ -85,11 +85,11 @@ def shown(text: str, operand: Operand) -> str:
     return _length(text) if operand.type is OperandType.DURATION else text
 
 
-def owed(duty: str) -> str:
+def duty_said(name: str) -> str:
     """What `duty_name` calls a duty, in Chinese."""
-    head, _, within = duty.partition(" within ")
+    head, _, within = name.partition(" within ")
     action, _, amount = head.partition(" ")
-    said = f"“{_ACTION_WORDS[action]}”" + (f" {amount}" if amount else "")
+    said = f"“{_ACTION_WORDS.get(action, action)}”" + (f" {amount}" if amount else "")
     return f"{said}（{_length(within)}内）" if within else said
 
 
@@ -124,7 +124,7 @@ _NAMED: Final[_Shape] = (rf"{_A_NAME}(?:, {_A_NAME})*", _named)
 _PLACED: Final[_Shape] = (_A_PLACE, place)
 _ABOUT: Final[Mapping[Reason, _Shape]] = {
     Reason.UNMET: _COMPARISON,
-    Reason.OWED_FIRST: (rf"{_any(ACTIONS)}(?: [\d.]+ [A-Z]{{3}})?(?: within P\w+)?", owed),
+    Reason.OWED_FIRST: (rf"{_any(ACTIONS)}(?: [\d.]+ [A-Z]{{3}})?(?: within P\w+)?", duty_said),
     Reason.NO_VALUE: _NAMED,
     Reason.TAKEN_BACK: _PLACED,
     Reason.DUTY_FORBIDDEN: _PLACED,

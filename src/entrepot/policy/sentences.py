@@ -37,7 +37,7 @@ from entrepot.policy.phrases import (
     length,
     phrase,
 )
-from entrepot.policy.reasons import condition, owed, place, seen
+from entrepot.policy.reasons import condition, duty_said, place, seen
 from entrepot.policy.vocabulary import ACTIONS, OPERANDS
 from entrepot.values import KindOfUse
 
@@ -123,7 +123,7 @@ def _duties(duties: Iterable[Duty], language: Language) -> str:
 
 def _duty(duty: Duty, language: Language) -> str:
     if language is not _EN:
-        return owed(duty_name(duty))
+        return duty_said(duty_name(duty))
     amount = "" if duty.amount is None else f" {render_money(duty.amount)}"
     within = "" if duty.within is None else f" within {length(duty.within, _EN)}"
     return f"{_action(duty.action, _EN)}{amount}{within}"

@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 import entrepot.console
 from entrepot import contracts, ledger, policy, space, use
 from entrepot.console.words import NAMES, SHAPES, Language, wished
+from entrepot.policy.phrases import ROLES
 from entrepot.values import EntrepotError, Grade, KindOfUse
 
 HOME = Path(entrepot.console.__file__).parent
@@ -99,6 +100,11 @@ def test_everybody_who_signs_has_a_name() -> None:
 def test_every_step_of_a_record_has_a_name() -> None:
     """As above; before a record is sealed it is only written."""
     assert set(NAMES["anchor"]) == {"written", *map(str, ledger.BatchState)}
+
+
+def test_every_role_has_a_name_in_sentences_about_policies() -> None:
+    """As above; a policy names roles as the space has them."""
+    assert set(ROLES) == {str(role) for role in space.MemberRole}
 
 
 def test_negotiations_have_names_for_their_states() -> None:

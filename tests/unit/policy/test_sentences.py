@@ -192,7 +192,7 @@ SAID = {
         "the number of subjects in each group of an answer is at least 10",
         "结果最小分组人数不少于10",
     ),
-    "kind": ("the kind of use is query", "使用方式为原地查询（query）"),
+    "kind": ("the kind of use is query", "使用方式为就地查询（query）"),
     "deliveryMethod": ("the delivery method is file", "交付方式为文件（file）"),
     "encryption": ("the encryption to the consumer's key is cipher", "加密方式为密文（cipher）"),
     "treatment": ("the treatments of what leaves include encrypt", "交付处理包含加密（encrypt）"),
