@@ -127,7 +127,7 @@ class Town:
 
     def process(self, name: str, product: str) -> dict[str, Any]:
         """A node's newest process over a product."""
-        found: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/processes")
+        found: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/processes")["processes"]
         return next(p for p in found if p["product"] == product)
 
     def ask_for(self, product: str, policy: dict[str, Any], uses: int) -> str:
@@ -141,12 +141,12 @@ class Town:
 
     def waits(self, name: str, product: str) -> str | None:
         """The negotiation over a product that waits for a person at a node."""
-        talks = self.nodes[name].ask("GET", "/owner/negotiations")
+        talks = self.nodes[name].ask("GET", "/owner/negotiations")["negotiations"]
         return next((t["id"] for t in talks if t["product"] == product and t["waitsForYou"]), None)
 
     def contract(self, name: str, product: str) -> dict[str, Any] | None:
         """A node's contract over a product, once it is in force."""
-        held: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/contracts")
+        held: list[dict[str, Any]] = self.nodes[name].ask("GET", "/owner/contracts")["contracts"]
         return next((c for c in held if c["product"] == product and c["inForce"]), None)
 
     def member(self, did: str) -> dict[str, Any] | None:

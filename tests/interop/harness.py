@@ -221,7 +221,9 @@ def over(node: Running, acquisition: str) -> dict[str, Any]:
 
 def process(node: Running, key: str) -> dict[str, Any]:
     """A transfer process as our owner sees it."""
-    found: dict[str, Any] = next(p for p in node.ask("GET", "/owner/processes") if p["id"] == key)
+    found: dict[str, Any] = next(
+        p for p in node.ask("GET", "/owner/processes")["processes"] if p["id"] == key
+    )
     return found
 
 

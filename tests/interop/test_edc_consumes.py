@@ -65,7 +65,9 @@ def test_both_sides_call_a_negotiation_finalized(town: Space, edc: Edc, agreemen
     assert {n["state"] for n in edc.negotiations() if n.get("contractAgreementId") == agreement} == {
         "FINALIZED"
     }
-    assert "FINALIZED" in {n["state"] for n in town.provider.ask("GET", "/owner/negotiations")}
+    assert "FINALIZED" in {
+        n["state"] for n in town.provider.ask("GET", "/owner/negotiations")["negotiations"]
+    }
 
 
 def test_it_pulls_the_bytes_that_we_offer_until_it_ends_the_transfer(
@@ -139,7 +141,7 @@ def test_a_node_with_a_test_identity_says_so_wherever_one_looks(town: Space) -> 
 
 
 def _contract(node: Running, agreement: str) -> dict[str, object]:
-    return next(c for c in node.ask("GET", "/owner/contracts") if c["agreement"] == agreement)
+    return next(c for c in node.ask("GET", "/owner/contracts")["contracts"] if c["agreement"] == agreement)
 
 
 def _ours(node: Running, edc: Edc, key: str) -> str:
@@ -147,7 +149,7 @@ def _ours(node: Running, edc: Edc, key: str) -> str:
     ours = edc.transfer_process(key)["correlationId"]
 
     def settled() -> str | None:
-        row = next(p for p in node.ask("GET", "/owner/processes") if p["id"] == ours)
+        row = next(p for p in node.ask("GET", "/owner/processes")["processes"] if p["id"] == ours)
         return str(row["state"]) if row["pending"] is None else None
 
     return wait_for("our side to settle", settled)

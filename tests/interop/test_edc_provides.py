@@ -45,7 +45,9 @@ def test_what_it_offers_is_here_whole_and_both_sides_complete(
     assert ended["size"] == len(CONTENT)
     both_at(town.consumer, ended["process"], edc, their_process(edc, ended["process"]), "COMPLETED")
     held = next(
-        c for c in town.consumer.ask("GET", "/owner/contracts") if c["agreement"] == ended["agreement"]
+        c
+        for c in town.consumer.ask("GET", "/owner/contracts")["contracts"]
+        if c["agreement"] == ended["agreement"]
     )
     assert (held["inForce"], held["oneSided"]) == (True, True)
     assert {r["kind"] for r in town.consumer.ask("GET", f"/owner/uses/{ended['use']}")["records"]} == {

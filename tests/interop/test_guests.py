@@ -110,7 +110,9 @@ def test_a_guest_pulls_what_it_has_agreed_on(host: Space, connector: Edc, agreem
     key = connector.transfer(peer(host.provider), agreement)
     assert pulled(_stored(connector, key)) == (200, CONTENT)
 
-    (contract,) = (c for c in host.provider.ask("GET", "/owner/contracts") if c["agreement"] == signed)
+    (contract,) = (
+        c for c in host.provider.ask("GET", "/owner/contracts")["contracts"] if c["agreement"] == signed
+    )
     assert (contract["with"], contract["inForce"], contract["oneSided"]) == (connector.id, True, True)
     connector.terminate(key)
     use = wait_for("its end", lambda: _closed(host, connector.transfer_process(key)["correlationId"]))

@@ -47,7 +47,9 @@ def test_terms_that_we_do_not_offer_wait_for_a_person_and_are_never_swapped_for_
     assert (row["state"], row["waitsForYou"]) == ("REQUESTED", True)
     town.provider.ask("POST", f"/owner/negotiations/{said['providerPid']}/reject")
     assert scripted.hears("ContractNegotiationTerminationMessage", pid)
-    assert not [c for c in town.provider.ask("GET", "/owner/contracts") if c["with"] == scripted.did]
+    assert not [
+        c for c in town.provider.ask("GET", "/owner/contracts")["contracts"] if c["with"] == scripted.did
+    ]
 
 
 def test_one_process_id_of_a_consumer_is_one_negotiation(
@@ -89,5 +91,5 @@ def _state(town: Space, pid: str) -> str:
 
 
 def _processes(town: Space) -> list[dict[str, Any]]:
-    rows = town.provider.ask("GET", "/owner/processes")
+    rows = town.provider.ask("GET", "/owner/processes")["processes"]
     return [row for row in rows if row["with"] == Scripted.did]

@@ -65,7 +65,7 @@ def test_a_member_of_another_space_uses_data_here_for_as_long_as_it_is_one(
         (guest.did, "closed"),
     ]
     for side in (host, guest):
-        assert {c["oneSided"] for c in side.ask("GET", "/owner/contracts")} == {True}
+        assert {c["oneSided"] for c in side.ask("GET", "/owner/contracts")["contracts"]} == {True}
 
     called = _begun(abroad, host, table, tmp_path / "called", CALLS).received()
     abroad.operator.ask("POST", f"/owner/members/{quote(guest.did, safe='')}/revoke")

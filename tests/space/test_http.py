@@ -107,7 +107,7 @@ def vault(town: Town) -> Vault:
 def known(town: Town) -> list[str]:
     """Names of what there is: products, contracts, negotiations, uses, members, records."""
     consumer = town.nodes["consumer"]
-    contract = consumer.ask("GET", "/owner/contracts")[0]
+    contract = consumer.ask("GET", "/owner/contracts")["contracts"][0]
     acquisition = consumer.ask("GET", "/owner/acquisitions")[0]
     at = consumer.did
     return [

@@ -111,7 +111,7 @@ def use_by_acquisition(space: Space, product: str, sql: str, name: str) -> Acqui
     acquiring = Acquiring(space, target)
 
     def let_in() -> bool:
-        for negotiation in space.provider.ask("GET", "/owner/negotiations"):
+        for negotiation in space.provider.ask("GET", "/owner/negotiations")["negotiations"]:
             if negotiation["waitsForYou"]:
                 space.provider.ask("POST", f"/owner/negotiations/{negotiation['id']}/approve")
         return acquiring.is_over() is not None

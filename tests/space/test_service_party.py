@@ -88,7 +88,7 @@ def waiting(node: Running) -> list[dict[str, Any]]:
 
 
 def held(node: Running, state: str = "05") -> list[dict[str, Any]]:
-    return [c for c in node.ask("GET", "/owner/contracts") if c["status"] == state]
+    return [c for c in node.ask("GET", "/owner/contracts")["contracts"] if c["status"] == state]
 
 
 def test_a_service_party_signs_is_killed_and_ends_what_it_has_signed(tmp_path: Path) -> None:

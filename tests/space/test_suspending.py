@@ -14,7 +14,7 @@ from space import Acquiring, Running, Space, made_bytes, settled, wait_for
 
 
 def processes(node: Running, product: str) -> list[dict[str, Any]]:
-    return [p for p in node.ask("GET", "/owner/processes") if p["product"] == product]
+    return [p for p in node.ask("GET", "/owner/processes")["processes"] if p["product"] == product]
 
 
 def say(node: Running, process: str, word: str, reason: str = "") -> dict[str, Any]:

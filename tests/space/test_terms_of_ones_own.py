@@ -15,7 +15,7 @@ def waiting(node: Running, product: str) -> str:
     """The negotiation over a product that waits for a person here."""
 
     def found() -> str:
-        rows = node.ask("GET", "/owner/negotiations")
+        rows = node.ask("GET", "/owner/negotiations")["negotiations"]
         return next((n["id"] for n in rows if n["product"] == product and n["waitsForYou"]), "")
 
     return wait_for("a negotiation that waits", found)
@@ -29,7 +29,7 @@ def contract_over(space: Space, product: str) -> dict[str, Any]:
     """The consumer's contract over a product, once there is one."""
 
     def found() -> dict[str, Any] | None:
-        rows = space.consumer.ask("GET", "/owner/contracts")
+        rows = space.consumer.ask("GET", "/owner/contracts")["contracts"]
         return next((c for c in rows if c["product"] == product and c["inForce"]), None)
 
     return wait_for("a contract", found)
@@ -68,8 +68,8 @@ def test_a_consumer_asks_for_terms_of_its_own(space: Space) -> None:
     space.consumer.ask("POST", "/owner/negotiations", {"product": product, "policy": few_uses(5)})
 
     asked = waiting(space.provider, product)
-    assert space.consumer.ask("GET", "/owner/contracts") == [
-        c for c in space.consumer.ask("GET", "/owner/contracts") if c["product"] != product
+    assert space.consumer.ask("GET", "/owner/contracts")["contracts"] == [
+        c for c in space.consumer.ask("GET", "/owner/contracts")["contracts"] if c["product"] != product
     ]
     say(space.provider, asked, "approve")
 

@@ -64,7 +64,7 @@ def test_the_name_reaches_whoever_sent_it(sides: tuple[str, Running, Running, Va
         "provider": ("ContractRequestMessage", "/negotiations/request", "consumerPid"),
         "consumer": ("ContractOfferMessage", "/negotiations/offers", "providerPid"),
     }[side]
-    before = to.ask("GET", "/owner/negotiations")
+    before = to.ask("GET", "/owner/negotiations")["negotiations"]
     callback = f"http://{by.public}{PATH}"
     more = {"@type": name, pid: f"urn:uuid:{new_uuid()}", "callbackAddress": callback, "offer": offer}
 
@@ -72,4 +72,4 @@ def test_the_name_reaches_whoever_sent_it(sides: tuple[str, Running, Running, Va
 
     assert (status, error["@type"]) == (400, "ContractNegotiationError")
     assert f"unknown operand {WEATHER}" in error["reason"][0]
-    assert to.ask("GET", "/owner/negotiations") == before
+    assert to.ask("GET", "/owner/negotiations")["negotiations"] == before

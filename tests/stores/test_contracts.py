@@ -240,7 +240,7 @@ class ContractsContract:
             taken = sum(threads.map(take, range(24)))
 
         assert taken == 3
-        assert len(journal.read_now(contracts.waiting_for_a_person)) == 3
+        assert len(journal.read_now(contracts.waiting_for_a_person).items) == 3
 
     def test_a_process_has_one_door(self, journal: Journal) -> None:
         """A new token shuts out the old one."""

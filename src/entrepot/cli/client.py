@@ -6,14 +6,17 @@ It is light on purpose: a command that only asks a node starts in a moment.
 import http.client
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from entrepot.cli.output import NodeError
 from entrepot.node.settings import OWNER_TOKEN, SETTINGS, Settings
 from entrepot.values import EntrepotError, RefusedError, UnavailableError
 
 SECONDS: Final = 60.0
+PAGE: Final = 1_000
 
 
 class OwnerClient:
@@ -31,6 +34,19 @@ class OwnerClient:
 
     def get(self, path: str) -> Any:  # noqa: ANN401 (whatever JSON the node answers)
         return self._answer("GET", path, None)
+
+    def every(
+        self, path: str, name: str, most: int = 0, is_behind: Callable[[Any], bool] = lambda _row: False
+    ) -> list[Any]:
+        """The rows that are listed there, page after page: all, the newest, or up to one that is behind."""
+        rows: list[Any] = []
+        after: str | None = ""
+        while after is not None and not (rows and is_behind(rows[-1])):
+            size = min(most - len(rows), PAGE) if most else PAGE
+            page = self.get(f"{path}?{urlencode({'after': after, 'limit': size})}")
+            rows += page[name]
+            after = None if most and len(rows) >= most else page["nextAfter"]
+        return rows
 
     def post(self, path: str, body: Any = None) -> Any:  # noqa: ANN401 (JSON in, JSON out)
         return self._answer("POST", path, body)

@@ -5,19 +5,19 @@ from typing import Any, Final
 
 from cyclopts import App
 
-from entrepot.cli.options import HERE, Json, Node, client, quoted, read_object
+from entrepot.cli.options import HERE, Json, Limit, Node, client, quoted, read_object
 from entrepot.cli.output import Exit, called, show, table
 
 negotiation: Final = App(name="negotiation", help="What is being negotiated, and what waits for me.")
 
 
 @negotiation.command(name="list")
-def list_negotiations(*, node: Node = HERE, json: Json = False) -> int:
-    """List negotiations, and which of them wait for me.
+def list_negotiations(*, limit: Limit = 0, node: Node = HERE, json: Json = False) -> int:
+    """List negotiations, the newest first, and which of them wait for me.
 
     Example: entrepot negotiation list --node clinic
     """
-    rows = client(node).get("/owner/negotiations")
+    rows = client(node).every("/owner/negotiations", "negotiations", limit)
     columns = ("id", "as", "with", "title", "state", "waitsForYou", "problem")
     show(rows, as_json=json, text=table(called(rows), columns, "Nothing is being negotiated."))
     return Exit.DONE

@@ -5,9 +5,13 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 Node = Annotated[Path, Parameter(name="--node", help="Folder of the node.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]
+Limit = Annotated[
+    int, Parameter(name="--limit", validator=Number(gte=0), help="Only so many, the newest; 0 for all.")
+]
 HERE: Final = Path()
 
 

@@ -4,19 +4,19 @@ from typing import Any, Final
 
 from cyclopts import App
 
-from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.options import HERE, Json, Limit, Node, client, quoted
 from entrepot.cli.output import Exit, called, show, table
 
 process: Final = App(name="process", help="The doors that are open under my contracts.")
 
 
 @process.command(name="list")
-def list_processes(*, node: Node = HERE, json: Json = False) -> int:
+def list_processes(*, limit: Limit = 0, node: Node = HERE, json: Json = False) -> int:
     """List transfer processes, the newest first, and why those that are shut were shut.
 
     Example: entrepot process list --node clinic
     """
-    rows = client(node).get("/owner/processes")
+    rows = client(node).every("/owner/processes", "processes", limit)
     columns = ("id", "as", "with", "title", "format", "state", "problem")
     show(rows, as_json=json, text=table(called(rows), columns, "No use has been opened yet."))
     return Exit.DONE

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from cyclopts import App
 
-from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.options import HERE, Json, Limit, Node, client, quoted
 from entrepot.cli.output import Exit, called, show, table
 
 contract: Final = App(name="contract", help="What was promised.")
@@ -12,12 +12,12 @@ policy: Final = App(name="policy", help="What would be allowed.")
 
 
 @contract.command(name="list")
-def list_contracts(*, node: Node = HERE, json: Json = False) -> int:
-    """List my contracts, what is left under each, and until when it holds.
+def list_contracts(*, limit: Limit = 0, node: Node = HERE, json: Json = False) -> int:
+    """List my contracts, the newest first: what is left under each, and until when it holds.
 
     Example: entrepot contract list --node clinic
     """
-    rows = client(node).get("/owner/contracts")
+    rows = client(node).every("/owner/contracts", "contracts", limit)
     shown = [c | {"left": _left(c), "until": c.get("endsAt") or ""} for c in called(rows)]
     columns = ("contract", "as", "with", "title", "status", "inForce", "left", "until")
     text = table(shown, columns, "There is no contract yet; `entrepot use` makes one.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from entrepot.cli.options import HERE, Json, Node, client, quoted
+from entrepot.cli.options import HERE, Json, Limit, Node, client, quoted
 from entrepot.cli.output import Exit, called, say, show, table
 from entrepot.values import MalformedError
 
@@ -112,7 +112,13 @@ def _follow(owner: Any, begun: dict[str, Any], *, wait: bool, patience: float) -
 
 
 def list_uses(
-    *, since: str = "", consumer: str = "", product: str = "", node: Node = HERE, json: Json = False
+    *,
+    since: str = "",
+    consumer: str = "",
+    product: str = "",
+    limit: Limit = 0,
+    node: Node = HERE,
+    json: Json = False,
 ) -> int:
     """List what was used of what I offer: by whom, when, with which receipt. The newest come first.
 
@@ -126,7 +132,7 @@ def list_uses(
     from datetime import UTC, datetime
 
     start = f"{datetime.now(UTC):%Y-%m-%d}" if since == "today" else since
-    found = client(node).get("/owner/uses")
+    found = client(node).every("/owner/uses", "uses", limit, lambda use: use["openedAt"] < start)
     rows = [
         u
         for u in found

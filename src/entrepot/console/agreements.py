@@ -1,13 +1,12 @@
 """Contracts: what they say in both languages, what is left, may I, and how one is stopped."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Acquisition, Contract, Explanation, Process, Use
+from entrepot.console.model import Acquisition, Contract, ContractPage, Explanation, ProcessPage, UsePage
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
-from entrepot.values import KindOfUse, NotFoundError
+from entrepot.values import KindOfUse
 
 _REASONS: Final = ("agreement", "breach")
 
@@ -30,7 +29,9 @@ class _Agreements:
 
     async def usable(self, _visit: Visit) -> Answer:
         """What I may use: contracts in force that others granted."""
-        contracts = [c for c in await self._contracts() if c.role == "consumer"]
+        contracts = [
+            c for c in await self._owner.every(ContractPage, "/owner/contracts") if c.role == "consumer"
+        ]
         acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
         return Shown(
             "usable.html",
@@ -41,22 +42,25 @@ class _Agreements:
             },
         )
 
-    async def every(self, _visit: Visit) -> Answer:
-        contracts = await self._contracts()
-        return Shown("contracts.html", {"contracts": contracts})
+    async def every(self, visit: Visit) -> Answer:
+        found = await self._owner.read(ContractPage, "/owner/contracts", visit.place)
+        return Shown("contracts.html", {"contracts": found.rows, **visit.around("contracts", found)})
 
     async def one(self, visit: Visit) -> Answer:
         contract = await self._contract(visit)
-        uses = await self._owner.read(list[Use], "/owner/uses")
+        under = {"agreement": contract.agreement}
+        uses = await self._owner.read(UsePage, "/owner/uses", under)
         acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
-        processes = await self._owner.read(list[Process], "/owner/processes")
+        processes = await self._owner.read(ProcessPage, "/owner/processes", under)
         return Shown(
             "contract.html",
             {
                 "contract": contract,
-                "uses": [u for u in uses if u.agreement == contract.agreement],
+                "uses": uses.rows,
+                "more_uses": visit.onward("uses", uses, under),
                 "acquisitions": [a for a in acquisitions if a.agreement == contract.agreement],
-                "processes": [p for p in processes if p.agreement == contract.agreement],
+                "processes": processes.rows,
+                "more_processes": visit.onward("transfers", processes, under),
             },
         )
 
@@ -87,12 +91,5 @@ class _Agreements:
         await self._owner.ask("POST", "/owner/contracts/{id:path}/end", body, id=visit.path["id"])
         return Moved(visit.to("contracts", visit.path["id"]), "stopped")
 
-    async def _contracts(self) -> Sequence[Contract]:
-        return await self._owner.read(list[Contract], "/owner/contracts")
-
     async def _contract(self, visit: Visit) -> Contract:
-        wanted = visit.path["id"]
-        for contract in await self._contracts():
-            if wanted in {contract.agreement, contract.contract}:
-                return contract
-        raise NotFoundError("there is no such contract here")
+        return await self._owner.read(Contract, "/owner/contracts/{id:path}", id=visit.path["id"])

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode
 
-from entrepot.console.model import Negotiation, SignatureRequest
-from entrepot.console.owner import Owner
+from entrepot.console.model import NegotiationPage, SignatureRequest, Turned
+from entrepot.console.owner import WAITS, Owner
 from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond
 from entrepot.console.session import Sessions
 from entrepot.console.words import DONE, REMEDIES, Language
@@ -51,6 +51,23 @@ class Visit:
 
     def to(self, *parts: str) -> str:
         return address(self.language, *parts)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Which page of a list is asked for, of everything or of what is under one agreement."""
+        return {name: self.query[name] for name in ("after", "agreement") if self.query.get(name)}
+
+    def around(self, section: str, page: Turned[Any]) -> dict[str, str]:
+        """Where the pages before and after this one are."""
+        earlier = self._turned(section, self.place, page.previous_after)
+        return {"earlier": earlier, "later": self.onward(section, page, self.place)}
+
+    def onward(self, section: str, page: Turned[Any], query: Mapping[str, str]) -> str:
+        """Where the rest of a list is; empty where there is none."""
+        return self._turned(section, query, page.next_after)
+
+    def _turned(self, section: str, query: Mapping[str, str], after: str | None) -> str:
+        return "" if after is None else f"{self.to(section)}?{urlencode({**query, 'after': after})}"
 
 
 View: TypeAlias = Callable[[Visit], Awaitable[Answer]]
@@ -162,9 +179,9 @@ class House:
     async def _around(self, path: str, call: Call, language: Language, cookie: str) -> dict[str, Any]:
         waiting = 0
         if self._desk is not None:
-            rows = await self._desk.read(list[Negotiation], "/owner/negotiations")
+            rows = await self._desk.every(NegotiationPage, "/owner/negotiations", WAITS)
             asked = await self._desk.read(list[SignatureRequest], "/owner/requests")
-            waiting = sum(row.waits_for_you for row in rows) + sum(row.waits_for_you for row in asked)
+            waiting = len(rows) + sum(row.waits_for_you for row in asked)
         return self._bare(path, call, language, cookie) | {
             "sections": self._sections,
             "waiting": waiting,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Filed, Member
+from entrepot.console.model import FiledPage, Member
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Download, Moved, Shown
 from entrepot.values import MalformedError, NotFoundError
@@ -74,10 +74,12 @@ class _Members:
         reply = await self._owner.ask("POST", "/owner/invitations", {"roles": roles, "days": days})
         return Download("invitation.json", reply.body, "application/json")
 
-    async def register(self, _visit: Visit) -> Answer:
-        filed = await self._owner.read(list[Filed], "/owner/contracts")
+    async def register(self, visit: Visit) -> Answer:
+        found = await self._owner.read(FiledPage, "/owner/contracts", visit.place)
         names = {m.did: m.name for m in await self._read()}
-        return Shown("register.html", {"filed": filed, "names": names})
+        return Shown(
+            "register.html", {"filed": found.rows, "names": names, **visit.around("register", found)}
+        )
 
     async def _read(self) -> list[Member]:
         return await self._owner.read(list[Member], "/owner/members")

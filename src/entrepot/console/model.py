@@ -1,15 +1,25 @@
 """What the console reads from the owner's API. Fields that it does not show are left out."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from entrepot.values import FORMATS
 
+T = TypeVar("T")
+
 
 class _Row(msgspec.Struct, frozen=True, rename="camel"):
     """One answer, or one row of it."""
+
+
+class Turned(_Row, Generic[T], frozen=True):
+    """A page of rows, the newest first, and where the pages around it begin."""
+
+    next_after: str | None
+    previous_after: str | None
+    rows: tuple[T, ...]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -119,6 +129,10 @@ class Contract(_Row, frozen=True):
     text: Text
 
 
+class ContractPage(Turned[Contract], frozen=True):
+    rows: tuple[Contract, ...] = msgspec.field(name="contracts")
+
+
 class Use(_Row, frozen=True):
     """A use of what we offer."""
 
@@ -133,6 +147,10 @@ class Use(_Row, frozen=True):
     size: int
     sent: int
     receipt: str
+
+
+class UsePage(Turned[Use], frozen=True):
+    rows: tuple[Use, ...] = msgspec.field(name="uses")
 
 
 class Acquisition(_Row, frozen=True):
@@ -236,6 +254,10 @@ class Process(_Row, frozen=True):
         return str(FORMATS.get(self.format, self.format))
 
 
+class ProcessPage(Turned[Process], frozen=True):
+    rows: tuple[Process, ...] = msgspec.field(name="processes")
+
+
 class SignatureRequest(_Row, frozen=True):
     """A contract that we are asked to sign as service party."""
 
@@ -270,6 +292,10 @@ class Negotiation(_Row, frozen=True):
     state: str
     waits_for_you: bool
     problem: str
+
+
+class NegotiationPage(Turned[Negotiation], frozen=True):
+    rows: tuple[Negotiation, ...] = msgspec.field(name="negotiations")
 
 
 class Terms(_Row, frozen=True):
@@ -324,6 +350,10 @@ class Filed(_Row, frozen=True):
     state: str
     envelope: str | None
     end_reason: str
+
+
+class FiledPage(Turned[Filed], frozen=True):
+    rows: tuple[Filed, ...] = msgspec.field(name="contracts")
 
 
 class Registered(msgspec.Struct, frozen=True):

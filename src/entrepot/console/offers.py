@@ -1,7 +1,7 @@
 """What I offer: products with their grade and terms, who may use them, and taking them off the shelf."""
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Contract, Product, ProductPage
+from entrepot.console.model import Contract, ContractPage, Product, ProductPage
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
 
@@ -50,7 +50,7 @@ class _Offers:
         return Moved(visit.to("products"), "withdrawn")
 
     async def _granted(self) -> list[Contract]:
-        contracts = await self._owner.read(list[Contract], "/owner/contracts")
+        contracts = await self._owner.every(ContractPage, "/owner/contracts")
         return [c for c in contracts if c.role == "provider"]
 
     async def _product(self, visit: Visit) -> Product:

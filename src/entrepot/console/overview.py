@@ -7,15 +7,16 @@ from entrepot.console.house import Pages, Visit
 from entrepot.console.model import (
     Acquisition,
     Contract,
-    Filed,
+    ContractPage,
+    FiledPage,
     Member,
-    Negotiation,
+    NegotiationPage,
     Observed,
     ProductPage,
     SignatureRequest,
-    Use,
+    UsePage,
 )
-from entrepot.console.owner import Owner
+from entrepot.console.owner import WAITS, Owner
 from entrepot.console.page import Answer, Shown
 
 _LATEST: Final = 6
@@ -46,20 +47,19 @@ class _Overview:
     async def _of_connector(self) -> dict[str, object]:
         if self._connector is None:
             return {"connector": False}
-        talks = await self._connector.read(list[Negotiation], "/owner/negotiations")
-        contracts = await self._connector.read(list[Contract], "/owner/contracts")
-        uses = await self._connector.read(list[Use], "/owner/uses")
+        contracts = await self._connector.every(ContractPage, "/owner/contracts")
+        uses = await self._connector.read(UsePage, "/owner/uses", {"limit": str(_LATEST)})
         acquisitions = await self._connector.read(list[Acquisition], "/owner/acquisitions")
         offered = await self._connector.read(ProductPage, "/owner/products", {"limit": "1"})
         requests = await self._connector.read(list[SignatureRequest], "/owner/requests")
         return {
             "connector": True,
-            "waits": [t for t in talks if t.waits_for_you],
+            "waits": await self._connector.every(NegotiationPage, "/owner/negotiations", WAITS),
             "requests": [r for r in requests if r.waits_for_you],
             "offered": offered.total,
             "granted": _in_force(contracts, "provider"),
             "held": _in_force(contracts, "consumer"),
-            "uses": uses[:_LATEST],
+            "uses": uses.rows,
             "acquisitions": acquisitions[:_LATEST],
         }
 
@@ -67,7 +67,7 @@ class _Overview:
         if self._platform is None:
             return {"platform": False}
         members = await self._platform.read(list[Member], "/owner/members")
-        filed = await self._platform.read(list[Filed], "/owner/contracts")
+        filed = await self._platform.every(FiledPage, "/owner/contracts")
         return {
             "platform": True,
             "applicants": [m for m in members if m.state == "applied"],

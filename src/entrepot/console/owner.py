@@ -5,20 +5,26 @@ way in, and nothing that a person can do here cannot be done by a program.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import msgspec
 
+from entrepot.console.model import Turned
+from entrepot.node.api import MOST
 from entrepot.node.node import Part
 from entrepot.protocols import Call, Handler, Response, Route
 
 T = TypeVar("T")
+_NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 
 CONNECTOR: Final = "/owner/negotiations"
 PLATFORM: Final = "/owner/members"
 OBSERVER: Final = "/owner/observer"
 SIGNALING: Final = "/owner/signaling"
 """Routes that only this role has; two roles of one node may give one path different meanings."""
+WAITS: Final[Mapping[str, str]] = MappingProxyType({"waits": "true"})
+"""Asks for the negotiations that wait for a person of ours."""
 
 
 class Owner:
@@ -34,6 +40,16 @@ class Owner:
         """What the API answers, read as what the console expects of it."""
         reply = await self._handlers["GET", path](Call(names, b"", {}, query or {}))
         return self.decode(reply, kind)
+
+    async def every(self, kind: type[Turned[T]], path: str, query: Mapping[str, str] = _NO_QUERY) -> list[T]:
+        """All that the API lists there, page after page."""
+        found: list[T] = []
+        after: str | None = ""
+        while after is not None:
+            page = await self.read(kind, path, {**query, "after": after, "limit": str(MOST)})
+            found += page.rows
+            after = page.next_after
+        return found
 
     @staticmethod
     def decode(reply: Response, kind: type[T]) -> T:

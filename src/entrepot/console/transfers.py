@@ -3,7 +3,7 @@
 from typing import Final
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Process
+from entrepot.console.model import Process, ProcessPage
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Moved, Shown
 from entrepot.values import NotFoundError
@@ -36,10 +36,9 @@ class _Transfers:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
 
-    async def every(self, _visit: Visit) -> Answer:
-        return Shown(
-            "transfers.html", {"processes": await self._owner.read(list[Process], "/owner/processes")}
-        )
+    async def every(self, visit: Visit) -> Answer:
+        found = await self._owner.read(ProcessPage, "/owner/processes", visit.place)
+        return Shown("transfers.html", {"processes": found.rows, **visit.around("transfers", found)})
 
     async def one(self, visit: Visit) -> Answer:
         process = await self._process(visit)

@@ -1,7 +1,7 @@
 """Uses with their proof: what was written down, how far it has come, and the evidence to take away."""
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Acquisition, Proof, Sides, Use
+from entrepot.console.model import Acquisition, Proof, Sides, UsePage
 from entrepot.console.owner import Owner
 from entrepot.console.page import Answer, Download, Shown, short
 
@@ -21,14 +21,11 @@ class _Uses:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
 
-    async def every(self, _visit: Visit) -> Answer:
-        return Shown(
-            "uses.html",
-            {
-                "uses": await self._owner.read(list[Use], "/owner/uses"),
-                "acquisitions": await self._owner.read(list[Acquisition], "/owner/acquisitions"),
-            },
-        )
+    async def every(self, visit: Visit) -> Answer:
+        found = await self._owner.read(UsePage, "/owner/uses", visit.place)
+        acquisitions = await self._owner.read(list[Acquisition], "/owner/acquisitions")
+        values = {"uses": found.rows, "acquisitions": acquisitions, **visit.around("uses", found)}
+        return Shown("uses.html", values)
 
     async def one(self, visit: Visit) -> Answer:
         proof = await self._owner.read(Proof, "/owner/uses/{id}", id=visit.path["id"])

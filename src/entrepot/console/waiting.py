@@ -3,8 +3,8 @@
 import hmac
 
 from entrepot.console.house import Pages, Visit
-from entrepot.console.model import Due, Negotiation, SignatureRequest, Talk
-from entrepot.console.owner import Owner
+from entrepot.console.model import Due, NegotiationPage, SignatureRequest, Talk
+from entrepot.console.owner import WAITS, Owner
 from entrepot.console.page import Answer, Moved, Shown
 from entrepot.console.terms import changed, compare, comparisons, typed, unreadable
 from entrepot.values import ConflictError, MalformedError, RefusedError, canonical, sha256
@@ -28,18 +28,20 @@ class _Waiting:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
 
-    async def every(self, _visit: Visit) -> Answer:
-        talks = await self._owner.read(list[Negotiation], "/owner/negotiations")
+    async def every(self, visit: Visit) -> Answer:
+        waits = await self._owner.every(NegotiationPage, "/owner/negotiations", WAITS)
+        found = await self._owner.read(NegotiationPage, "/owner/negotiations", visit.place)
         requests = await self._owner.read(list[SignatureRequest], "/owner/requests")
         duties = await self._owner.read(list[Due], "/owner/duties")
         return Shown(
             "waiting.html",
             {
                 "duties": duties,
-                "waits": [t for t in talks if t.waits_for_you],
-                "others": [t for t in talks if not t.waits_for_you],
+                "waits": waits,
+                "others": [t for t in found.rows if not t.waits_for_you],
                 "requests": [r for r in requests if r.waits_for_you],
                 "answered": [r for r in requests if not r.waits_for_you],
+                **visit.around("waiting", found),
             },
         )
 

@@ -35,6 +35,7 @@ from entrepot.contracts.digital import (
 )
 from entrepot.contracts.exchange import Exchange, Machine, Move, Party, Pending, State
 from entrepot.contracts.exchange_store import by_message, by_peer, exchange_columns, exchange_of, exchange_row
+from entrepot.contracts.held import contract_page, find_contract
 from entrepot.contracts.life import (
     Contract,
     agreement_of,
@@ -70,6 +71,7 @@ from entrepot.contracts.service import (
     counter,
     delivered,
     move,
+    negotiation_page,
     negotiations,
     offer_contract,
     product_known,
@@ -162,6 +164,7 @@ __all__ = [
     "contract_by_id",
     "contract_filed",
     "contract_id_given",
+    "contract_page",
     "contract_payload",
     "contracts_held",
     "counter",
@@ -177,6 +180,7 @@ __all__ = [
     "exchange_of",
     "exchange_row",
     "existing_service",
+    "find_contract",
     "handed_over",
     "hold_insecure_unsigned",
     "hold_vouched",
@@ -184,6 +188,7 @@ __all__ = [
     "in_force",
     "meant",
     "move",
+    "negotiation_page",
     "negotiations",
     "offer_contract",
     "open_envelope",

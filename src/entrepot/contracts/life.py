@@ -81,8 +81,8 @@ def contract_by_id(connection: Connection, contract_id: ContractId) -> Contract 
     return None if row is None else _contract_of(row)
 
 
-def contracts_held(connection: Connection, most: int = 1000) -> list[Contract]:
-    return [_contract_of(r) for r in store.contract_rows(connection, most)]
+def contracts_held(connection: Connection) -> list[Contract]:
+    return [_contract_of(r) for r in store.contract_rows(connection)]
 
 
 def in_force(contract: Contract, now: UtcTime) -> tuple[str, ...]:

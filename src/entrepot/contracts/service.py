@@ -18,8 +18,11 @@ from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Rea
 from entrepot.contracts.posting import post
 from entrepot.contracts.rules import NEGOTIATION
 from entrepot.journal import (
+    NEWEST,
     AuditEvent,
     OutboxMessage,
+    Page,
+    Place,
     Transaction,
     audit,
     enqueue,
@@ -259,12 +262,18 @@ def read_negotiation(connection: Connection, negotiation_id: ProcessId) -> Negot
 
 
 def negotiations(connection: Connection, most: int = 200) -> list[Negotiation]:
-    return store.every(connection, most)
+    """The newest of them."""
+    return list(negotiation_page(connection, Place(size=most)).items)
 
 
-def waiting_for_a_person(connection: Connection) -> list[Negotiation]:
-    """Negotiations in which an offer of the other side is neither ours nor approved."""
-    return [n for n in store.every(connection, 1000) if waits_for_a_person(n)]
+def negotiation_page(connection: Connection, place: Place) -> Page[Negotiation]:
+    return store.page(connection, place)
+
+
+def waiting_for_a_person(connection: Connection, place: Place = NEWEST) -> Page[Negotiation]:
+    """Negotiations in which an offer of the other side is neither ours nor approved. A page may be short."""
+    found = store.waiting(connection, place)
+    return replace(found, items=tuple(n for n in found.items if waits_for_a_person(n)))
 
 
 def versions_of(connection: Connection, negotiation_id: ProcessId) -> list[tuple[int, Party, UtcTime, bytes]]:

@@ -1,5 +1,6 @@
 """Table of the contracts that this node signs as service party."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -7,9 +8,11 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     Row,
+    Select,
     String,
     Table,
     bindparam,
+    false,
     func,
     insert,
     select,
@@ -58,6 +61,12 @@ def of_contract(connection: Connection, contract_id: ContractId) -> "list[Row[An
 
 def newest(connection: Connection, most: int) -> "list[Row[Any]]":
     return list(connection.execute(_ALL, {"most": most}).all())
+
+
+def in_states(states: Iterable[str]) -> "Select[Any]":
+    """What selects those in these states: since when, the id, and that they are not ours."""
+    columns = _service.c.asked_at.label("since"), _service.c.id.label("id"), false().label("is_ours")
+    return select(*columns).where(_service.c.state.in_([str(s) for s in states]))
 
 
 def count_of(connection: Connection, provider: Did, state: str) -> int:

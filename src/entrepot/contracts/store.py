@@ -8,11 +8,13 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     Row,
     String,
     Table,
+    and_,
     bindparam,
     false,
     func,
@@ -33,7 +35,7 @@ from entrepot.contracts.exchange_store import (
 )
 from entrepot.contracts.model import Agreement, Negotiation, Offer, Signing
 from entrepot.contracts.wire import parse_agreement, parse_offer, render_agreement, render_offer
-from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Page, Pages, Place, Prepared, Transaction, UtcTimeColumn, metadata
 from entrepot.values import (
     AgreementId,
     ConflictError,
@@ -96,7 +98,9 @@ _contract: Final = Table(
     Column("ended_at", UtcTimeColumn),
     Column("end_told", Boolean, nullable=False),
     Column("vouched_by", String(200), nullable=False, server_default=""),
+    Column("kept_at", UtcTimeColumn, nullable=False),
 )
+Index("ix_contract_kept", _contract.c.kept_at, _contract.c.agreement_id)
 
 _TERMS: Final = frozenset({"offer", "asked", "agreement"})
 _INSERT: Final = Prepared(insert(_negotiation))
@@ -114,7 +118,21 @@ _UNASKED: Final = Prepared(
         ),
     )
 )
-_ALL: Final = select(_negotiation).order_by(_negotiation.c.created_at.desc()).limit(bindparam("most"))
+# Ids of ours begin with their time, so the newest is found without an index more.
+_PAGES: Final = Pages(select(_negotiation), _negotiation.c.id)
+_WAITING: Final = Pages(
+    select(_negotiation).where(
+        _negotiation.c.pending_move.is_(None),
+        _negotiation.c.approved == false(),
+        or_(
+            *(
+                and_(_negotiation.c.state == str(state), _negotiation.c.party == str(party))
+                for state, party in ((State.REQUESTED, Party.PROVIDER), (State.OFFERED, Party.CONSUMER))
+            )
+        ),
+    ),
+    _negotiation.c.id,
+)
 _VOID_UNTOLD: Final = select(_negotiation).where(_negotiation.c.void_told == false()).limit(bindparam("most"))
 _TELL_VOID: Final = (
     update(_negotiation)
@@ -130,12 +148,10 @@ _KEEP_TERMS: Final = Prepared(insert(_terms))
 _KEEP_CONTRACT: Final = Prepared(insert(_contract))
 _CONTRACT: Final = Prepared(select(_contract).where(_contract.c.agreement_id == bindparam("of")))
 _CONTRACT_BY_ID: Final = select(_contract).where(_contract.c.contract_id == bindparam("of"))
-_CONTRACTS: Final = (
-    select(_contract)
-    .where(_contract.c.vouched_by == "")
-    .order_by(_contract.c.agreement_id)
-    .limit(bindparam("most"))
-)
+_CONTRACTS: Final = select(_contract).where(_contract.c.vouched_by == "").order_by(_contract.c.agreement_id)
+HELD: Final = select(
+    _contract.c.kept_at.label("since"), _contract.c.agreement_id.label("id"), true().label("is_ours")
+).where(_contract.c.vouched_by == "")
 _VOUCHED: Final = select(_contract.c.agreement_id).where(_contract.c.vouched_by == bindparam("of"))
 _UNTOLD: Final = select(_contract).where(_contract.c.end_told == false()).limit(bindparam("most"))
 _TELL: Final = Prepared(
@@ -199,8 +215,13 @@ def unasked_offers(connection: Connection, provider: Did, since: UtcTime) -> int
     return int(_UNASKED.first(connection, {"counterparty": provider, "since": since}).found)
 
 
-def every(connection: Connection, most: int) -> list[Negotiation]:
-    return [_negotiation_of(r) for r in connection.execute(_ALL, {"most": most})]
+def page(connection: Connection, place: Place) -> Page[Negotiation]:
+    return _PAGES.page(connection, place).of(_negotiation_of)
+
+
+def waiting(connection: Connection, place: Place) -> Page[Negotiation]:
+    """Those in which it may be a person's turn."""
+    return _WAITING.page(connection, place).of(_negotiation_of)
 
 
 def keep_terms(tx: Transaction, negotiation_id: ProcessId, by: Party, terms: Offer | Agreement) -> None:
@@ -238,7 +259,7 @@ def of_agreement(connection: Connection, agreement_id: AgreementId) -> list[Nego
 
 
 def keep_contract(tx: Transaction, values: dict[str, Any]) -> None:
-    _KEEP_CONTRACT.change(tx.connection, {"vouched_by": ""} | values)
+    _KEEP_CONTRACT.change(tx.connection, {"vouched_by": "", "kept_at": tx.now} | values)
 
 
 def contract_row(connection: Connection, agreement_id: AgreementId) -> "Row[Any] | None":
@@ -254,8 +275,8 @@ def vouched(connection: Connection, voucher: str) -> list[AgreementId]:
     return [AgreementId(row.agreement_id) for row in connection.execute(_VOUCHED, {"of": voucher})]
 
 
-def contract_rows(connection: Connection, most: int) -> "list[Row[Any]]":
-    return list(connection.execute(_CONTRACTS, {"most": most}).all())
+def contract_rows(connection: Connection) -> "list[Row[Any]]":
+    return list(connection.execute(_CONTRACTS).all())
 
 
 def untold(connection: Connection, most: int) -> "list[Row[Any]]":

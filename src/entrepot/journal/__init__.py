@@ -33,6 +33,7 @@ from entrepot.journal.outbox import (
     withdraw_lane,
     withdraw_unsent,
 )
+from entrepot.journal.pages import NEWEST, PAGE, Page, Pages, Place
 from entrepot.journal.postgresql import PostgresqlType, postgresql
 from entrepot.journal.prepared import Prepared
 from entrepot.journal.replay import (
@@ -56,12 +57,17 @@ from entrepot.journal.transaction import Query, Transaction, UseCase, new_uuid
 
 __all__ = [
     "DERIVED",
+    "NEWEST",
+    "PAGE",
     "Answer",
     "AuditEvent",
     "Extent",
     "Journal",
     "OutboxMessage",
     "OutcomeUnknownError",
+    "Page",
+    "Pages",
+    "Place",
     "PostgresqlType",
     "Prepared",
     "Query",

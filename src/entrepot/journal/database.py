@@ -82,10 +82,18 @@ class UtcTimeColumn(TypeDecorator[UtcTime]):
     cache_ok = True
 
     def process_bind_param(self, value: UtcTime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (the base class's signature)
-        return None if value is None else (require_utc(value) - _EPOCH) // _MICROSECOND
+        return None if value is None else micros_of(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> UtcTime | None:  # noqa: ARG002 (the base class's signature)
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return None if value is None else time_at(value)
+
+
+def micros_of(time: UtcTime) -> int:
+    return (require_utc(time) - _EPOCH) // _MICROSECOND
+
+
+def time_at(micros: int) -> UtcTime:
+    return _EPOCH + micros * _MICROSECOND
 
 
 def parse_url(url: str) -> URL:

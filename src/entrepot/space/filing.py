@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from entrepot.contracts import SIGNED_AS, ContractTerms, ends_at, open_envelope, read_payload, signatories
 from entrepot.identity import PublicKey, Signer, verify_signature
-from entrepot.journal import AuditEvent, Transaction, audit
+from entrepot.journal import AuditEvent, Page, Place, Transaction, audit
 from entrepot.ledger import ContractFile
 from entrepot.policy import service_parties
 from entrepot.space import store
@@ -315,7 +315,12 @@ def contract(connection: Connection, contract_id: ContractId) -> FiledContract |
 
 
 def contracts(connection: Connection, most: int = 1000) -> list[FiledContract]:
-    return store.read_contracts(connection, most)
+    """The newest of them."""
+    return list(contract_page(connection, Place(size=most)).items)
+
+
+def contract_page(connection: Connection, place: Place) -> Page[FiledContract]:
+    return store.page_of_contracts(connection, place)
 
 
 def _existing(connection: Connection, contract_id: ContractId) -> FiledContract:

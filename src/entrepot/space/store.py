@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from entrepot.identity import PublicKey
-from entrepot.journal import Transaction, UtcTimeColumn, metadata
+from entrepot.journal import Page, Pages, Place, Transaction, UtcTimeColumn, metadata
 from entrepot.space.model import (
     FiledContract,
     FilingState,
@@ -113,6 +113,7 @@ _contract: Final = Table(
     Column("problem", String(1000), nullable=False),
     UniqueConstraint("holder", "negotiation"),
 )
+Index("ix_space_contract_given", _contract.c.given_at, _contract.c.contract_id)
 Index("ix_space_contract_state", _contract.c.state, _contract.c.ends_at)
 _product: Final = Table(
     "space_product",
@@ -215,7 +216,7 @@ _CONTRACT: Final = select(_contract).where(_contract.c.contract_id == bindparam(
 _GIVEN: Final = select(_contract).where(
     _contract.c.holder == bindparam("holder"), _contract.c.negotiation == bindparam("negotiation")
 )
-_CONTRACTS: Final = select(_contract).order_by(_contract.c.given_at).limit(bindparam("most"))
+_CONTRACTS: Final = Pages(select(_contract), _contract.c.given_at, _contract.c.contract_id)
 _MOVE_CONTRACT: Final = update(_contract).where(
     _contract.c.contract_id == bindparam("of"), _contract.c.state == bindparam("before")
 )
@@ -436,8 +437,8 @@ def read_given(connection: Connection, holder: Did, negotiation: str) -> FiledCo
     return None if row is None else _contract_of(row)
 
 
-def read_contracts(connection: Connection, most: int) -> list[FiledContract]:
-    return [_contract_of(r) for r in connection.execute(_CONTRACTS, {"most": most})]
+def page_of_contracts(connection: Connection, place: Place) -> Page[FiledContract]:
+    return _CONTRACTS.page(connection, place).of(_contract_of)
 
 
 def move_contract(

@@ -39,7 +39,7 @@ from entrepot.use.restored import (
     not_accepted,
 )
 from entrepot.use.steps import goods_of, plan_of
-from entrepot.use.store import read_use, uses, uses_by_outcome
+from entrepot.use.store import read_use, use_page, uses, uses_by_outcome
 from entrepot.use.streams import Streams
 from entrepot.use.upkeep import close_due, has_dead, has_due, interrupt_dead
 
@@ -107,6 +107,7 @@ __all__ = [
     "settle",
     "take_in_notice",
     "take_in_receipt",
+    "use_page",
     "uses",
     "uses_by_outcome",
 ]

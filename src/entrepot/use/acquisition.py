@@ -175,10 +175,7 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
         if negotiation is None or negotiation.exchange.state is State.TERMINATED:
             return fail(tx, acquisition, negotiation.problem if negotiation else "the negotiation is gone")
         if negotiation.exchange.state is State.FINALIZED and negotiation.agreement is not None:
-            contract = next(
-                (c for c in contracts_held(tx.connection) if c.negotiation_id == negotiation.exchange.id),
-                None,
-            )
+            contract = agreement_of(tx.connection, negotiation.agreement.id)
             if contract is not None and contract.status is Status.PERFORMING:
                 return _open(tx, rail, acquisition, contract)
         waiting = _waits_for(negotiation.exchange.state)

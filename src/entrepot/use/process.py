@@ -40,6 +40,8 @@ from entrepot.contracts import (
 from entrepot.journal import (
     AuditEvent,
     OutboxMessage,
+    Page,
+    Place,
     Transaction,
     audit,
     enqueue,
@@ -343,7 +345,15 @@ def read_process(connection: Connection, process_id: ProcessId) -> TransferProce
 
 
 def processes(connection: Connection, most: int = 200) -> list[TransferProcess]:
-    return store.every(connection, most)
+    """The newest of them."""
+    return list(process_page(connection, Place(size=most)).items)
+
+
+def process_page(
+    connection: Connection, place: Place, agreement_id: AgreementId | None = None
+) -> Page[TransferProcess]:
+    """A page of all processes, or of those under one agreement."""
+    return store.page(connection, place, agreement_id)
 
 
 def agreements_over(connection: Connection, now: UtcTime) -> list[AgreementId]:

@@ -30,7 +30,7 @@ from entrepot.contracts import (
     exchange_of,
     exchange_row,
 )
-from entrepot.journal import Prepared, Transaction, UtcTimeColumn, metadata, postgresql
+from entrepot.journal import Page, Pages, Place, Prepared, Transaction, UtcTimeColumn, metadata, postgresql
 from entrepot.use.model import Door, Spent, TransferProcess, Use, UseState
 from entrepot.values import (
     AgreementId,
@@ -115,7 +115,11 @@ _OPEN_AGREEMENTS: Final = (
     .where(_process.c.state.in_([str(s) for s in (State.REQUESTED, State.STARTED, State.SUSPENDED)]))
     .distinct()
 )
-_ALL: Final = select(_process).order_by(_process.c.created_at.desc()).limit(bindparam("most"))
+# Ids of ours begin with their time, so the newest is found without an index more.
+_PAGES: Final = Pages(select(_process), _process.c.id)
+_PAGES_UNDER: Final = Pages(
+    select(_process).where(_process.c.agreement_id == bindparam("agreement")), _process.c.id
+)
 _UPDATE: Final = Prepared(
     update(_process)
     .where(_process.c.id == bindparam("of"), _process.c.version == bindparam("expected"))
@@ -135,7 +139,8 @@ _LIVE: Final = select(_use).where(_is_live).order_by(_use.c.opened_at)
 _BY_OUTCOME: Final = select(_use.c.state, _use.c.outcome, func.count().label("number")).group_by(
     _use.c.state, _use.c.outcome
 )
-_USES: Final = select(_use).order_by(_use.c.opened_at.desc()).limit(bindparam("most"))
+_USES: Final = Pages(select(_use), _use.c.id)
+_USES_UNDER: Final = Pages(select(_use).where(_use.c.agreement_id == bindparam("agreement")), _use.c.id)
 _TOUCH: Final = Prepared(
     update(_use)
     .where(_use.c.id == bindparam("of"), _is_live)
@@ -195,8 +200,10 @@ def open_agreements(connection: Connection) -> list[AgreementId]:
     return [AgreementId(row.agreement_id) for row in connection.execute(_OPEN_AGREEMENTS)]
 
 
-def every(connection: Connection, most: int) -> list[TransferProcess]:
-    return [_process_of(r) for r in connection.execute(_ALL, {"most": most})]
+def page(connection: Connection, place: Place, agreement_id: AgreementId | None) -> Page[TransferProcess]:
+    if agreement_id is None:
+        return _PAGES.page(connection, place).of(_process_of)
+    return _PAGES_UNDER.page(connection, place, agreement=agreement_id).of(_process_of)
 
 
 def open_door(tx: Transaction, door: Door, token_digest: Digest) -> None:
@@ -318,7 +325,15 @@ def uses_by_outcome(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def uses(connection: Connection, most: int) -> list[Use]:
-    return [_use_of(r) for r in connection.execute(_USES, {"most": most})]
+    """The newest of them."""
+    return list(use_page(connection, Place(size=most)).items)
+
+
+def use_page(connection: Connection, place: Place, agreement_id: AgreementId | None = None) -> Page[Use]:
+    """A page of all uses, or of those under one agreement."""
+    if agreement_id is None:
+        return _USES.page(connection, place).of(_use_of)
+    return _USES_UNDER.page(connection, place, agreement=agreement_id).of(_use_of)
 
 
 def _row(p: TransferProcess) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """Commands about sources: what they ask of the node, and what they show; a secret is never an argument."""
 
-import json
-import threading
+import importlib.util
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from entrepot.cli.main import app
-from entrepot.cli.output import Exit
-from entrepot.node.settings import OWNER_TOKEN, Listen, Party, Role, Settings, Space, write_settings
-from entrepot.values import Did, MalformedError
+_SPEC = importlib.util.spec_from_file_location("owner_port", Path(__file__).with_name("owner_port.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+owner_port = sys.modules.setdefault("owner_port", importlib.util.module_from_spec(_SPEC))
+_SPEC.loader.exec_module(owner_port)
+
+from entrepot.cli.output import Exit  # noqa: E402 (after the port is loaded)
+from entrepot.values import MalformedError  # noqa: E402
 
 ATTACHED = {
     "resource": "resource-1", "mediaType": "application/vnd.apache.parquet", "size": 13_019, "rows": 2,
@@ -40,41 +43,16 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     made = Node(tmp_path)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-            made.asked.append((self.path, json.loads(raw or b"null")))
-            body = json.dumps(ATTACHED).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(_method: str, path: str, body: Any) -> Any:
+        made.asked.append((path, body))
+        return ATTACHED
 
-        do_GET = do_POST  # noqa: N815 (the server's own name)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    owner = f"127.0.0.1:{server.server_address[1]}"
-    (tmp_path / OWNER_TOKEN).write_text("token")
-    listen = Listen(public="127.0.0.1:1", owner=owner, url="http://127.0.0.1:1")
-    space = Space(
-        name="s", platform=Did("did:web:p"), platform_url="http://p", ledger_url="http://p/ledger",
-        ledger_origin="o", ledger_key="k",
-    )  # fmt: skip
-    settings = Settings(
-        did=Did("did:web:us"), roles=(Role.CONNECTOR,), listen=listen, space=space, party=Party(name="Us")
-    )
-    write_settings(settings, tmp_path / "entrepot.toml")
-    yield made
-    server.shutdown()
-    server.server_close()
+    with owner_port.answering(tmp_path, answer):
+        yield made
 
 
 def run(node: Node, *words: str) -> object:
-    return app([*words, "--node", str(node.folder)], result_action="return_value")
+    return owner_port.run(node.folder, *words)
 
 
 def test_a_source_is_attached_and_shown(node: Node, capsys: pytest.CaptureFixture[str]) -> None:

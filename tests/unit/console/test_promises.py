@@ -69,7 +69,15 @@ AROUND = {
 def test_what_is_owed_waits_for_a_person(language: Language, expected: list[str]) -> None:
     """Who looks at what waits sees which data is to be deleted, by when, and that it is late."""
     late = Due("urn:agreement", None, "delete within P30D", "overdue", datetime(2026, 11, 25, tzinfo=UTC))
-    values = {"duties": [late], "waits": [], "others": [], "requests": [], "answered": []}
+    values = {
+        "duties": [late],
+        "waits": [],
+        "others": [],
+        "requests": [],
+        "answered": [],
+        "earlier": "",
+        "later": "",
+    }
     page = templates(language).get_template("waiting.html").render({**AROUND, **values})
 
     assert [words for words in (*expected, "delete within P30D", "urn:agreement") if words not in page] == []

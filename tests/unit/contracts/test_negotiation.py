@@ -171,12 +171,12 @@ def test_a_counter_offer_waits_for_a_person(consumer: Node, provider: Node) -> N
     process = ask(consumer, provider, COUNTER)
 
     assert states(consumer, process) == (State.REQUESTED, State.REQUESTED)
-    waiting = provider.journal.read_now(contracts.waiting_for_a_person)
+    waiting = provider.journal.read_now(contracts.waiting_for_a_person).items
     assert [n.exchange.peer_pid for n in waiting] == [process]
     provider.journal.write_now(lambda tx: contracts.approve(tx, provider.desk, waiting[0].exchange.id))
     provider.world.run()
     assert states(consumer, process) == (State.FINALIZED, State.FINALIZED)
-    assert provider.journal.read_now(contracts.waiting_for_a_person) == []
+    assert provider.journal.read_now(contracts.waiting_for_a_person).items == ()
 
 
 def test_a_person_may_say_no(consumer: Node, provider: Node) -> None:

@@ -46,7 +46,7 @@ def offered(consumer: Node, provider: Node) -> ProcessId:
         lambda tx: contracts.offer_contract(tx, provider.desk, consumer.did, consumer.base, OFFER, DIGEST)
     )
     provider.world.run()
-    (waiting,) = consumer.journal.read_now(contracts.waiting_for_a_person)
+    (waiting,) = consumer.journal.read_now(contracts.waiting_for_a_person).items
     consumer.journal.write_now(lambda tx: contracts.product_known(tx, waiting.exchange.id, DIGEST))
     found: ProcessId = waiting.exchange.id
     return found
@@ -97,7 +97,7 @@ def test_an_unasked_offer_is_answered_with_other_terms(
     """The counter-offer waits on the provider's side; once a person agrees there, nobody is asked again."""
     counter(consumer, offered, POLICIES[1])
     assert both(consumer, offered) == (State.REQUESTED, State.REQUESTED)
-    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person)
+    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person).items
 
     provider.journal.write_now(lambda tx: contracts.approve(tx, provider.desk, waiting.exchange.id))
     provider.world.run()
@@ -111,7 +111,7 @@ def test_an_unasked_offer_is_answered_with_other_terms(
 def test_a_second_offer_waits_again(consumer: Node, provider: Node, offered: ProcessId) -> None:
     """Approval is of the terms that were shown, not of what takes their place."""
     counter(consumer, offered, POLICIES[1])
-    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person)
+    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person).items
 
     counter(provider, waiting.exchange.id, POLICIES[2])
 
@@ -124,7 +124,7 @@ def test_our_own_terms_offered_back_need_nobody_again(
 ) -> None:
     """A person has proposed them here already."""
     counter(consumer, offered, POLICIES[1])
-    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person)
+    (waiting,) = provider.journal.read_now(contracts.waiting_for_a_person).items
 
     counter(provider, waiting.exchange.id, POLICIES[1])
 

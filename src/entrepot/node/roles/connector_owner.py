@@ -12,11 +12,11 @@ from entrepot import catalogue, contracts, oversight, use
 from entrepot.contracts import Contract, EndReason
 from entrepot.identity import known_member
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.api import PLACE, answer, answer_page, owner_route, place_of, read_body
 from entrepot.node.roles.duties_owner import duty_routes
 from entrepot.node.roles.negotiation_owner import negotiation_routes
 from entrepot.node.roles.observer_owner import request_row
-from entrepot.node.roles.service_owner import is_contract, service_row
+from entrepot.node.roles.service_owner import service_row
 from entrepot.node.roles.use_owner import acquisition_row
 from entrepot.policy import assured, explain, sentences
 from entrepot.protocols import Call, Content, Response, Route
@@ -38,7 +38,8 @@ from entrepot.values import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from entrepot.journal import Transaction
+    from entrepot.contracts import ServiceContract
+    from entrepot.journal import Page, Transaction
     from entrepot.node.roles.connector import Connector
 
 
@@ -76,14 +77,16 @@ def owner_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     routes = [
         owner_route("POST", "/owner/uses", api.begin_use, rows.AcquisitionRow, UseBody),
-        owner_route("GET", "/owner/contracts", api.contracts, list[rows.ContractRow]),
+        owner_route("GET", "/owner/contracts", api.contracts, rows.ContractPage, asks=PLACE),
         owner_route(
             "POST", "/owner/contracts/{id:path}/end", api.end, rows.EndedRow, Content(EndBody, optional=True)
         ),
         owner_route("POST", "/owner/policy/explain", api.explain, rows.ExplainedRow, ExplainBody),
         owner_route("GET", "/owner/openings", api.openings, list[rows.RequestRow]),
     ]
-    return [*routes, *negotiation_routes(connector), *duty_routes(connector)]
+    # Last, since an agreement's id may hold a slash: what stands below a contract is asked for first.
+    one = owner_route("GET", "/owner/contracts/{id:path}", api.contract, rows.ContractRow)
+    return [*routes, *negotiation_routes(connector), *duty_routes(connector), one]
 
 
 class _Api:
@@ -115,15 +118,24 @@ class _Api:
 
         return answer(await self._journal.write(begin))
 
-    async def contracts(self, _call: Call) -> Response:
-        now = self._node.clock()
+    async def contracts(self, call: Call) -> Response:
+        """Every contract that we have a part in, the newest first."""
+        place, now = place_of(call), self._node.clock()
 
-        def query(connection: Connection) -> list[rows.ContractRow]:
-            served = [c for c in contracts.service_contracts(connection) if is_contract(c)]
-            return [
-                *(_contract(connection, c, now) for c in contracts.contracts_held(connection)),
-                *(service_row(connection, c, now) for c in served),
-            ]
+        def query(connection: Connection) -> Page[rows.ContractRow]:
+            return contracts.contract_page(connection, place).of(lambda c: _shown(connection, c, now))
+
+        return answer_page(call, "contracts", await self._journal.read(query))
+
+    async def contract(self, call: Call) -> Response:
+        """One contract, by its agreement's id or its own."""
+        of, now = call.path["id"], self._node.clock()
+
+        def query(connection: Connection) -> rows.ContractRow:
+            found = contracts.find_contract(connection, of)
+            if found is None:
+                raise NotFoundError("there is no such contract here")
+            return _shown(connection, found, now)
 
         return answer(await self._journal.read(query))
 
@@ -178,6 +190,10 @@ class _Api:
             }
 
         return answer(await self._journal.read(query))
+
+
+def _shown(connection: Connection, c: Contract | ServiceContract, now: UtcTime) -> rows.ContractRow:
+    return _contract(connection, c, now) if isinstance(c, Contract) else service_row(connection, c, now)
 
 
 def _contract(connection: Connection, c: Contract, now: UtcTime) -> rows.ContractRow:

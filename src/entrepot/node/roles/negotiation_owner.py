@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from entrepot import catalogue, contracts
 from entrepot.contracts import Move, Negotiation, Next, Offer, Party, Reason
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.api import PLACE, answer, answer_page, owner_route, place_of, read_body
 from entrepot.policy import (
     Policy,
     assured,
@@ -20,13 +20,25 @@ from entrepot.policy import (
     render_policy,
     sentences,
 )
-from entrepot.protocols import Call, Response, Route
-from entrepot.values import Did, NotFoundError, ProcessId, ProductId, RefusedError, canonical, render_time
+from entrepot.protocols import Asked, Call, Response, Route
+from entrepot.values import (
+    Did,
+    MalformedError,
+    NotFoundError,
+    ProcessId,
+    ProductId,
+    RefusedError,
+    canonical,
+    render_time,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from entrepot.journal import Page
     from entrepot.node.roles.connector import Connector
+
+_ASKS: Final = (*PLACE, Asked("waits", {"enum": ["true"], "description": "Only what waits for me."}))
 
 
 class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +66,7 @@ class CounterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def negotiation_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     return [
-        owner_route("GET", "/owner/negotiations", api.every, list[rows.NegotiationRow]),
+        owner_route("GET", "/owner/negotiations", api.page, rows.NegotiationPage, asks=_ASKS),
         owner_route("POST", "/owner/negotiations", api.ask, rows.MovedRow, AskBody),
         owner_route("POST", "/owner/offers", api.offer, rows.MovedRow, OfferBody),
         owner_route("GET", "/owner/negotiations/{id}", api.one, rows.WholeNegotiationRow),
@@ -73,11 +85,17 @@ class _Api:
         self._desk = connector.desk
         self._journal = connector.node.journal
 
-    async def every(self, _call: Call) -> Response:
-        def query(connection: Connection) -> list[rows.NegotiationRow]:
-            return [_row(connection, n) for n in contracts.negotiations(connection)]
+    async def page(self, call: Call) -> Response:
+        """What is and was being negotiated, or only what waits for a person of ours."""
+        place, waits = place_of(call), call.query.get("waits", "")
+        if waits not in {"", "true"}:
+            raise MalformedError("waits: expected true, or nothing")
+        find = contracts.waiting_for_a_person if waits else contracts.negotiation_page
 
-        return answer(await self._journal.read(query))
+        def query(connection: Connection) -> Page[rows.NegotiationRow]:
+            return find(connection, place).of(lambda n: _row(connection, n))
+
+        return answer_page(call, "negotiations", await self._journal.read(query))
 
     async def ask(self, call: Call) -> Response:
         """Ask a provider for a contract on our terms; where they are not its own, a person decides."""

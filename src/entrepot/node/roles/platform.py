@@ -13,7 +13,7 @@ from entrepot.identity import KeyJob, newest_status_list
 from entrepot.journal import Transaction
 from entrepot.ledger import RevocationReason, SignedTransaction, Status, TransactionState
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.api import PLACE, answer, answer_page, owner_route, place_of, read_body
 from entrepot.node.finding import found_here, owner_search, shelf_loop
 from entrepot.node.making import InvitationFile
 from entrepot.node.node import Loop, Node, Part
@@ -233,7 +233,7 @@ def _owner_routes(node: Node, rules: space.Rules) -> list[Route]:
             rows.MemberStateRow,
             Content(RevokeBody, optional=True),
         ),
-        owner_route("GET", "/owner/contracts", api.contracts, list[rows.FiledRow]),
+        owner_route("GET", "/owner/contracts", api.contracts, rows.FiledPage, asks=PLACE),
     ]
 
 
@@ -306,21 +306,22 @@ class _Api:
         await self._journal.write(lambda tx: space.revoke(tx, did, reason))
         return await self._member(did)
 
-    async def contracts(self, _call: Call) -> Response:
-        found = await self._journal.read(space.contracts)
-        listed: list[rows.FiledRow] = [
-            {
-                "contract": c.contract_id,
-                "provider": c.holder,
-                "consumer": c.counterparty,
-                "state": str(c.state),
-                "envelope": None if c.envelope_digest is None else render_digest(c.envelope_digest),
-                "endReason": c.end_reason,
-            }
-            for c in found
-        ]
-        return answer(listed)
+    async def contracts(self, call: Call) -> Response:
+        place = place_of(call)
+        found = await self._journal.read(lambda c: space.contract_page(c, place))
+        return answer_page(call, "contracts", found.of(_filed))
 
     async def _member(self, did: Did) -> Response:
         found = await self._journal.read(lambda c: space.member(c, did))
         return answer({"did": did, "state": "" if found is None else str(found.state)})
+
+
+def _filed(c: space.FiledContract) -> rows.FiledRow:
+    return {
+        "contract": c.contract_id,
+        "provider": c.holder,
+        "consumer": c.counterparty,
+        "state": str(c.state),
+        "envelope": None if c.envelope_digest is None else render_digest(c.envelope_digest),
+        "endReason": c.end_reason,
+    }

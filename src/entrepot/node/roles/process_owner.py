@@ -10,7 +10,7 @@ from msgspec import Meta
 from entrepot import catalogue
 from entrepot.contracts import Move, Next, Party, Reason, agreement_of
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.api import UNDER, agreement_in, answer, answer_page, owner_route, place_of, read_body
 from entrepot.protocols import Call, Response, Route
 from entrepot.use import process as transfers
 from entrepot.values import NotFoundError, ProcessId, RefusedError
@@ -18,7 +18,7 @@ from entrepot.values import NotFoundError, ProcessId, RefusedError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from entrepot.journal import Transaction
+    from entrepot.journal import Page, Transaction
     from entrepot.node.roles.connector import Connector
     from entrepot.use import TransferProcess
 
@@ -32,7 +32,7 @@ class WhyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def process_routes(connector: Connector) -> list[Route]:
     api = _Api(connector)
     return [
-        owner_route("GET", "/owner/processes", api.every, list[rows.ProcessRow]),
+        owner_route("GET", "/owner/processes", api.page, rows.ProcessPage, asks=UNDER),
         owner_route("GET", "/owner/processes/{id}", api.one, rows.ProcessRow),
         owner_route("POST", "/owner/processes/{id}/suspend", api.suspend, rows.ProcessRow, WhyBody),
         owner_route("POST", "/owner/processes/{id}/resume", api.resume, rows.ProcessRow),
@@ -47,11 +47,14 @@ class _Api:
         self._connector = connector
         self._journal = connector.node.journal
 
-    async def every(self, _call: Call) -> Response:
-        def query(connection: Connection) -> list[rows.ProcessRow]:
-            return [_row(connection, p) for p in transfers.processes(connection)]
+    async def page(self, call: Call) -> Response:
+        place, agreement_id = place_of(call), agreement_in(call)
 
-        return answer(await self._journal.read(query))
+        def query(connection: Connection) -> Page[rows.ProcessRow]:
+            found = transfers.process_page(connection, place, agreement_id)
+            return found.of(lambda p: _row(connection, p))
+
+        return answer_page(call, "processes", await self._journal.read(query))
 
     async def one(self, call: Call) -> Response:
         pid = ProcessId(call.path["id"])

@@ -11,13 +11,12 @@ import msgspec
 from entrepot import catalogue
 from entrepot.catalogue import ColumnRole, Place, Protection
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route, read_body
+from entrepot.node.api import answer, number_of, owner_route, read_body
 from entrepot.policy import assured, parse_policy, sentences
 from entrepot.protocols import Asked, Call, Response, Route
 from entrepot.values import (
     Grade,
     KindOfUse,
-    MalformedError,
     NotFoundError,
     ProductId,
     render_digest,
@@ -141,15 +140,8 @@ class _Api:
 
 
 def _place(call: Call) -> Place:
-    after = _number(call, "after", 0, 0, _LARGEST)
-    return Place(after=after, size=_number(call, "limit", catalogue.PAGE, 1, catalogue.PAGE))
-
-
-def _number(call: Call, name: str, usual: int, least: int, most: int) -> int:
-    text = call.query.get(name, str(usual))
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise MalformedError(f"{name}: expected a number from {least} to {most}")
-    return int(text)
+    after = number_of(call, "after", 0, 0, _LARGEST)
+    return Place(after=after, size=number_of(call, "limit", catalogue.PAGE, 1, catalogue.PAGE))
 
 
 def _shown(p: catalogue.Product) -> rows.ProductRow:

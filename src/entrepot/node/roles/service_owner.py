@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from entrepot import catalogue, contracts
-from entrepot.contracts import SIGNED_AS, ServiceContract, ServiceState, Signatory, Signature
+from entrepot.contracts import SIGNED_AS, ServiceContract, Signatory, Signature
 from entrepot.identity import KeyJob
 from entrepot.node import rows
 from entrepot.node.api import answer, owner_route, read_body
@@ -107,11 +107,6 @@ def service_row(connection: Connection, c: ServiceContract, now: UtcTime) -> row
         "left": [],
         "text": _text(c),
     }
-
-
-def is_contract(c: ServiceContract) -> bool:
-    """Whether it is a contract by now, and no request."""
-    return c.state in {ServiceState.FILED, ServiceState.ENDED}
 
 
 def _row(connection: Connection, c: ServiceContract, now: UtcTime) -> rows.SignatureRequestRow:

@@ -9,7 +9,7 @@ from entrepot import catalogue, oversight, use
 from entrepot.contracts import Contract, Party, contract_by_id
 from entrepot.ledger import WrittenRecord, batch_of, compare, receipt_of, records_of
 from entrepot.node import rows
-from entrepot.node.api import answer, owner_route
+from entrepot.node.api import UNDER, agreement_in, answer, answer_page, owner_route, place_of
 from entrepot.node.gather import evidence_of
 from entrepot.node.roles.side_owner import ask_provider
 from entrepot.protocols import Call, Content, Response, Route, tds
@@ -27,6 +27,7 @@ from entrepot.values import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from entrepot.journal import Page
     from entrepot.node.roles.connector import Connector
 
 _MOST = 200
@@ -36,7 +37,7 @@ _ARCHIVE = "application/x-tar"
 def use_routes(connector: Connector, client: tds.Client) -> list[Route]:
     api = _Api(connector, client)
     return [
-        owner_route("GET", "/owner/uses", api.uses, list[rows.UseRow]),
+        owner_route("GET", "/owner/uses", api.uses, rows.UsePage, asks=UNDER),
         owner_route("GET", "/owner/uses/{id}", api.one, rows.ProofRow),
         owner_route("GET", "/owner/acquisitions", api.acquisitions, list[rows.AcquisitionRow]),
         owner_route("GET", "/owner/acquisitions/{id}", api.acquisition, rows.AcquisitionRow),
@@ -52,11 +53,14 @@ class _Api:
         self._node = connector.node
         self._journal = connector.node.journal
 
-    async def uses(self, _call: Call) -> Response:
-        def query(connection: Connection) -> list[rows.UseRow]:
-            return [_use(connection, u) for u in use.uses(connection, _MOST)]
+    async def uses(self, call: Call) -> Response:
+        place, agreement_id = place_of(call), agreement_in(call)
 
-        return answer(await self._journal.read(query))
+        def query(connection: Connection) -> Page[rows.UseRow]:
+            found = use.use_page(connection, place, agreement_id)
+            return found.of(lambda u: _use(connection, u))
+
+        return answer_page(call, "uses", await self._journal.read(query))
 
     async def one(self, call: Call) -> Response:
         """One use, with every record that this node wrote of it and how far each has come."""

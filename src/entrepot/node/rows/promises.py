@@ -3,6 +3,7 @@
 from typing import NotRequired, TypedDict
 
 from entrepot.node.rows.offers import Terms, Text
+from entrepot.node.rows.turned import TurnedRow
 
 
 class LeftRow(TypedDict):
@@ -57,6 +58,10 @@ ContractRow = TypedDict(
 )
 
 
+class ContractPage(TurnedRow):
+    contracts: list[ContractRow]
+
+
 class EndedRow(TypedDict):
     agreement: str
     ended: str
@@ -103,6 +108,10 @@ NegotiationRow = TypedDict(
         "problem": str,
     },
 )
+
+
+class NegotiationPage(TurnedRow):
+    negotiations: list[NegotiationRow]
 
 
 class TermsRow(Terms):

@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+from entrepot.node.rows.turned import TurnedRow
+
 
 class RestoredRow(TypedDict):
     """What a restored node has forgotten, and whether its owner has accepted that."""
@@ -39,6 +41,10 @@ class FiledRow(TypedDict):
     state: str
     envelope: str | None
     endReason: str | None
+
+
+class FiledPage(TurnedRow):
+    contracts: list[FiledRow]
 
 
 class FollowedRow(TypedDict):

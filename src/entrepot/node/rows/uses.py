@@ -2,6 +2,8 @@
 
 from typing import Any, TypedDict
 
+from entrepot.node.rows.turned import TurnedRow
+
 ProcessRow = TypedDict(
     "ProcessRow",
     {
@@ -17,6 +19,10 @@ ProcessRow = TypedDict(
         "problem": str,
     },
 )
+
+
+class ProcessPage(TurnedRow):
+    processes: list[ProcessRow]
 
 
 class AcquisitionRow(TypedDict):
@@ -50,6 +56,10 @@ class UseRow(TypedDict):
     size: int
     sent: int
     receipt: str
+
+
+class UsePage(TurnedRow):
+    uses: list[UseRow]
 
 
 class RecordRow(TypedDict):

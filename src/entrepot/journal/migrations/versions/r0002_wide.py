@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 (Alembic runs this file, nobody imports it; a revision is a long list)
+# ruff: noqa: INP001, PLR0915 (Alembic runs this file, nobody imports it; a revision is a long list)
 """The street, wide: more kinds of use, sources, search, duties. Follows the first street."""
 
 from typing import Final
@@ -273,6 +273,8 @@ def upgrade() -> None:
     op.add_column(
         "contract", sa.Column("vouched_by", sa.String(length=200), server_default="", nullable=False)
     )
+    op.add_column("contract", sa.Column("kept_at", sa.BigInteger(), nullable=False, server_default="0"))
+    op.create_index("ix_contract_kept", "contract", ["kept_at", "agreement_id"], unique=False)
     op.add_column("door", sa.Column("until", sa.BigInteger(), nullable=True))
     op.add_column("meter", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column(
@@ -282,6 +284,7 @@ def upgrade() -> None:
     op.add_column("resource", sa.Column("columns", sa.LargeBinary(), nullable=False, server_default="[]"))
     op.add_column("resource", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("resource", sa.Column("source", sa.LargeBinary(), nullable=True))
+    op.create_index("ix_space_contract_given", "space_contract", ["given_at", "contract_id"], unique=False)
     op.add_column("use", sa.Column("kind", sa.String(length=20), nullable=False, server_default="delivery"))
     op.add_column("use", sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0"))
     op.drop_index(op.f("ix_use_state"), table_name="use")
