@@ -5,21 +5,27 @@ import dataclasses
 import importlib.util
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
 import entrepot.console
-from entrepot import console
+from entrepot import console, contracts
 from entrepot.console.house import FORM
 from entrepot.console.session import GUESSES
 from entrepot.console.words import Language
+from entrepot.contracts import Agreement, Party
+from entrepot.journal import Transaction
 from entrepot.node.http import Application, Gatekeeper
 from entrepot.node.settings import OWNER_TOKEN
+from entrepot.policy import Policy, Rule
 from entrepot.protocols import Proof, Reply, Route
+from entrepot.values import AgreementId, Did, ProductId
 
 _SPEC = importlib.util.spec_from_file_location("house", Path(__file__).parents[1] / "node" / "house.py")
 assert _SPEC is not None
@@ -87,14 +93,13 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[the_house.House]
 @pytest.fixture
 def desks(nodes: the_house.House) -> dict[str, Desk]:
     """A desk for each role, with nobody signed in and no guess made."""
-    found = {}
-    for name in ROLES:
-        home = nodes.homes[name]
-        routes = console.routes(home.node, home.parts)
-        keeper = Gatekeeper(home.node.acquaintance.authenticate)
-        token = (home.node.folder / OWNER_TOKEN).read_text()
-        found[name] = Desk(routes, Application(routes, keeper), token)
-    return found
+    return {name: desk_of(nodes.homes[name]) for name in ROLES}
+
+
+def desk_of(home: Any) -> Desk:
+    routes = console.routes(home.node, home.parts)
+    keeper = Gatekeeper(home.node.acquaintance.authenticate)
+    return Desk(routes, Application(routes, keeper), (home.node.folder / OWNER_TOKEN).read_text())
 
 
 def pages_of(desk: Desk, method: str, proof: Proof) -> list[str]:
@@ -384,3 +389,29 @@ def test_the_first_page_is_in_the_browsers_language(desks: dict[str, Desk]) -> N
 
     assert asyncio.run(ask("zh-CN,en;q=0.5")) == "/console/zh"
     assert asyncio.run(ask("en")) == "/console/en"
+
+
+def keep_many(tx: Transaction) -> None:
+    for number in range(130):
+        agreement = Agreement(
+            AgreementId(f"turned {number}"), ProductId("6P"), Policy((Rule("use"),)), Did("did:web:us"),
+            Did("did:web:them"), tx.now,
+        )  # fmt: skip
+        with warnings.catch_warnings(action="ignore"):
+            contracts.hold_insecure_unsigned(tx, agreement, Party.PROVIDER, agreement.assignee)
+
+
+def test_a_long_list_is_turned_in_both_languages(nodes: the_house.House) -> None:
+    """A contract on no page cannot be stopped by its owner."""
+    home = nodes.homes["consumer"]
+    home.node.journal.write_now(keep_many)
+    desk = desk_of(home)
+    asyncio.run(desk.sign_in())
+    for language, back in (("en", "Earlier ones"), ("zh", "上一页")):
+        first = asyncio.run(desk.get(f"/console/{language}/contracts")).body.decode()
+        (onward,) = re.findall(r'href="([^"]+)" rel="next"', first)
+        second = asyncio.run(desk.get(onward)).body.decode()
+        seen = re.findall(r"/contracts/turned%20(\d+)\"", first + second)
+
+        assert sorted(map(int, seen)) == list(range(130))
+        assert ('rel="next"' in second, back in second) == (False, True)
