@@ -4,6 +4,8 @@ The consumer's node is also the data plane that serves the provider's product, s
 product meet: what the consumer fetches comes from a door that the provider has never hung.
 """
 
+import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from entrepot.values import DataType, data_code
-from space import Running, Space, made_bytes, records, wait_for
+from space import COMMAND, Running, Space, made_bytes, records, wait_for
 
 TOKENS: Final = ("Bearer shown by the control plane", "Bearer shown by the data plane")
 HTTP_PULL: Final = "https://w3id.org/dspace-sig/profile/http-pull"
@@ -75,13 +77,16 @@ def test_a_use_runs_through_another_nodes_data_plane(space: Space) -> None:
     file.write_bytes(made_bytes(SIZE, 23))
     lake, control = space.consumer, space.provider
     product, copy = offer(space, control, file), offer(space, lake, file)
-    opened = {"dataset": product, "product": copy, "policy": OPEN}
-    lake.ask("PUT", "/owner/signaling/controlplanes/provider/datasets", opened)
+    terms = space.root / "terms.json"
+    terms.write_text(json.dumps(OPEN))
+    say(lake, "open", "provider", product, "--product", copy, "--terms", terms, "--by-hand")
     control.ask("PUT", f"/owner/signaling/dataplanes/lake/products/{product}")
 
     acquiring = space.begin(product)
-    acquiring.received()
+    wait_for("a flow that waits", lambda: _states(lake) == ["STARTING"])
     (flow,) = lake.ask("GET", "/owner/signaling")["flows"]
+    approved = say(lake, "approve", flow["id"])
+    acquiring.received()
     wait_for("the end of the flow", lambda: _states(lake) == ["COMPLETED"])
     (ours,) = control.rows("SELECT id, outcome FROM use WHERE product_id = ?", product)
     (theirs,) = lake.rows("SELECT id, sent FROM use WHERE product_id = ?", copy)
@@ -89,10 +94,18 @@ def test_a_use_runs_through_another_nodes_data_plane(space: Space) -> None:
     opened_there = [(r["kind"], r["contract"][:7] == "VOUCHED") for r in records(lake, theirs[0])[:1]]
 
     assert acquiring.target.read_bytes() == file.read_bytes()
-    assert flow["dataset"] == product
+    assert (flow["dataset"], approved["state"]) == (product, "STARTED")
     assert ours[1] in {"sent", "ended"}  # no receipt can name it: the consumer was at another door
     assert theirs[1] == SIZE
+    assert say(lake, "shut", "provider", product) == {"plane": "provider", "shut": product}
+    assert [p["datasets"] for p in lake.ask("GET", "/owner/signaling")["planes"]] == [[]]
     assert (opened_here, opened_there) == ([("opened", False)], [("opened", True)])
+
+
+def say(node: Running, *words: object) -> Any:
+    """A command of the owner's about planes; what it answers."""
+    command = [*COMMAND, "dataplane", *map(str, words), "--json", "--node", str(node.folder)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def _states(node: Running) -> list[str]:
