@@ -140,6 +140,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "revoked": mark("revoked"),
         "declined": mark("declined"),
     },
+    "owed": {"before": mark("before"), "alongside": mark("alongside"), "after": mark("after")},
     "known": {"member": mark("member"), "guest": mark("guest")},
     "use": {
         "open": mark("open"),

@@ -29,7 +29,7 @@ from entrepot.policy.model import (
 )
 from entrepot.policy.national import OPERATORS as NATIONAL_OPERATORS
 from entrepot.policy.national import parse_national, render_national
-from entrepot.policy.reasons import duty_said, read_refusal, say_refusal
+from entrepot.policy.reasons import duty_said, place_said, read_refusal, say_refusal
 from entrepot.policy.refusal import Outcome, Reason, Refusal
 from entrepot.policy.sentences import assured, explain, say_duty, sentences
 from entrepot.policy.service import counted, hold, release, reserve, settle_budgets
@@ -112,6 +112,7 @@ __all__ = [
     "parse_money",
     "parse_national",
     "parse_policy",
+    "place_said",
     "read_refusal",
     "release",
     "render_duration",

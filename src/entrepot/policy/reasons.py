@@ -42,7 +42,7 @@ def say_refusal(refusal: Refusal, language: str) -> str:
     words = Language(language)
     path, about, found = refusal.path, refusal.about, refusal.found
     if words is _ZH:
-        path = place(path)
+        path = place_said(path)
         if refusal.reason is Reason.UNMET:
             operand, _, _ = about.partition(" ")
             found = seen(found, OPERANDS[operand])
@@ -59,7 +59,7 @@ def read_refusal(text: str) -> Refusal | None:
     return None
 
 
-def place(path: str) -> str:
+def place_said(path: str) -> str:
     """A path through a policy, in Chinese."""
     return "·".join(PLACES[name].format(int(number) + 1) for name, number in _STEP.findall(path))
 
@@ -116,12 +116,14 @@ def _any(words: Iterable[str]) -> str:
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _STEP: Final = re.compile(r"([a-z]+)\[(\d+)\]")
 _A_PLACE: Final = rf"{_any(PLACES)}(?:\[\d{{1,9}}\](?:\.{_any(PLACES)}\[\d{{1,9}}\])*)?"
+_VALUE: Final = "(?:(?!; ).)*"
+"""Reasons of one text are joined like that; a value that holds it is not read back."""
 _A_NAME: Final = _any(_NAMES)
 
 _Shape: TypeAlias = tuple[str, Callable[[str], str]]
-_COMPARISON: Final[_Shape] = (rf"{_any(OPERANDS)} {_any(Operator)}(?: .*?)?", _asked)
+_COMPARISON: Final[_Shape] = (rf"{_any(OPERANDS)} {_any(Operator)}(?: {_VALUE}?)?", _asked)
 _NAMED: Final[_Shape] = (rf"{_A_NAME}(?:, {_A_NAME})*", _named)
-_PLACED: Final[_Shape] = (_A_PLACE, place)
+_PLACED: Final[_Shape] = (_A_PLACE, place_said)
 _ABOUT: Final[Mapping[Reason, _Shape]] = {
     Reason.UNMET: _COMPARISON,
     Reason.OWED_FIRST: (rf"{_any(ACTIONS)}(?: [\d.]+ [A-Z]{{3}})?(?: within P\w+)?", duty_said),
@@ -138,7 +140,7 @@ _ABOUT: Final[Mapping[Reason, _Shape]] = {
 
 def _pattern(reason: Reason) -> re.Pattern[str]:
     text = re.escape(REFUSALS[_EN][reason])
-    holes = {"path": _A_PLACE, "about": _ABOUT[reason][0] if reason in _ABOUT else "", "found": ".*"}
+    holes = {"path": _A_PLACE, "about": _ABOUT[reason][0] if reason in _ABOUT else "", "found": _VALUE}
     for name, shape in holes.items():
         text = text.replace(rf"\{{{name}\}}", f"(?P<{name}>{shape})")
     return re.compile(text, re.DOTALL | re.ASCII)

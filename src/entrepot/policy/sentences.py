@@ -37,7 +37,7 @@ from entrepot.policy.phrases import (
     length,
     phrase,
 )
-from entrepot.policy.reasons import condition, duty_said, place, seen
+from entrepot.policy.reasons import condition, duty_said, place_said, seen
 from entrepot.policy.vocabulary import ACTIONS, OPERANDS
 from entrepot.values import KindOfUse
 
@@ -96,7 +96,7 @@ def _explained(line: Line, language: Language) -> str:
             return f"{line.path}: {_action(line.operand, _EN) or line.operator}: {line.verdict}"
         asked = phrase(operand.type, Operator(line.operator), _EN).format(operand.english, line.expected)
         return f"{line.path}: asked that {asked}; found {line.found} ({line.source}): {line.verdict}"
-    where, verdict = place(line.path), VERDICTS[Verdict(line.verdict)]
+    where, verdict = place_said(line.path), VERDICTS[Verdict(line.verdict)]
     if operand is None:
         what = _action(line.operand, language) or GROUPS[Junction(line.operator)]
         return f"{where}：{what}：{verdict}"
