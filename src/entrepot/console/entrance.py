@@ -6,7 +6,8 @@ from importlib import resources
 from typing import Final
 
 from entrepot.console.house import House, Pages, Visit, is_for_this_machine
-from entrepot.console.page import ROOT, SECURITY, Answer, Moved, Shown, address
+from entrepot.console.naming import ROOT, address
+from entrepot.console.page import SECURITY, Answer, Moved, Shown
 from entrepot.console.words import wished
 from entrepot.protocols import Call, Proof, Response, Route
 from entrepot.values import NotFoundError

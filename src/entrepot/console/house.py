@@ -8,8 +8,9 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode
 
 from entrepot.console.model import NegotiationPage, SignatureRequest, Turned
+from entrepot.console.naming import ROOT, address
 from entrepot.console.owner import WAITS, Owner
-from entrepot.console.page import ROOT, Answer, Moved, Shown, address, respond
+from entrepot.console.page import Answer, Moved, Shown, respond
 from entrepot.console.session import Sessions
 from entrepot.console.words import DONE, REMEDIES, Language
 from entrepot.journal import AuditEvent, audit, first_seen, was_seen

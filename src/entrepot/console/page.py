@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, unquote
 
 from entrepot.console.words import Language
 from entrepot.protocols import Response
 
-ROOT: Final = "/console"
 HTML: Final = "text/html; charset=utf-8"
 SECURITY: Final[Mapping[str, str]] = {
     "content-security-policy": (
@@ -22,7 +20,6 @@ SECURITY: Final[Mapping[str, str]] = {
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
 }
-_NAME_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +72,3 @@ def _written(template: str, language: Language, values: Mapping[str, Any]) -> st
     from entrepot.console.writing import templates
 
     return templates(language).get_template(template).render(values)
-
-
-def address(language: Language, *parts: str) -> str:
-    """The address of a page; ids are quoted whole, since a DID holds percent signs of its own."""
-    return "/".join([ROOT, language, *(quote(p, safe="") for p in parts)])
-
-
-def party(did: str) -> str:
-    """A DID as a person reads it: the web name behind it."""
-    return unquote(did.removeprefix("did:web:"))[:_NAME_LENGTH]
-
-
-def short(identifier: str) -> str:
-    """The end of a long identifier; the whole of it stands beside, for those who need it."""
-    bare = identifier.removeprefix("urn:uuid:").removeprefix("sha256:")
-    return bare if len(bare) <= 14 else f"…{bare[-10:]}"

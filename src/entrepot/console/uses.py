@@ -2,8 +2,9 @@
 
 from entrepot.console.house import Pages, Visit
 from entrepot.console.model import Acquisition, Proof, Sides, UsePage
+from entrepot.console.naming import short
 from entrepot.console.owner import Owner
-from entrepot.console.page import Answer, Download, Shown, short
+from entrepot.console.page import Answer, Download, Shown
 
 
 def pages(owner: Owner) -> Pages:

@@ -20,7 +20,7 @@ from babel.support import Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from entrepot.console.page import address, party, short
+from entrepot.console.naming import address, party, short
 from entrepot.console.reasons import as_written, told
 from entrepot.console.words import DOMAIN, NAMES, SHAPES, Language
 from entrepot.policy import duty_said
