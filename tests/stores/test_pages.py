@@ -13,7 +13,7 @@ from entrepot.contracts import Party
 from entrepot.contracts import store as negotiations
 from entrepot.journal import Journal, Page, Place, Transaction
 from entrepot.space import FiledContract, FilingState
-from entrepot.space import store as filed
+from entrepot.space import filing_store as filed
 from entrepot.use import Use, UseState, process
 from entrepot.use import store as uses
 from entrepot.values import (

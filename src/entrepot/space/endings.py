@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import ContractEnd, EndReason
-from entrepot.space import store
+from entrepot.space import filing_store, member_store, statement_store
 from entrepot.space.errors import FilingConflictError
 from entrepot.space.filing import signatories_of
 from entrepot.space.model import FiledContract, FilingState, Member, MemberRole, Rules, StopDelivery
@@ -101,7 +101,7 @@ def end_contract(
     what is on its way to the ledger ends when it got there.
     """
     notice = statement.content
-    contract = store.read_contract(tx.connection, ContractId(notice.contract))
+    contract = filing_store.read_contract(tx.connection, ContractId(notice.contract))
     if contract is None or sender not in signatories_of(contract) or statement.signer != sender:
         raise NotFoundError("there is no such contract of yours")
     name = _name(sender, notice.id)
@@ -109,7 +109,9 @@ def end_contract(
         return contract
     if contract.state is FilingState.GIVEN and sender != contract.holder:
         raise NotFoundError("the contract is not filed yet")
-    store.keep_statement(tx, name, END_NOTICE, contract.contract_id, sender, statement.digest, statement.raw)
+    statement_store.keep_statement(
+        tx, name, END_NOTICE, contract.contract_id, sender, statement.digest, statement.raw
+    )
     _end(tx, contract, EndReason(notice.reason))
     if contract.state is FilingState.GIVEN:
         return contract
@@ -125,31 +127,33 @@ def order_stop(tx: Transaction, rules: Rules, statement: Statement[StopOrder], s
     **The caller has verified the statement**; that its signer is a supervisor in force is asked again here.
     """
     order = statement.content
-    issuer = store.read_member(tx.connection, sender)
+    issuer = member_store.read_member(tx.connection, sender)
     if issuer is None or not issuer.in_force or MemberRole.REGULATOR not in issuer.roles:
         raise RefusedError("only a supervisor in force orders a stop")
     if statement.key_id != issuer.evidence_key_id:
         raise TrustError("the order is signed by another key than the supervisor's")
-    contract = store.read_contract(tx.connection, ContractId(order.contract))
+    contract = filing_store.read_contract(tx.connection, ContractId(order.contract))
     if contract is None or contract.envelope_digest is None:
         raise NotFoundError("no such contract is filed here")
     name = _name(sender, order.id)
     if not _first_time(tx, name, statement.digest):
         return order
-    store.keep_statement(tx, name, STOP_ORDER, contract.contract_id, sender, statement.digest, statement.raw)
+    statement_store.keep_statement(
+        tx, name, STOP_ORDER, contract.contract_id, sender, statement.digest, statement.raw
+    )
     audit(tx, AuditEvent(Event.ORDERED, {"order": order.id, "contract": contract.contract_id, "by": sender}))
     _end(tx, contract, EndReason.ORDER)
     for party in signatories_of(contract):
         message_id = tell(
             tx, party, Notice.STOP, statement.raw, contract.contract_id, tx.now + rules.deadline
         )
-        store.send_stop(tx, name, party, message_id)
+        statement_store.send_stop(tx, name, party, message_id)
     return order
 
 
 def acknowledged(tx: Transaction, message_id: MessageId) -> bool:
     """A party has acknowledged a stop order that was passed on to it; False where that was known."""
-    done = store.acknowledge(tx, message_id)
+    done = statement_store.acknowledge(tx, message_id)
     if done:
         audit(tx, AuditEvent(Event.ACKNOWLEDGED, {"message": message_id}))
     return done
@@ -157,17 +161,17 @@ def acknowledged(tx: Transaction, message_id: MessageId) -> bool:
 
 def acknowledgements(connection: Connection, supervisor: Did, order_id: str) -> list[StopDelivery]:
     """To whom an order was passed on, and who has acknowledged it."""
-    return store.deliveries(connection, _name(supervisor, order_id))
+    return statement_store.deliveries(connection, _name(supervisor, order_id))
 
 
 def statements_on(connection: Connection, contract_id: ContractId) -> list[tuple[str, Did, bytes]]:
     """Every signed notice and order on a contract, oldest first."""
-    return store.statements(connection, contract_id)
+    return statement_store.statements(connection, contract_id)
 
 
 def end_expired(tx: Transaction, limit: int = 100) -> int:
     """End filed contracts whose time is over; say how many."""
-    over = store.over(tx.connection, tx.now, limit)
+    over = filing_store.over(tx.connection, tx.now, limit)
     for contract in over:
         _end(tx, contract, EndReason.EXPIRY)
     return len(over)
@@ -175,13 +179,13 @@ def end_expired(tx: Transaction, limit: int = 100) -> int:
 
 def has_expired(connection: Connection, now: UtcTime) -> bool:
     """Whether `end_expired` has anything to do."""
-    return bool(store.over(connection, now, 1))
+    return bool(filing_store.over(connection, now, 1))
 
 
 def end_where_told(tx: Transaction, contract_id: ContractId) -> None:
     """End a contract that was ended or ordered to stop while it was on its way to the ledger."""
-    said = store.statements(tx.connection, contract_id)
-    contract = store.read_contract(tx.connection, contract_id)
+    said = statement_store.statements(tx.connection, contract_id)
+    contract = filing_store.read_contract(tx.connection, contract_id)
     if said and contract is not None:
         is_ordered = any(kind == STOP_ORDER for kind, _, _ in said)
         _end(tx, contract, EndReason.ORDER if is_ordered else _reason(said[0][2]))
@@ -193,13 +197,13 @@ def _reason(notice: bytes) -> EndReason:
 
 def ended(tx: Transaction, contract_id: ContractId) -> None:
     """The ledger has the end."""
-    store.move_contract(tx, contract_id, FilingState.ENDING, state=str(FilingState.ENDED))
+    filing_store.move_contract(tx, contract_id, FilingState.ENDING, state=str(FilingState.ENDED))
     audit(tx, AuditEvent(Event.ENDED, {"contract": contract_id}))
 
 
 def not_ended(tx: Transaction, contract_id: ContractId, reason: str) -> None:
     """The ledger refused the end: it had one already, from a party or the supervisor directly."""
-    store.move_contract(
+    filing_store.move_contract(
         tx, contract_id, FilingState.ENDING, state=str(FilingState.ENDED), problem=reason[:1000]
     )
 
@@ -208,11 +212,13 @@ def _end(tx: Transaction, contract: FiledContract, reason: EndReason) -> None:
     """Ask the ledger for the end, once; a contract on its way to the ledger ends after it got there."""
     if contract.state is FilingState.GIVEN:  # the ledger has nothing of it, and now never will
         closed = str(FilingState.ENDED)
-        store.move_contract(tx, contract.contract_id, FilingState.GIVEN, state=closed, end_reason=str(reason))
+        filing_store.move_contract(
+            tx, contract.contract_id, FilingState.GIVEN, state=closed, end_reason=str(reason)
+        )
         audit(tx, AuditEvent(Event.CLOSED, {"contract": contract.contract_id, "reason": str(reason)}))
     if contract.state is not FilingState.FILED:
         return
-    store.move_contract(
+    filing_store.move_contract(
         tx, contract.contract_id, FilingState.FILED, state=str(FilingState.ENDING), end_reason=str(reason)
     )
     want(tx, END, contract.contract_id, ContractEnd(contract=contract.contract_id, reason=reason))
@@ -225,7 +231,7 @@ def _name(signer: Did, statement_id: str) -> str:
 
 
 def _first_time(tx: Transaction, statement_id: str, digest: Digest) -> bool:
-    known = store.statement_digest(tx.connection, statement_id)
+    known = statement_store.statement_digest(tx.connection, statement_id)
     if known is not None and known != digest:
         raise FilingConflictError("another statement came under this id")
     return known is None

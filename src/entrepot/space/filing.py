@@ -17,7 +17,7 @@ from entrepot.identity import PublicKey, Signer, verify_signature
 from entrepot.journal import AuditEvent, Page, Place, Transaction, audit
 from entrepot.ledger import ContractFile
 from entrepot.policy import service_parties
-from entrepot.space import store
+from entrepot.space import filing_store, listing_store, member_store
 from entrepot.space.errors import FilingConflictError
 from entrepot.space.membership import existing, random_characters
 from entrepot.space.model import FiledContract, FilingState, Member, Rules
@@ -87,7 +87,7 @@ def give_contract_id(
     tx: Transaction, rules: Rules, holder: Did, negotiation: str, counterparty: Did
 ) -> ContractId:
     """Give a contract its id; the same negotiation of the same member always gets the same one."""
-    known = store.read_given(tx.connection, holder, negotiation)
+    known = filing_store.read_given(tx.connection, holder, negotiation)
     if known is not None:
         if known.counterparty != counterparty:
             raise FilingConflictError("this negotiation has an id for another counterparty")
@@ -124,7 +124,7 @@ def give_contract_id(
         end_reason="",
         problem="",
     )
-    store.give(tx, given)
+    filing_store.give(tx, given)
     audit(tx, AuditEvent(Event.GIVEN, {"contract": contract_id, "holder": holder}))
     return contract_id
 
@@ -175,14 +175,14 @@ def verify_filing(raw: bytes, keys: Mapping[KeyId, PublicKey]) -> Filing:
 
 def keys_of(connection: Connection, parties: tuple[Did, ...]) -> dict[KeyId, PublicKey]:
     """The evidence keys of those parties that are members in force."""
-    found = (store.read_member(connection, did) for did in parties)
+    found = (member_store.read_member(connection, did) for did in parties)
     return {m.evidence_key_id: m.evidence_key for m in found if m is not None and m.in_force}
 
 
 def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) -> FiledContract:
     """Take in a verified filing; its state says whether the ledger has it. A repeat gives the same."""
     contract_id = filing.terms.contract_id
-    given = store.read_contract(tx.connection, contract_id)
+    given = filing_store.read_contract(tx.connection, contract_id)
     if given is None or given.holder != sender:
         raise NotFoundError("this contract id was not given to you")
     if given.state is FilingState.ENDED and given.envelope_digest is None:
@@ -193,13 +193,15 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
         if not given.envelope and given.state is FilingState.FILED:
             # A restored platform has it from the ledger alone: now it has the envelope, and can sign again.
             state, raw = str(FilingState.COMMITTED), filing.raw
-            store.move_contract(tx, contract_id, FilingState.FILED, state=state, envelope=raw, problem="")
+            filing_store.move_contract(
+                tx, contract_id, FilingState.FILED, state=state, envelope=raw, problem=""
+            )
         return _existing(tx.connection, contract_id)
     agreement = filing.terms.agreement
     ends = ends_at(agreement.policy)
     signers: dict[Did, Member | None] = {}
     for did, key_id in filing.signers.items():
-        member = store.read_member(tx.connection, did)
+        member = member_store.read_member(tx.connection, did)
         # The keys were read outside of this transaction; one that was changed since signs no more.
         signers[did] = member if member is not None and member.evidence_key_id == key_id else None
     reasons = filing_reasons(
@@ -207,7 +209,7 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
         given,
         sender,
         signers,
-        store.read_product(tx.connection, agreement.target, filing.terms.product_digest),
+        listing_store.read_product(tx.connection, agreement.target, filing.terms.product_digest),
         parties=(agreement.assigner, agreement.assignee),
         services=service_parties(agreement.policy),
         product_digest=filing.terms.product_digest,
@@ -217,7 +219,7 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
     if reasons:
         raise RefusedError(*reasons)
     one_sided = len(filing.signers) < len(filing.parties)
-    store.move_contract(
+    filing_store.move_contract(
         tx,
         contract_id,
         FilingState.GIVEN,
@@ -242,7 +244,7 @@ def file_contract(tx: Transaction, rules: Rules, filing: Filing, sender: Did) ->
 
 def filed(tx: Transaction, contract_id: ContractId, transaction: TransactionId) -> None:
     """The ledger has the contract; its receipt is to be signed."""
-    store.move_contract(
+    filing_store.move_contract(
         tx,
         contract_id,
         FilingState.FILING,
@@ -255,7 +257,7 @@ def filed(tx: Transaction, contract_id: ContractId, transaction: TransactionId) 
 
 def not_filed(tx: Transaction, contract_id: ContractId, reason: str) -> None:
     """The ledger refused; the id is free for another attempt of its holder."""
-    store.move_contract(
+    filing_store.move_contract(
         tx,
         contract_id,
         FilingState.FILING,
@@ -268,7 +270,7 @@ def not_filed(tx: Transaction, contract_id: ContractId, reason: str) -> None:
 
 
 def contracts_without_receipt(connection: Connection, most: int = 100) -> list[FiledContract]:
-    return store.without_receipt(connection, most)
+    return filing_store.without_receipt(connection, most)
 
 
 def sign_receipt(contract: FiledContract, rules: Rules, signer: Signer) -> bytes:
@@ -291,7 +293,9 @@ def keep_receipt(tx: Transaction, contract_id: ContractId, receipt: bytes) -> bo
     """Keep the signed receipt: now the contract is filed. The first one stays; repeats get the same."""
     if _existing(tx.connection, contract_id).state is not FilingState.COMMITTED:
         return False
-    store.move_contract(tx, contract_id, FilingState.COMMITTED, state=str(FilingState.FILED), receipt=receipt)
+    filing_store.move_contract(
+        tx, contract_id, FilingState.COMMITTED, state=str(FilingState.FILED), receipt=receipt
+    )
     return True
 
 
@@ -311,7 +315,7 @@ def verify_receipt(
 
 
 def contract(connection: Connection, contract_id: ContractId) -> FiledContract | None:
-    return store.read_contract(connection, contract_id)
+    return filing_store.read_contract(connection, contract_id)
 
 
 def contracts(connection: Connection, most: int = 1000) -> list[FiledContract]:
@@ -320,11 +324,11 @@ def contracts(connection: Connection, most: int = 1000) -> list[FiledContract]:
 
 
 def contract_page(connection: Connection, place: Place) -> Page[FiledContract]:
-    return store.page_of_contracts(connection, place)
+    return filing_store.page_of_contracts(connection, place)
 
 
 def _existing(connection: Connection, contract_id: ContractId) -> FiledContract:
-    found = store.read_contract(connection, contract_id)
+    found = filing_store.read_contract(connection, contract_id)
     if found is None:
         raise NotFoundError("there is no such contract here")
     return found

@@ -20,7 +20,7 @@ from entrepot.identity import (
     issue_status_list_2021,
     membership_credential,
 )
-from entrepot.space import store
+from entrepot.space import member_store
 from entrepot.space.membership import membership_of
 from entrepot.space.model import Rules
 from entrepot.values import Did, RefusedError, UtcTime
@@ -61,7 +61,7 @@ def decide_membership(
 
     Raises `RefusedError` for who never applied: nothing is written down for whom we do not know.
     """
-    member = store.read_member(connection, holder)
+    member = member_store.read_member(connection, holder)
     if member is None:
         raise RefusedError("credentials are issued to members of this space")
     if not member.in_force:

@@ -15,7 +15,7 @@ from entrepot.catalogue import Product, product_digest
 from entrepot.identity import PublicKey, Signer
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import ProductRegister, decode_transaction, make_payload, sign_transaction
-from entrepot.space import store
+from entrepot.space import listing_store
 from entrepot.space.membership import existing
 from entrepot.space.model import RegisteredProduct, Rules
 from entrepot.space.operations import REGISTER, forward
@@ -78,15 +78,15 @@ def list_product(tx: Transaction, rules: Rules, listing: ProductListing, sender:
     if not existing(tx.connection, sender).in_force:
         raise RefusedError(f"{sender} is no member in force")
     product, digest = listing.product, product_digest(listing.product)
-    owner = store.owner_of(tx.connection, product.id)
+    owner = listing_store.owner_of(tx.connection, product.id)
     if owner not in {None, sender}:
         raise RefusedError("this product id is another provider's")
-    known = store.read_product(tx.connection, product.id, digest)
+    known = listing_store.read_product(tx.connection, product.id, digest)
     if known is not None:
         return known
     catalogue.list_product(tx, product)
     found = RegisteredProduct(product.id, sender, digest, product.grade, registered=False)
-    store.list_product(tx, found)
+    listing_store.list_product(tx, found)
     forward(tx, rules, REGISTER, _subject(product.id, digest), listing.registration)
     audit(tx, AuditEvent(Event.LISTED, {"product": product.id, "digest": render_digest(digest)}))
     return found
@@ -94,7 +94,7 @@ def list_product(tx: Transaction, rules: Rules, listing: ProductListing, sender:
 
 def withdraw_product(tx: Transaction, product_id: ProductId, version: int, sender: Did) -> None:
     """Take a product off the catalogue, as its provider wants; what it has listed since then stays."""
-    if store.owner_of(tx.connection, product_id) != sender:
+    if listing_store.owner_of(tx.connection, product_id) != sender:
         raise NotFoundError("there is no such product of yours")
     now = catalogue.product(tx.connection, product_id)
     if now is not None and now.version <= version:
@@ -104,14 +104,14 @@ def withdraw_product(tx: Transaction, product_id: ProductId, version: int, sende
 def registered(tx: Transaction, subject: str) -> None:
     """The ledger has the registration."""
     product_id, digest = _parsed(subject)
-    store.register_product(tx, product_id, digest)
+    listing_store.register_product(tx, product_id, digest)
     audit(tx, AuditEvent(Event.REGISTERED, {"product": product_id}))
 
 
 def not_registered(tx: Transaction, subject: str, reason: str) -> None:
     """The ledger refused the registration: what nobody can make a contract on is not offered."""
     product_id, digest = _parsed(subject)
-    store.unlist_product(tx, product_id, digest)
+    listing_store.unlist_product(tx, product_id, digest)
     now = catalogue.product(tx.connection, product_id)
     if now is not None and product_digest(now) == digest:
         catalogue.withdraw_product(tx, product_id)
@@ -121,7 +121,7 @@ def not_registered(tx: Transaction, subject: str, reason: str) -> None:
 def registered_product(
     connection: Connection, product_id: ProductId, digest: Digest
 ) -> RegisteredProduct | None:
-    return store.read_product(connection, product_id, digest)
+    return listing_store.read_product(connection, product_id, digest)
 
 
 def _registration(product: Product) -> msgspec.Struct:

@@ -27,7 +27,7 @@ from entrepot.identity import (
 )
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import KeyOffer, MemberAdmit, MemberRevoke, RevocationReason, Role
-from entrepot.space import store
+from entrepot.space import member_store
 from entrepot.space.application import Application, digest_of_code
 from entrepot.space.errors import InvitationError
 from entrepot.space.model import Invitation, Member, MemberRole, MemberState, Rules
@@ -62,7 +62,7 @@ def invite(tx: Transaction, code: str, roles: Iterable[MemberRole], lasts: timed
     invitation = Invitation(tx.new_id(), digest_of_code(code), frozenset(roles), tx.now + lasts)
     if not invitation.roles:
         raise RefusedError("an invitation names the roles that may be asked for")
-    store.invite(tx, invitation)
+    member_store.invite(tx, invitation)
     audit(
         tx,
         AuditEvent(Event.INVITED, {"invitation": invitation.id, "roles": [*sorted(invitation.roles)]}),
@@ -72,7 +72,7 @@ def invite(tx: Transaction, code: str, roles: Iterable[MemberRole], lasts: timed
 
 def check_invitation(connection: Connection, application: Application, now: UtcTime) -> Invitation:
     """Find the invitation an application may use, or raise; before anything is fetched for a stranger."""
-    invitation = store.read_invitation(connection, application.code_digest)
+    invitation = member_store.read_invitation(connection, application.code_digest)
     if invitation is None:
         raise InvitationError("there is no such invitation")
     if invitation.used_for == application.digest:
@@ -89,14 +89,14 @@ def check_invitation(connection: Connection, application: Application, now: UtcT
 def apply_for_membership(tx: Transaction, application: Application) -> Member:
     """Take in an application; a repeat gives where it stands. **The caller has verified it.**"""
     invitation = check_invitation(tx.connection, application, tx.now)
-    known = store.read_member(tx.connection, application.did)
+    known = member_store.read_member(tx.connection, application.did)
     if known is not None and known.application_digest == application.digest:
         return known
     if invitation.used_for is not None:
         raise InvitationError("the invitation was used")
     if known is not None and known.state is not MemberState.DECLINED:
         raise ConflictError(f"{known.did} has applied already and is {known.state}")
-    store.forget_declined(tx, application.did)
+    member_store.forget_declined(tx, application.did)
     body = application.body
     member = Member(
         did=application.did,
@@ -116,9 +116,9 @@ def apply_for_membership(tx: Transaction, application: Application) -> Member:
         credential="",
         problem="",
     )
-    if not store.use_invitation(tx, invitation.id, application.digest):
+    if not member_store.use_invitation(tx, invitation.id, application.digest):
         raise InvitationError("the invitation was used")
-    store.enter(tx, member, application.payload)
+    member_store.enter(tx, member, application.payload)
     audit(tx, AuditEvent(Event.APPLIED, {"member": member.did, "invitation": invitation.id}))
     return member
 
@@ -152,7 +152,7 @@ def resume(tx: Transaction, did: Did) -> None:
     index = _next_index(tx)
     _move(tx, member, Step.RESUME, status_index=index, credential="", problem="")
     if member.status_index is not None:
-        store.retire_index(tx, did, member.status_index)
+        member_store.retire_index(tx, did, member.status_index)
 
 
 def revoke(tx: Transaction, did: Did, reason: RevocationReason) -> None:
@@ -194,14 +194,14 @@ def not_revoked(tx: Transaction, did: Did, reason: str) -> None:
 
 def keys_changed(tx: Transaction, did: Did, epoch: int, key_id: KeyId, key: PublicKey) -> bool:
     """The ledger has a new evidence key of a member; its credential is signed anew."""
-    done = store.replace_key(tx, did, epoch, key_id, key)
+    done = member_store.replace_key(tx, did, epoch, key_id, key)
     if done:
         audit(tx, AuditEvent(Event.KEYS, {"member": did, "epoch": epoch}))
     return done
 
 
 def members_without_credential(connection: Connection, most: int = 100) -> list[Member]:
-    return store.without_credential(connection, most)
+    return member_store.without_credential(connection, most)
 
 
 def sign_credential(member: Member, rules: Rules, signer: Signer) -> str:
@@ -231,23 +231,23 @@ def membership_of(member: Member, rules: Rules, form: CredentialForm = Credentia
 
 def keep_credential(tx: Transaction, member: Member, credential: str) -> None:
     """Keep a signed credential for its member to pick up, unless its key has changed meanwhile."""
-    if store.keep_credential(tx, member.did, member.epoch, credential):
+    if member_store.keep_credential(tx, member.did, member.epoch, credential):
         audit(tx, AuditEvent(Event.CREDENTIAL, {"member": member.did, "epoch": member.epoch}))
 
 
 def shut_out(connection: Connection) -> list[int]:
     """The places on the status list that are shut; it only grows."""
-    return store.shut_indexes(connection)
+    return member_store.shut_indexes(connection)
 
 
 def sign_status_list(
     connection: Connection, rules: Rules, signer: Signer, now: UtcTime
 ) -> tuple[StatusList, str]:
     """Sign the list as it stands in this snapshot; its time is later than that of every one before."""
-    last = store.read_list(connection, rules.status_url)
+    last = member_store.read_list(connection, rules.status_url)
     # A millisecond at least: the signed time passes through a float on its way into the token.
     at = _milliseconds(now if last is None else max(now, last[0] + _TICK))
-    shut = store.shut_indexes(connection)
+    shut = member_store.shut_indexes(connection)
     raw = issue_status_list(signer, rules.platform, rules.status_url, shut, at)
     return verify_status_list(raw, rules.platform, signer.public, at), raw
 
@@ -258,25 +258,25 @@ def keep_status_list(tx: Transaction, signed: StatusList, raw: str) -> bool:
     The platform's own node goes by it from this moment on.
     """
     remember_status_list(tx, signed, raw)
-    return store.renew_list(tx, signed.url, signed.signed_at, raw)
+    return member_store.renew_list(tx, signed.url, signed.signed_at, raw)
 
 
 def published_status_list(connection: Connection, rules: Rules) -> str | None:
     """The newest signed list."""
-    found = store.read_list(connection, rules.status_url)
+    found = member_store.read_list(connection, rules.status_url)
     return None if found is None else found[1]
 
 
 def member(connection: Connection, did: Did) -> Member | None:
-    return store.read_member(connection, did)
+    return member_store.read_member(connection, did)
 
 
 def members(connection: Connection, most: int = 1000) -> list[Member]:
-    return store.read_members(connection, most)
+    return member_store.read_members(connection, most)
 
 
 def existing(connection: Connection, did: Did) -> Member:
-    found = store.read_member(connection, did)
+    found = member_store.read_member(connection, did)
     if found is None:
         raise NotFoundError("there is no such member here")
     return found
@@ -289,7 +289,7 @@ def random_characters(fresh_id: str) -> str:
 
 
 def _next_index(tx: Transaction) -> int:
-    index = store.top_index(tx.connection) + 1
+    index = member_store.top_index(tx.connection) + 1
     if index >= ENTRIES:
         raise RefusedError(f"the status list is full; it holds {ENTRIES} members")
     return index
@@ -297,7 +297,7 @@ def _next_index(tx: Transaction) -> int:
 
 def _move(tx: Transaction, before: Member, step: Step, **values: str | int | UtcTime) -> None:
     after = advance(before.state, step)
-    store.change_member(tx, before.did, before.state, state=str(after), **values)
+    member_store.change_member(tx, before.did, before.state, state=str(after), **values)
     facts = {"member": before.did, "from": str(before.state), "to": str(after), "by": str(step)}
     audit(tx, AuditEvent(Event.MOVED, facts))
 

@@ -22,7 +22,7 @@ from entrepot.ledger import (
     make_payload,
     sign_transaction,
 )
-from entrepot.space import store
+from entrepot.space import operation_store
 from entrepot.space.model import Operation, OperationState, Rules
 from entrepot.values import MessageId, TransactionId, canonical, sha256
 
@@ -44,19 +44,19 @@ _BODIES: Final[Mapping[str, type[msgspec.Struct]]] = MappingProxyType(
 def want(tx: Transaction, op: str, subject: str, body: msgspec.Struct) -> None:
     """Write down what the ledger is to be asked; `Clerk` signs it after the commit."""
     raw = canonical.encode_struct(body)
-    store.want(tx, Operation(tx.new_id(), op, subject, raw, OperationState.WANTED, None, ""))
+    operation_store.want(tx, Operation(tx.new_id(), op, subject, raw, OperationState.WANTED, None, ""))
 
 
 def forward(tx: Transaction, rules: Rules, op: str, subject: str, raw: bytes) -> None:
     """Pass on a transaction that its sender has signed already."""
     signed = decode_transaction(raw)
     body = bytes(signed.transaction.body)
-    store.want(tx, Operation(tx.new_id(), op, subject, body, OperationState.SENT, signed.id, ""))
+    operation_store.want(tx, Operation(tx.new_id(), op, subject, body, OperationState.SENT, signed.id, ""))
     _enqueue(tx, rules, subject, signed.id, raw)
 
 
 def unsigned(connection: Connection, most: int = 100) -> list[Operation]:
-    return store.wanted(connection, most)
+    return operation_store.wanted(connection, most)
 
 
 def sign_operation(operation: Operation, chain: str, height: int, signer: Signer) -> bytes:
@@ -72,7 +72,7 @@ def sign_operation(operation: Operation, chain: str, height: int, signer: Signer
 def signed(tx: Transaction, rules: Rules, operation: Operation, raw: bytes) -> bool:
     """Queue a signed transaction; False where another hand was faster."""
     name = decode_transaction(raw).id
-    if not store.move_operation(tx, operation, OperationState.SENT, name):
+    if not operation_store.move_operation(tx, operation, OperationState.SENT, name):
         return False
     _enqueue(tx, rules, operation.subject, name, raw)
     return True

@@ -13,7 +13,7 @@ from typing import Final
 from entrepot.identity import PublicKey
 from entrepot.journal import AuditEvent, Transaction, audit
 from entrepot.ledger import FiledOnLedger, MemberOnLedger, Register, Role
-from entrepot.space import store
+from entrepot.space import filing_store, member_store, operation_store
 from entrepot.space.endings import end_where_told
 from entrepot.space.filing import filed as filing_committed
 from entrepot.space.membership import admitted, existing, revoked_on_ledger
@@ -67,7 +67,7 @@ def relearn_register(tx: Transaction, register: Register, platform: Did) -> Rele
 def _relearn_member(
     tx: Transaction, did: Did, there: MemberOnLedger, register: Register, found: Relearnt
 ) -> None:
-    member = store.read_member(tx.connection, did)
+    member = member_store.read_member(tx.connection, did)
     if member is None:
         if there.ended is None:
             _rebuild(tx, did, there, register)
@@ -86,20 +86,20 @@ def _admit_where_admitted(tx: Transaction, member: Member, there: MemberOnLedger
     is_same = there.keys[0].id == member.evidence_key_id and there.epoch == member.epoch
     if member.state is MemberState.APPLIED and is_same:
         state, code = str(MemberState.ADMITTING), there.code
-        store.change_member(tx, member.did, member.state, state=state, connector_code=code)
+        member_store.change_member(tx, member.did, member.state, state=state, connector_code=code)
         admitted(tx, member.did)
     elif member.state is MemberState.ADMITTING and _was_done(tx, ADMIT, member.did, there.transaction):
-        store.change_member(tx, member.did, member.state, connector_code=there.code)
+        member_store.change_member(tx, member.did, member.state, connector_code=there.code)
         admitted(tx, member.did)
 
 
 def _relearn_contract(
     tx: Transaction, contract_id: ContractId, there: FiledOnLedger, found: Relearnt
 ) -> None:
-    known = store.read_contract(tx.connection, contract_id)
+    known = filing_store.read_contract(tx.connection, contract_id)
     if known is None:
         known = _forgotten(tx, contract_id, there)
-        store.give(tx, known)
+        filing_store.give(tx, known)
     if known.state is FilingState.FILING and _was_done(tx, FILE, contract_id, there.transaction):
         filing_committed(tx, contract_id, there.transaction)
     elif known.envelope_digest is None:
@@ -132,9 +132,9 @@ def _rebuild(tx: Transaction, did: Did, there: MemberOnLedger, register: Registe
         credential="",
         problem="",
     )
-    store.enter(tx, member, b"")
+    member_store.enter(tx, member, b"")
     why = FROM_LEDGER.format(did=did)
-    store.change_member(tx, did, MemberState.SUSPENDED, admitted_at=tx.now, problem=why)
+    member_store.change_member(tx, did, MemberState.SUSPENDED, admitted_at=tx.now, problem=why)
 
 
 def _roles_shown(did: Did, there: MemberOnLedger, register: Register) -> tuple[MemberRole, ...]:
@@ -152,8 +152,10 @@ def _roles_shown(did: Did, there: MemberOnLedger, register: Register) -> tuple[M
 
 def _was_done(tx: Transaction, op: str, subject: str, transaction: TransactionId) -> bool:
     """Drop a wish that was signed, sent and done after the backup: signed anew, it would be refused."""
-    wish = store.wish(tx.connection, op, subject)
-    return wish is not None and store.move_operation(tx, wish, OperationState.COMMITTED, transaction)
+    wish = operation_store.wish(tx.connection, op, subject)
+    return wish is not None and operation_store.move_operation(
+        tx, wish, OperationState.COMMITTED, transaction
+    )
 
 
 def _forgotten(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger) -> FiledContract:
@@ -180,7 +182,7 @@ def _forgotten(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedge
 
 def _take_up(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger, before: FilingState) -> None:
     """Hold as filed what the ledger has; an id that was closed since the restore is so no longer."""
-    store.move_contract(
+    filing_store.move_contract(
         tx,
         contract_id,
         before,
@@ -195,8 +197,8 @@ def _take_up(tx: Transaction, contract_id: ContractId, on_ledger: FiledOnLedger,
 
 def _end(tx: Transaction, contract_id: ContractId, reason: str) -> bool:
     """End a filed contract; one whose filing or end is on its way to the ledger hears of it from there."""
-    now = store.read_contract(tx.connection, contract_id)
+    now = filing_store.read_contract(tx.connection, contract_id)
     if now is None or now.state is not FilingState.FILED:
         return False
-    store.move_contract(tx, contract_id, now.state, state=str(FilingState.ENDED), end_reason=reason)
+    filing_store.move_contract(tx, contract_id, now.state, state=str(FilingState.ENDED), end_reason=reason)
     return True

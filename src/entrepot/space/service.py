@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from entrepot.journal import Transaction
-from entrepot.space import endings, filing, listing, membership, store
+from entrepot.space import endings, filing, listing, membership, operation_store
 from entrepot.space.model import Operation, OperationState
 from entrepot.space.operations import ADMIT, END, FILE, REGISTER, REVOKE
 from entrepot.values import ContractId, Did, TransactionId
@@ -25,20 +25,20 @@ _REFUSED: Final[Mapping[str, _Refused]] = MappingProxyType(
 
 def ledger_committed(tx: Transaction, transaction: TransactionId) -> bool:
     """The ledger has committed a transaction; False where it is none of ours, or was known before."""
-    operation = store.operation_of(tx.connection, transaction)
+    operation = operation_store.operation_of(tx.connection, transaction)
     if operation is None or operation.state is not OperationState.SENT:
         return False
-    store.move_operation(tx, operation, OperationState.COMMITTED, transaction)
+    operation_store.move_operation(tx, operation, OperationState.COMMITTED, transaction)
     _take_effect(tx, operation, transaction)
     return True
 
 
 def ledger_refused(tx: Transaction, transaction: TransactionId, reason: str) -> bool:
     """The ledger has refused a transaction for good; False where it is none of ours, or was known before."""
-    operation = store.operation_of(tx.connection, transaction)
+    operation = operation_store.operation_of(tx.connection, transaction)
     if operation is None or operation.state is not OperationState.SENT:
         return False
-    store.move_operation(tx, operation, OperationState.REFUSED, transaction, reason)
+    operation_store.move_operation(tx, operation, OperationState.REFUSED, transaction, reason)
     _REFUSED[operation.op](tx, operation.subject, reason)
     return True
 
@@ -49,12 +49,12 @@ def ledger_lost(tx: Transaction, transaction: TransactionId) -> bool:
     **Ask the ledger first what became of it.** A registration bears its provider's signature, so it can only
     be listed again.
     """
-    operation = store.operation_of(tx.connection, transaction)
+    operation = operation_store.operation_of(tx.connection, transaction)
     if operation is None or operation.state is not OperationState.SENT:
         return False
     if operation.op == REGISTER:
         return ledger_refused(tx, transaction, "expired")
-    return store.move_operation(tx, operation, OperationState.WANTED, None)
+    return operation_store.move_operation(tx, operation, OperationState.WANTED, None)
 
 
 def receipt_signed(tx: Transaction, contract_id: ContractId, receipt: bytes) -> None:
