@@ -33,7 +33,8 @@ from edc import NS, USE, SaidNoError, started
 from jars import NotHereError
 from ours import Ours
 
-from entrepot.protocols.dsp.codec import CONTEXT, SEARCH
+from entrepot.protocols.dsp.codec import SEARCH
+from entrepot.protocols.dsp.envelope import CONTEXT
 from space import free_ports, wait_for
 
 GOAL: Final = 20.0

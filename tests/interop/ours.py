@@ -104,7 +104,7 @@ class Bare:
         self.journal.create_schema()
         self.base = f"http://127.0.0.1:{port}{dsp.PATH}"
         self.cover = catalogue.Cover(
-            f"{self.base}/catalog", me, self.base, (dsp.codec.CONTEXT,), only_own=True
+            f"{self.base}/catalog", me, self.base, (dsp.envelope.CONTEXT,), only_own=True
         )
         self.desk = Desk(me, dsp.render_negotiation, respond, self.base)
         self.rail = transfers.Rail(

@@ -10,7 +10,8 @@ from entrepot.identity import KeyJob, Vault, issue_id_token
 from entrepot.journal import new_uuid
 from entrepot.node.node import access_token
 from entrepot.node.settings import SETTINGS, Settings
-from entrepot.protocols.dsp.codec import CONTEXT, PATH
+from entrepot.protocols.dsp.codec import PATH
+from entrepot.protocols.dsp.envelope import CONTEXT
 from entrepot.values import Did, system_clock
 from space import PASSPHRASE, Running, Space
 

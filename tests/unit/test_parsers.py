@@ -38,7 +38,8 @@ from entrepot.protocols.dcp.codec import read_object
 from entrepot.protocols.dcp.sts import parse_token_request
 from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dps.codec import parse_registration
-from entrepot.protocols.dsp.codec import read_address, read_reasons
+from entrepot.protocols.dsp.codec import read_reasons
+from entrepot.protocols.dsp.data_address import read_address
 from entrepot.protocols.tds import codec as tds
 from entrepot.use.api_ask import parse_ask, table_under
 from entrepot.use.delivery import Span, parse_range
@@ -115,7 +116,7 @@ TEXTS: Final[dict[str, Callable[[str], Any]]] = {
 }
 DOCUMENTS: Final[dict[str, Callable[[Any], Any]]] = {
     "contracts.wire.parse_offer": parse_offer,
-    "protocols.dsp.codec.read_address": read_address,
+    "protocols.dsp.data_address.read_address": read_address,
 }
 ELSEWHERE: Final = {
     "catalogue.source.parse_source": "reads what render_source wrote down here, see below",

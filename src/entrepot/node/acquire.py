@@ -173,7 +173,7 @@ class Acquirer:
             raise NotFoundError(f"there is no product {product_id} in the catalogue, or not for us")
         if reply.status != 200:
             raise UnavailableError(f"the catalogue answered {reply.status}")
-        return dsp.codec.decode(reply.body), address
+        return dsp.envelope.decode(reply.body), address
 
     async def _fetch(self, acquisition: Acquisition) -> None:
         process, contract = await self._opened_by(acquisition)

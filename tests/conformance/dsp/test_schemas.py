@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from entrepot.catalogue import Place, Product, render_catalog, render_dataset
 from entrepot.contracts import Message, Move, State
 from entrepot.policy import PolicyError
-from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
+from entrepot.protocols.dsp import codec, envelope, render_negotiation, render_transfer
 from entrepot.values import (
     Did,
     Grade,
@@ -180,7 +180,7 @@ class TestCatalogue:
         """Empty, of one provider, of several: a catalogue that fails the schema shows nothing at all."""
         for participant in (Did("did:web:a.example"), Did("did:web:platform.example")):
             document = render_catalog("urn:c", participant, "https://a.example/dsp", products)
-            body = canonical.encode({"@context": [codec.CONTEXT], **document})
+            body = canonical.encode({"@context": [envelope.CONTEXT], **document})
 
             assert faults("catalog/catalog", body) == []
 
@@ -188,7 +188,7 @@ class TestCatalogue:
     def test_every_dataset_meets_its_schema(self, faults: Faults, product: Product) -> None:
         """An offer in a catalogue has no target; in a message it has one."""
         document = render_dataset(product, "urn:service")
-        body = canonical.encode({"@context": [codec.CONTEXT], **document})
+        body = canonical.encode({"@context": [envelope.CONTEXT], **document})
 
         assert faults("catalog/dataset", body) == []
 
@@ -199,7 +199,7 @@ class TestTheSchemasAreAsked:
     @pytest.mark.parametrize(
         "spoil",
         [
-            {"@context": codec.CONTEXT},
+            {"@context": envelope.CONTEXT},
             {"providerPid": "urn:p"},
             {"offer": {"@id": "o", "@type": "Offer", "target": "t", "permission": []}},
             {"offer": {"@id": "o", "@type": "Offer", "target": "t"}},
@@ -227,7 +227,7 @@ class TestTheSchemasAreAsked:
         """The trap that most connectors fall into."""
         offer = {"@id": "o", "@type": "Offer", "target": "t", "permission": [{"action": "use"}]}
         document = {
-            "@context": [codec.CONTEXT],
+            "@context": [envelope.CONTEXT],
             "@id": "d",
             "hasPolicy": [offer],
             "distribution": [{"format": "HttpData-PULL", "accessService": "s"}],
@@ -277,6 +277,6 @@ class TestExamples:
         """Its address is the version of the protocol; a wrong letter would make every message foreign."""
         example = json.loads((published / "catalog/example/catalog.json").read_text())
 
-        assert example["@context"] == [codec.CONTEXT]
+        assert example["@context"] == [envelope.CONTEXT]
         with pytest.raises(MalformedError):
-            codec.check_context([codec.CONTEXT.replace("2025/1", "2024/1")])
+            envelope.check_context([envelope.CONTEXT.replace("2025/1", "2024/1")])

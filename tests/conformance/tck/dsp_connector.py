@@ -25,7 +25,7 @@ from entrepot.node.outgoing import HttpClient
 from entrepot.node.server import http1
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Proof, Response, Route, dsp
-from entrepot.protocols.dsp import codec
+from entrepot.protocols.dsp import envelope
 from entrepot.use import TransferProcess
 from entrepot.use import process as transfers
 from entrepot.values import (
@@ -161,7 +161,7 @@ def published(_connection: Connection, offer: contracts.Offer) -> contracts.List
 def catalog(_connection: Connection, _caller: Did | None, _place: Place) -> Page:
     body = canonical.encode(
         {
-            "@context": [codec.CONTEXT],
+            "@context": [envelope.CONTEXT],
             "@id": "urn:catalog",
             "@type": "Catalog",
             "participantId": ME,
@@ -175,7 +175,7 @@ def catalog(_connection: Connection, _caller: Did | None, _place: Place) -> Page
 def dataset(_connection: Connection, wanted: str, _caller: Did | None) -> bytes | None:
     if wanted not in DATASETS:
         return None
-    return canonical.encode({"@context": [codec.CONTEXT], **_dataset(wanted)})
+    return canonical.encode({"@context": [envelope.CONTEXT], **_dataset(wanted)})
 
 
 SERVICE: canonical.Json = {"@id": "urn:service", "@type": "DataService", "endpointURL": "http://127.0.0.1"}

@@ -67,6 +67,7 @@ from entrepot.protocols.dcp import issuance_codec as issuance
 from entrepot.protocols.dcp import sts
 from entrepot.protocols.dps import codec as dps
 from entrepot.protocols.dsp import codec as dsp
+from entrepot.protocols.dsp import data_address, envelope
 from entrepot.protocols.tds import codec as tds
 from entrepot.protocols.tds import finding
 from entrepot.protocols.tlog import codec as tlog
@@ -204,7 +205,7 @@ TRANSFER: Final = tuple(
 )
 CATALOG: Final = json.dumps(
     {
-        "@context": [dsp.CONTEXT],
+        "@context": [envelope.CONTEXT],
         "@type": "CatalogRequestMessage",
         "filter": [{"@type": "QuerySpec", "offset": 3, "limit": 5, "filterExpression": []}],
     }
@@ -378,7 +379,7 @@ def admitted(raw: bytes) -> Any:
 
 
 PARSERS: Final[dict[str, Parser]] = {
-    "protocols.dsp.codec.decode": Parser((*NEGOTIATION, *TRANSFER), dsp.decode),
+    "protocols.dsp.envelope.decode": Parser((*NEGOTIATION, *TRANSFER), envelope.decode),
     "protocols.dsp.codec.parse_negotiation": Parser(
         NEGOTIATION, dsp.parse_negotiation, lambda m: dsp.render_negotiation(m, BASE)[1]
     ),
@@ -462,8 +463,8 @@ PARSERS: Final[dict[str, Parser]] = {
         tlog.decode_hashes,
         tlog.encode_hashes,
     ),
-    "protocols.dsp.codec.read_address": of_document(
-        dsp.read_address,
+    "protocols.dsp.data_address.read_address": of_document(
+        data_address.read_address,
         lambda v: dps.render_word("m", v).get("dataAddress"),
         json.loads(TRANSFER[1])["dataAddress"],
     ),

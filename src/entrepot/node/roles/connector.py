@@ -91,7 +91,7 @@ class Connector:
         evidence, platform = node.vault.signer(KeyJob.EVIDENCE), settings.space.platform
         self.ends = tds.Ends(node.journal, evidence, platform, node.clock, deadline, self.cut)
         self.cover = catalogue.Cover(
-            f"{settings.listen.url}/catalog", node.me, base, (dsp.codec.CONTEXT,), only_own=True
+            f"{settings.listen.url}/catalog", node.me, base, (dsp.envelope.CONTEXT,), only_own=True
         )
 
     @cached_property

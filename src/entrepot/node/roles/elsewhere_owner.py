@@ -24,7 +24,7 @@ MOST: Final = 10_000
 _PAGES: Final = 1_000
 _MAX_BYTES: Final = 16 << 20
 _NEXT: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,]*?rel="?next"?')
-_REQUEST: Final = canonical.encode({"@context": [dsp.codec.CONTEXT], "@type": "CatalogRequestMessage"})
+_REQUEST: Final = canonical.encode({"@context": [dsp.envelope.CONTEXT], "@type": "CatalogRequestMessage"})
 
 
 def elsewhere_routes(connector: Connector) -> list[Route]:
@@ -51,7 +51,7 @@ async def offered_elsewhere(connector: Connector, provider: Did) -> list[rows.El
         if url is None or len(found) >= MOST:
             break
         reply = await _page(connector, provider, url)
-        document = dsp.codec.decode(reply.body)
+        document = dsp.envelope.decode(reply.body)
         datasets = _datasets(document)
         found += [_row(dataset, provider) for dataset in datasets]
         # Some name a next page behind a last one that is full: that one is empty.

@@ -202,7 +202,7 @@ class _Catalogue:
         self._node = node
         url = node.settings.listen.url
         self._cover = catalogue.Cover(
-            f"{url}/catalog", node.me, url + dsp.PATH, (dsp.codec.CONTEXT,), only_own=False
+            f"{url}/catalog", node.me, url + dsp.PATH, (dsp.envelope.CONTEXT,), only_own=False
         )
 
     def routes(self) -> list[Route]:

@@ -12,6 +12,7 @@ import msgspec
 
 from entrepot.contracts import DoorAddress, optional_text, text
 from entrepot.protocols.dsp import codec as dsp
+from entrepot.protocols.dsp.data_address import ENDPOINT_TYPE, read_address
 from entrepot.use.flow.model import Flow, FlowState, Order, PlaneKind
 from entrepot.values import MalformedError, ProcessId, canonical
 from entrepot.values.canonical import Json
@@ -77,7 +78,7 @@ def parse_order(raw: bytes) -> tuple[str, Order, DoorAddress | None]:
         agreement=text(document, "agreementId"),
         profile=text(document, "profile"),
     )
-    return text(document, "messageId"), order, dsp.read_address(document.get("dataAddress"))
+    return text(document, "messageId"), order, read_address(document.get("dataAddress"))
 
 
 def parse_word(raw: bytes) -> Word:
@@ -88,7 +89,7 @@ def parse_word(raw: bytes) -> Word:
         message_id=optional_text(document, "messageId") or "",
         flow_id=_step(optional_text(document, "dataFlowId") or "", "dataFlowId"),
         state=FlowState(said) if isinstance(said, str) and said in tuple(FlowState) else None,
-        address=dsp.read_address(document.get("dataAddress")),
+        address=read_address(document.get("dataAddress")),
         reason=_plain(document.get("reason")) or _plain(document.get("error")),
     )
 
@@ -189,7 +190,7 @@ def _addressed(address: DoorAddress | None) -> dict[str, Json]:
     properties |= {name: value for name, value in address.more if name not in _WELL_KNOWN}
     document: dict[str, Json] = {
         "@type": "DataAddress",
-        "endpointType": address.kind or dsp.ENDPOINT_TYPE,
+        "endpointType": address.kind or ENDPOINT_TYPE,
     }
     if address.endpoint:
         document["endpoint"] = address.endpoint

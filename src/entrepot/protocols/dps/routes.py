@@ -12,7 +12,7 @@ from entrepot.contracts import DoorAddress, render_agreement
 from entrepot.identity import Caller
 from entrepot.journal import Journal, Transaction, new_uuid, recall_answer, remember_answer
 from entrepot.protocols.dps import codec, shapes
-from entrepot.protocols.dsp import codec as dsp
+from entrepot.protocols.dsp import envelope
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape
 from entrepot.use.flow import driving, serving
 from entrepot.use.flow.driving import Helm
@@ -260,7 +260,7 @@ class _ControlEndpoint:
         driven = await self.services.journal.read(lambda c: driving.driven_process(c, process_id))
         if driven is None or (plane is not None and driven.plane.id != plane.id):
             raise NotFoundError("there is no such transfer of yours")
-        context: dict[str, Json] = {"@context": [dsp.CONTEXT]}
+        context: dict[str, Json] = {"@context": [envelope.CONTEXT]}
         document = context | render_agreement(driven.contract.agreement)
         return Response(200, canonical.encode(document))
 

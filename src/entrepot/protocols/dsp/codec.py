@@ -1,11 +1,10 @@
-"""The Dataspace Protocol 2025-1 on the wire: JSON in its compact form, and nothing else.
+"""Messages of the Dataspace Protocol 2025-1 on the wire.
 
 Strict in what is written: every message meets the published schema and is rendered to the same bytes
-every time. Lenient in what is read: short, prefixed and full names of the known terms; foreign keys of a
-known context are passed over; a context outside the list is refused by name and none is ever fetched.
+every time. Lenient in what is read: `envelope` says how far.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
@@ -31,6 +30,16 @@ from entrepot.contracts import (
     text,
 )
 from entrepot.policy import ENTREPOT
+from entrepot.protocols.dsp.data_address import EDC, read_address, render_destination, render_door
+from entrepot.protocols.dsp.envelope import (
+    CONTEXT,
+    KNOWN_CONTEXTS,
+    MAX_DEPTH,
+    decode,
+    short_names,
+    short_term,
+    type_of,
+)
 from entrepot.values import (
     AgreementId,
     MalformedError,
@@ -44,37 +53,10 @@ from entrepot.values import (
 )
 from entrepot.values.canonical import Json
 
-CONTEXT: Final = "https://w3id.org/dspace/2025/1/context.jsonld"
-DSPACE: Final = "https://w3id.org/dspace/2025/1/"
-KNOWN_CONTEXTS: Final = frozenset({CONTEXT, "https://w3id.org/edc/dspace/v0.0.1"})
 VERSION: Final = "2025-1"
 PATH: Final = "/dsp/2025-1"
-ENDPOINT_TYPE: Final = "https://w3id.org/idsa/v4.1/HTTP"
-SINK_TYPE: Final = "HttpData"
-"""What an Eclipse connector calls an address that data is posted to."""
-EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
-"""Eclipse connectors keep a door's properties only under these full names."""
-MAX_BYTES: Final = 1 << 20
-MAX_DEPTH: Final = 32
-MAX_TOKEN: Final = 8192
-MAX_PROPERTIES: Final = 50
 MAX_PAGE: Final = 1_000
 MAX_OFFSET: Final = 10**9
-
-_TERMS: Final = (
-    (
-        ("dspace:", DSPACE),
-        (
-            "agreement agreementId callbackAddress code consumerPid dataAddress dataset endpoint "
-            "endpointProperties endpointType eventType filter name offer participantId providerPid reason "
-            "state timestamp value"
-        ),
-    ),
-    (("odrl:", "http://www.w3.org/ns/odrl/2/"), "assignee assigner target"),
-    (("dct:", "http://purl.org/dc/terms/"), "format"),
-)
-_NAMES: Final = {prefix + t: t for prefixes, terms in _TERMS for prefix in prefixes for t in terms.split()}
-"""The prefixed and the full name of every term of an envelope, and its short one."""
 
 _NEGOTIATION_TYPES: Final[Mapping[str, Move | None]] = MappingProxyType(
     {
@@ -96,64 +78,11 @@ _TRANSFER_TYPES: Final = MappingProxyType(
         "TransferTerminationMessage": Move.TERMINATE,
     }
 )
-_OF_A_DOOR: Final = frozenset(
-    {"authorization", "authType", "endpoint", "endpointType", "baseUrl", "authKey", "authCode"}
-)
 SEARCH: Final = ENTREPOT + "Search"
 """The type of our own filter."""
 _FILTERS: Final = frozenset({"QuerySpec", EDC + "QuerySpec", "edc:QuerySpec", SEARCH})
 _NEGOTIATION_NAMES: Final = {move: name for name, move in _NEGOTIATION_TYPES.items() if move}
 _TRANSFER_NAMES: Final = {move: name for name, move in _TRANSFER_TYPES.items()}
-
-
-def decode(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> dict[str, Json]:
-    """Read a body into an object whose keys of the protocol are in their short form."""
-    if len(raw) > MAX_BYTES:
-        raise MalformedError(f"{len(raw)} bytes where at most {MAX_BYTES} are allowed")
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise MalformedError(f"not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise MalformedError("expected an object")
-    short = _short(document, MAX_DEPTH)
-    if not isinstance(short, dict):
-        raise MalformedError("expected an object")
-    check_context(short.get("@context"), contexts)
-    for part in short.values():
-        _check_below(part, contexts)
-    return short
-
-
-def check_context(context: Json, contexts: Collection[str] = KNOWN_CONTEXTS) -> None:
-    """Refuse a context that is not known, and a message without the protocol's."""
-    names = context if isinstance(context, list) else [context]
-    if CONTEXT not in names:
-        raise MalformedError(f"@context must name {CONTEXT}")
-    _check_known(names, contexts)
-
-
-def _check_below(value: Json, contexts: Collection[str]) -> None:
-    """Refuse an unknown context inside: it may say of a part that its words mean something else."""
-    if isinstance(value, dict) and "@context" in value:
-        context = value["@context"]
-        _check_known(context if isinstance(context, list) else [context], contexts)
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            _check_below(part, contexts)
-
-
-def _check_known(names: Sequence[Json], contexts: Collection[str]) -> None:
-    for name in names:
-        if not isinstance(name, str) or name not in contexts:
-            raise MalformedError(f"the context {named(name)} is not known here, and none is fetched")
-
-
-def type_of(document: Mapping[str, Json]) -> str:
-    value = document.get("@type")
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return _value(value) if isinstance(value, str) else ""
 
 
 def parse_catalog_request(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) -> Place | Search:
@@ -199,7 +128,7 @@ def parse_negotiation(raw: bytes, contexts: Collection[str] = KNOWN_CONTEXTS) ->
     move = _NEGOTIATION_TYPES[kind]
     content: Content = None
     if move is None:
-        event = _value(optional_text(document, "eventType") or "")
+        event = short_term(optional_text(document, "eventType") or "")
         if event not in _EVENTS:
             raise ProtocolError(f"expected eventType ACCEPTED or FINALIZED, got {named(event)}")
         move = _EVENTS[event]
@@ -263,9 +192,9 @@ def render_transfer(message: Message, base: str) -> tuple[str, bytes]:
             document["agreementId"] = agreement_id
             document["format"] = format_name
             if destination is not None:
-                document["dataAddress"] = _render_destination(destination)
+                document["dataAddress"] = render_destination(destination)
         case DoorAddress() as door:
-            document["dataAddress"] = _render_door(door)
+            document["dataAddress"] = render_door(door)
         case Reason() as reason:
             document |= _render_reason(reason)
         case _:
@@ -319,13 +248,13 @@ def read_state(raw: bytes) -> tuple[State | None, ProcessId | None, ProcessId | 
     """
     try:
         document = msgspec.json.decode(raw)
-        short = _short(document, MAX_DEPTH) if isinstance(document, dict) else {}
+        short = short_names(document, MAX_DEPTH) if isinstance(document, dict) else {}
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, MalformedError):
         return None, None, None
     if not isinstance(short, dict):
         return None, None, None
     state = short.get("state")
-    name = _value(state) if isinstance(state, str) else ""
+    name = short_term(state) if isinstance(state, str) else ""
     known = name in tuple(State) and name != State.INITIAL
     return State(name) if known else None, _pid(short, "consumerPid"), _pid(short, "providerPid")
 
@@ -336,28 +265,6 @@ def _pid(document: dict[str, Json], key: str) -> ProcessId | None:
     except MalformedError:
         return None
     return None if found is None else ProcessId(found)
-
-
-def _value(term: str) -> str:
-    """The short name of a term that stands as a value."""
-    return term.removeprefix(DSPACE).removeprefix("dspace:")
-
-
-def _short(value: Json, depth: int) -> Json:
-    """Give every key of an envelope its short name; what else there is keeps its own."""
-    if depth == 0:
-        raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, list):
-        return [_short(v, depth - 1) for v in value]
-    if not isinstance(value, dict):
-        return value
-    short: dict[str, Json] = {}
-    for key, item in value.items():
-        name = _NAMES.get(key, key)
-        if name in short:  # two readers might take a different one of them
-            raise MalformedError(f"{name} is there twice")
-        short[name] = _short(item, depth - 1)
-    return short
 
 
 def _message(raw: bytes, document: dict[str, Json], move: Move, content: Content) -> Message:
@@ -441,56 +348,3 @@ def _render_reason(reason: Reason) -> dict[str, Json]:
     if reason.texts:
         document["reason"] = [*reason.texts]
     return document
-
-
-def _render_door(door: DoorAddress) -> Json:
-    """Write a door's address; that of another data plane as it was given to us."""
-    properties = ({"authorization": door.token, "authType": "bearer"} if door.token else {}) | dict(door.more)
-    return _render_address(door.kind or ENDPOINT_TYPE, door.endpoint, properties)
-
-
-def _render_destination(sink: DoorAddress) -> Json:
-    """Write where data is to be pushed, in the words of an Eclipse connector's HTTP sink too."""
-    for_others = {"baseUrl": sink.endpoint, "authKey": "Authorization", "authCode": f"Bearer {sink.token}"}
-    own = {"authorization": sink.token, "authType": "bearer"} | dict(sink.more)
-    return _render_address(sink.kind or SINK_TYPE, sink.endpoint, own | for_others)
-
-
-def _render_address(kind: str, endpoint: str, more: Mapping[str, str]) -> Json:
-    """Write a data address, each property under its short and its full name."""
-    located: dict[str, str] = {"endpoint": endpoint} if endpoint else {}  # some kinds have none: a bucket
-    properties = {**more, **located, "endpointType": kind}
-    return {
-        "@type": "DataAddress",
-        "endpointType": kind,
-        **located,
-        "endpointProperties": [
-            {"@type": "EndpointProperty", "name": prefix + name, "value": value}
-            for prefix in ("", EDC)
-            for name, value in properties.items()
-        ],
-    }
-
-
-def read_address(document: Json) -> DoorAddress | None:
-    """Read a data address: its endpoint and token wherever they stand, and what else it says."""
-    if document is None:
-        return None
-    if not isinstance(document, dict):
-        raise MalformedError("dataAddress: expected an object")
-    found: dict[str, str] = {}
-    properties = document.get("endpointProperties") or []
-    for entry in properties if isinstance(properties, list) else [properties]:
-        name, value = (entry.get("name"), entry.get("value")) if isinstance(entry, dict) else (None, None)
-        if isinstance(name, str) and isinstance(value, str):
-            found.setdefault(_value(name.removeprefix(EDC)), value)
-    # An Eclipse connector that wants data pushed names where to under `baseUrl`.
-    endpoint = optional_text(document, "endpoint") or found.get("endpoint", "") or found.get("baseUrl", "")
-    token = found.get("authorization", "") or found.get("authCode", "").removeprefix("Bearer ")
-    if len(endpoint) > 2000 or len(token) > MAX_TOKEN or not (endpoint + token).isprintable():
-        raise MalformedError("dataAddress: no such endpoint or token")
-    kind = optional_text(document, "endpointType") or found.get("endpointType", "")
-    more = tuple((name, value) for name, value in found.items() if name not in _OF_A_DOOR)
-    if len(more) > MAX_PROPERTIES or sum(len(n) + len(v) for n, v in more) > MAX_TOKEN:
-        raise MalformedError("dataAddress: more properties than anybody needs")
-    return DoorAddress(endpoint, token, "" if kind in {ENDPOINT_TYPE, SINK_TYPE} else kind, more)

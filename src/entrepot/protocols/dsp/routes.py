@@ -30,7 +30,7 @@ from entrepot.contracts import (
 )
 from entrepot.identity import CredentialForm, from_base64url, to_base64url
 from entrepot.journal import Journal, Transaction, recall_answer, remember_answer
-from entrepot.protocols.dsp import codec, shapes
+from entrepot.protocols.dsp import codec, envelope, shapes
 from entrepot.protocols.route import Call, Handler, Proof, Response, Route, Shape, unquoted
 from entrepot.use import process as transfers
 from entrepot.values import (
@@ -89,7 +89,7 @@ class Services:
     check_callback: Callable[[str, Did], Awaitable[None]]
     """Refuses a callback address that the sender may not name."""
     base_path: str = codec.PATH
-    contexts: Collection[str] = codec.KNOWN_CONTEXTS
+    contexts: Collection[str] = envelope.KNOWN_CONTEXTS
     """The contexts that a message may name; none is ever fetched."""
 
 
@@ -141,7 +141,7 @@ def catalogue_routes(
     dataset: Dataset,
     address: str,
     base_path: str = codec.PATH,
-    contexts: Collection[str] = codec.KNOWN_CONTEXTS,
+    contexts: Collection[str] = envelope.KNOWN_CONTEXTS,
 ) -> list[Route]:
     """The catalogue alone, with the version list: all that a node serves which makes no contracts.
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from entrepot.catalogue import PAGE, SEARCH_TERMS
 from entrepot.contracts import Move, State
-from entrepot.protocols.dsp.codec import CONTEXT, KNOWN_CONTEXTS, MAX_OFFSET, MAX_PAGE, SEARCH
+from entrepot.protocols.dsp.codec import MAX_OFFSET, MAX_PAGE, SEARCH
+from entrepot.protocols.dsp.envelope import CONTEXT, KNOWN_CONTEXTS
 from entrepot.protocols.route import Asked, Content, Shape
 
 _PROBLEM: Final = Content({"type": "object"}, "application/problem+json")

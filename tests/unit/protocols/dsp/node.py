@@ -20,7 +20,7 @@ from entrepot.contracts import Desk, Listing, Negotiation, Next, Offer, Party
 from entrepot.journal import Journal, OutboxMessage, Transaction, claim
 from entrepot.policy import Policy, Rule
 from entrepot.protocols import Call, Proof, Reply, Response, Route, dsp
-from entrepot.protocols.dsp import codec
+from entrepot.protocols.dsp import envelope
 from entrepot.use import TransferProcess
 from entrepot.use import process as transfers
 from entrepot.values import (
@@ -207,7 +207,7 @@ class Node:
         datasets: list[canonical.Json] = [{"@id": f"urn:d:{n}"} for n in shown]
         body = canonical.encode(
             {
-                "@context": [codec.CONTEXT],
+                "@context": [envelope.CONTEXT],
                 "for": caller,
                 "words": words,
                 "pad": self.padding,

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from entrepot.catalogue import Place, Search
 from entrepot.contracts import DoorAddress, Message, Move, Offer, State, TransferRequest
 from entrepot.policy import parse_policy
-from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
+from entrepot.protocols.dsp import codec, data_address, envelope, render_negotiation, render_transfer
 from entrepot.values import AgreementId, Grade, KindOfUse, MalformedError, MessageId, ProcessId, ProtocolError
 
 BASE = "https://peer.example/dsp/2025-1"
 EDC_CONTEXT = "https://w3id.org/edc/dspace/v0.0.1"
 VERIFICATION = {
-    "@context": [codec.CONTEXT],
+    "@context": [envelope.CONTEXT],
     "@type": "ContractAgreementVerificationMessage",
     "@id": "urn:m",
     "consumerPid": "c",
     "providerPid": "p",
 }
 
-CATALOG_REQUEST = {"@context": [codec.CONTEXT], "@type": "CatalogRequestMessage"}
+CATALOG_REQUEST = {"@context": [envelope.CONTEXT], "@type": "CatalogRequestMessage"}
 
 
 def encoded(document: Any, **changed: Any) -> bytes:
@@ -70,7 +70,7 @@ class TestRoundTrip:
 
 class TestNames:
     @settings(max_examples=50)
-    @given(message=negotiation_messages(), style=st.sampled_from(["dspace:", codec.DSPACE]))
+    @given(message=negotiation_messages(), style=st.sampled_from(["dspace:", envelope.DSPACE]))
     def test_prefixed_and_full_names_mean_the_same(self, message: Message, style: str) -> None:
         """A peer with a JSON-LD processor may write any of the three."""
         document = json.loads(render_negotiation(message, BASE)[1])
@@ -111,19 +111,21 @@ class TestNames:
 
     def test_foreign_keys_are_passed_over(self) -> None:
         """Eclipse connectors add terms of their own context to every message."""
-        known = [codec.CONTEXT, EDC_CONTEXT]
+        known = [envelope.CONTEXT, EDC_CONTEXT]
         found = codec.parse_negotiation(encoded(VERIFICATION, **{"@context": known, "edc:x": {"y": [1]}}))
 
         assert found.move is Move.VERIFY
 
 
 class TestContexts:
-    @pytest.mark.parametrize("context", [codec.CONTEXT, [codec.CONTEXT], [EDC_CONTEXT, codec.CONTEXT]])
+    @pytest.mark.parametrize(
+        "context", [envelope.CONTEXT, [envelope.CONTEXT], [EDC_CONTEXT, envelope.CONTEXT]]
+    )
     def test_known_contexts_are_read(self, context: object) -> None:
         """An array or, as an example of the specification has it, a bare string."""
         assert codec.parse_negotiation(encoded(VERIFICATION, **{"@context": context})).id == "urn:m"
 
-    @pytest.mark.parametrize("context", [..., [], None, EDC_CONTEXT, {}, [[codec.CONTEXT]], 7])
+    @pytest.mark.parametrize("context", [..., [], None, EDC_CONTEXT, {}, [[envelope.CONTEXT]], 7])
     def test_without_the_protocols_context_nothing_is_read(self, context: object) -> None:
         """The same keys would mean something else."""
         with pytest.raises(MalformedError, match="@context"):
@@ -131,14 +133,14 @@ class TestContexts:
 
     def test_an_unknown_context_is_refused_by_name(self) -> None:
         """It could give every key another meaning, and fetching it would be a request for a stranger."""
-        contexts = [codec.CONTEXT, "https://evil.example/context"]
+        contexts = [envelope.CONTEXT, "https://evil.example/context"]
 
         with pytest.raises(MalformedError, match=r"evil\.example"):
             codec.parse_negotiation(encoded(VERIFICATION, **{"@context": contexts}))
 
     def test_an_inline_context_is_refused(self) -> None:
         """It redefines terms without any address that a setting could list."""
-        contexts = [codec.CONTEXT, {"consumerPid": "https://evil.example/"}]
+        contexts = [envelope.CONTEXT, {"consumerPid": "https://evil.example/"}]
 
         with pytest.raises(MalformedError, match="not known here"):
             codec.parse_negotiation(encoded(VERIFICATION, **{"@context": contexts}))
@@ -153,9 +155,9 @@ class TestContexts:
     def test_a_setting_may_list_more_contexts(self) -> None:
         """The owner says whose terms may stand beside ours."""
         ours = "https://space.example/context.jsonld"
-        body = encoded(VERIFICATION, **{"@context": [codec.CONTEXT, ours]})
+        body = encoded(VERIFICATION, **{"@context": [envelope.CONTEXT, ours]})
 
-        assert codec.parse_negotiation(body, {codec.CONTEXT, ours}).id == "urn:m"
+        assert codec.parse_negotiation(body, {envelope.CONTEXT, ours}).id == "urn:m"
 
 
 class TestDoors:
@@ -167,8 +169,8 @@ class TestDoors:
         address = json.loads(render_transfer(message, BASE)[1])["dataAddress"]
         properties = {e["name"]: e["value"] for e in address["endpointProperties"]}
 
-        assert properties[codec.EDC + "endpoint"] == properties["endpoint"] == "https://d.example"
-        assert properties[codec.EDC + "authorization"] == properties["authorization"] == "t"
+        assert properties[data_address.EDC + "endpoint"] == properties["endpoint"] == "https://d.example"
+        assert properties[data_address.EDC + "authorization"] == properties["authorization"] == "t"
         assert address["endpoint"] == "https://d.example"
 
     def test_where_to_push_is_readable_by_eclipse_connectors(self) -> None:
@@ -180,9 +182,9 @@ class TestDoors:
         properties = {p["name"]: p["value"] for p in address["endpointProperties"]}
 
         assert address["endpointType"] == "HttpData"
-        assert properties[codec.EDC + "baseUrl"] == to.endpoint
-        assert properties[codec.EDC + "authKey"] == "Authorization"
-        assert properties[codec.EDC + "authCode"] == "Bearer t"
+        assert properties[data_address.EDC + "baseUrl"] == to.endpoint
+        assert properties[data_address.EDC + "authKey"] == "Authorization"
+        assert properties[data_address.EDC + "authCode"] == "Bearer t"
 
     def test_a_door_of_an_eclipse_connector_is_read(self) -> None:
         """As its version 0.15.1 sends it: full names, no endpoint at the top."""
@@ -193,7 +195,8 @@ class TestDoors:
                 "@type": "DataAddress",
                 "endpointType": "https://w3id.org/idsa/v4.1/HTTP",
                 "endpointProperties": [
-                    {"@type": "EndpointProperty", "name": codec.EDC + k, "value": v} for k, v in names.items()
+                    {"@type": "EndpointProperty", "name": data_address.EDC + k, "value": v}
+                    for k, v in names.items()
                 ],
             },
         }
@@ -211,12 +214,12 @@ class TestBounds:
         for depth in (40, 2_000, 100_000):
             body = b'{"a":' * depth + b"1" + b"}" * depth
             with pytest.raises(MalformedError):
-                codec.decode(body)
+                envelope.decode(body)
 
     def test_size_is_bounded(self) -> None:
         """Before anything is parsed."""
         with pytest.raises(MalformedError, match="allowed"):
-            codec.decode(b" " * (codec.MAX_BYTES + 1))
+            envelope.decode(b" " * (envelope.MAX_BYTES + 1))
 
     @pytest.mark.parametrize("name", ["@id", "consumerPid", "providerPid"])
     @pytest.mark.parametrize("value", ["", "x" * 501, "a\x00b", "a\nb", 7, ["c"], {"@id": "c", "x": 1}])
@@ -247,7 +250,7 @@ class TestFuzz:
             codec.parse_negotiation,
             codec.parse_transfer,
             codec.parse_catalog_request,
-            codec.decode,
+            envelope.decode,
         ):
             with pytest.raises((MalformedError, ProtocolError)):
                 parse(raw)

@@ -26,7 +26,7 @@ from entrepot.contracts import (
 )
 from entrepot.journal import Transaction
 from entrepot.protocols import Proof, Reply, Response, dsp
-from entrepot.protocols.dsp import codec, render_negotiation, render_transfer
+from entrepot.protocols.dsp import codec, envelope, render_negotiation, render_transfer
 from entrepot.use import process as transfers
 from entrepot.values import FACTS, MessageId, ProcessId, UnavailableError
 
@@ -81,7 +81,7 @@ class TestVersions:
 
 
 class TestCatalogue:
-    REQUEST = b'{"@context":["%s"],"@type":"CatalogRequestMessage"}' % codec.CONTEXT.encode()
+    REQUEST = b'{"@context":["%s"],"@type":"CatalogRequestMessage"}' % envelope.CONTEXT.encode()
 
     def test_a_member_gets_the_catalogue_that_is_for_it(self, node: Node) -> None:
         """The catalogue may depend on who asks."""
