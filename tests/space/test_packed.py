@@ -75,6 +75,7 @@ def test_a_packed_answer_that_was_cut_short_is_refused(kept: int, chunked: bool)
         (zlib.compress(WHOLE)[:20], "deflate", "not asked for"),
         (WHOLE, "br", "not asked for"),
         (PACKED, "gzip, gzip", "not asked for"),
+        pytest.param(PACKED, "gzip\r\ncontent-encoding: gzip", "not asked for", id="gzip in two fields"),
         (WHOLE, "gzip", "not the gzip"),
         (PACKED[:-4] + b"\0\0\0\0", "gzip", "not the gzip"),
         (PACKED + b"more", "gzip", "goes on"),

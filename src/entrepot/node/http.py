@@ -25,6 +25,7 @@ from entrepot.values import (
     TooLargeError,
     TrustError,
     canonical,
+    header_fields,
 )
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -174,7 +175,7 @@ class Application:
     async def _answer(
         self, route: Route, path: Mapping[str, str], scope: Scope, receive: Receive, request_id: str
     ) -> Response:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = header_fields(scope["headers"])
         authorization = headers.get("authorization", "")
         caller: Did | None = None
         if route.proof is Proof.MEMBERSHIP:

@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from entrepot.protocols import Reply
-from entrepot.values import MalformedError, RefusedError, UnavailableError, origin_of
+from entrepot.values import MalformedError, RefusedError, UnavailableError, header_fields, origin_of
 
 _IDLE_SECONDS: Final = 4.0
 """A connection is kept for less than servers keep theirs, so that none is used while it is being closed."""
@@ -39,7 +39,7 @@ class Incoming:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
-        self.headers = _headers(response)
+        self.headers = header_fields(response.raw_headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         async for chunk in self._response.content.iter_chunked(_PIECE):
@@ -91,7 +91,7 @@ class HttpClient:
                     whole = _unpacked(bytes(found), _coding(response), max_bytes)
                 except ValueError as error:
                     raise UnavailableError(f"{origin_of(url)} answered with a body that {error}") from error
-                return Reply(response.status, whole, _headers(response))
+                return Reply(response.status, whole, header_fields(response.raw_headers))
 
     @asynccontextmanager
     async def stream(
@@ -154,7 +154,7 @@ class HttpClient:
                 ) as response,
             ):
                 body = await response.content.read(_MOST_OF_A_REPLY)
-                return Reply(response.status, body, _headers(response))
+                return Reply(response.status, body, header_fields(response.raw_headers))
 
     async def close(self) -> None:
         for session in self._sessions.values():
@@ -258,13 +258,9 @@ def _forbidden(origin: str) -> UnavailableError:
     return UnavailableError(f"{origin} lies on a private address that this node may not call")
 
 
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {k.lower(): v for k, v in response.headers.items()}
-
-
 def _coding(response: aiohttp.ClientResponse) -> str:
     """How an answer is packed; nothing where it comes as it is."""
-    said = response.headers.get("content-encoding", "").strip().lower()
+    said = header_fields(response.raw_headers).get("content-encoding", "").strip().lower()
     return "" if said == "identity" else said
 
 

@@ -14,7 +14,7 @@ from entrepot.policy import Fact
 from entrepot.use.facts import caller_of, claims_of
 from entrepot.use.flow.behind import behind_door
 from entrepot.use.model import Denied, Knock, TransferProcess
-from entrepot.values import KindOfUse, Log, ProcessId, canonical
+from entrepot.values import KindOfUse, Log, ProcessId, canonical, header_fields
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -67,7 +67,7 @@ class Doors:
         self._known: dict[ProcessId, TransferProcess] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = header_fields(scope["headers"])
         process = await self._process(ProcessId(path["process"]))
         handler = None if process is None else self._handlers.get(process.format)
         if process is None or handler is None:

@@ -38,7 +38,7 @@ from entrepot.use.fetch import (
 from entrepot.use.model import Acquisition, AcquisitionState
 from entrepot.use.process import PUSH
 from entrepot.use.sealed import sealed_size
-from entrepot.values import KindOfUse, MalformedError, ProcessId, TrustError, UseId
+from entrepot.values import KindOfUse, MalformedError, ProcessId, TrustError, UseId, header_fields
 
 RECEIVED_HEADER: Final = "entrepot-received"
 _RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
@@ -90,7 +90,7 @@ class Inbox:
         self._receiver = receiver
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = header_fields(scope["headers"])
         process_id = ProcessId(path["process"])
         token = headers.get("authorization", "")
         token = token[7:] if token[:7].lower() == "bearer " else token

@@ -27,6 +27,7 @@ from entrepot.values.errors import (
     TrustError,
     UnavailableError,
 )
+from entrepot.values.header import header_fields
 from entrepot.values.ids import (
     AgreementId,
     ContractId,
@@ -80,6 +81,7 @@ __all__ = [
     "check_character",
     "contract_code",
     "data_code",
+    "header_fields",
     "is_checked",
     "is_citizen_id",
     "is_social_credit_code",

@@ -35,6 +35,7 @@ from entrepot.values import (
     RefusedError,
     UnavailableError,
     UtcTime,
+    header_fields,
 )
 
 FETCHING: Final = "use.flow.fetch"
@@ -212,7 +213,7 @@ class Basin:
         self._folder = folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: Mapping[str, str]) -> None:
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = header_fields(scope["headers"])
         flow_id = ProcessId(path["flow"])
         token = headers.get("authorization", "")
         token = token[7:] if token[:7].lower() == "bearer " else token
