@@ -243,6 +243,7 @@ class Sitting:
         self.page.goto(self.address(*parts))
         if "/sign-in" in self.page.url:
             self.sign_in()
+            self.page.wait_for_url(lambda url: "/sign-in" not in url)
         return self.page
 
     def sign_in(self, token: str | None = None) -> None:

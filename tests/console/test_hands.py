@@ -14,6 +14,7 @@ _MOST = 60
 
 def reach(page: Page, name: str) -> None:
     """Press Tab until the element of this name has the focus; whatever has it on the way can be seen to."""
+    page.wait_for_load_state()  # a page that is still being read has nothing to give the focus to
     for _ in range(_MOST):
         page.keyboard.press("Tab")
         told = page.evaluate(
