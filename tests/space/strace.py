@@ -5,12 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+_TRIES: Final = 10
+_PAUSE: Final = 0.2
 _LINE: Final = re.compile(r"^(\d+) +(\w+)\((\d+)<([^>]*)>(?:, \"((?:[^\"\\]|\\.)*)\")?")
 
 
@@ -27,18 +30,30 @@ class SystemCall:
 @contextmanager
 def followed(pid: int, *options: str, threads: bool = True) -> Iterator[None]:
     """Follow a process (all its threads, or its first alone) while the block runs."""
-    command = ["strace", *(["-f"] if threads else []), *options, "-p", str(pid)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as tracer:
+    with _attached(["strace", *(["-f"] if threads else []), *options, "-p", str(pid)]) as tracer:
         assert tracer.stderr is not None
-        first = tracer.stderr.readline()
         try:
-            if b"attached" not in first:
-                raise OSError(first.decode().strip())
             yield
         finally:
             if tracer.poll() is None:
                 tracer.send_signal(signal.SIGINT)
             tracer.stderr.read()
+
+
+def _attached(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a tracer; a process that has only just begun may refuse it, once in thousands of times."""
+    for left in reversed(range(_TRIES)):
+        tracer = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert tracer.stderr is not None
+        first = tracer.stderr.readline()
+        if b"attached" in first:
+            return tracer
+        with tracer:  # which waits for its end
+            tracer.stderr.read()
+        if b"not permitted" not in first or not left:
+            raise OSError(first.decode().strip())
+        time.sleep(_PAUSE)
+    raise AssertionError("unreachable")
 
 
 def seen(trace: Path) -> list[SystemCall]:
