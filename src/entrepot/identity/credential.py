@@ -133,7 +133,9 @@ def read_credential(token: Token, *, insecure_shape: bool = False) -> Credential
     """Read what a credential says. **Whose it is and whether it holds, `verify_credential` says.**"""
     said = read_statement(token, insecure_shape=insecure_shape)
     subject = _one(said.body.get("credentialSubject"))
-    holder = _did(subject.get("id"), "credentialSubject.id")
+    # In the older form `sub` may stand for the id (VC Data Model 1.1, 6.3.1).
+    instead = token.claims.get("sub") if said.form is CredentialForm.VC11 else None
+    holder = _did(subject.get("id", instead), "credentialSubject.id")
     if not insecure_shape and token.claims.get("sub", holder) != holder:
         raise TrustError("the credential's sub is not its subject")
     return Credential(
@@ -194,12 +196,14 @@ def _status(entry: Mapping[str, Json]) -> StatusEntry:
     """Read a status entry; what we could not judge is refused, not passed over."""
     kind, purpose = entry.get("type"), entry.get("statusPurpose")
     index, url = entry.get("statusListIndex"), entry.get("statusListCredential")
+    if isinstance(index, int) and not isinstance(index, bool):  # Eclipse's IssuerService writes no text
+        index = str(index)
     if kind not in [form.status_type for form in CredentialForm]:
         raise MalformedError("credentialStatus: of a kind that is not understood here")
     if purpose not in _PURPOSES or entry.get("statusSize", 1) != 1:
         raise MalformedError("credentialStatus: expected one bit for revocation or suspension")
     if not isinstance(index, str) or not index.isascii() or not index.isdigit() or len(index) > 9:
-        raise MalformedError("statusListIndex: expected a number, written as text")
+        raise MalformedError("statusListIndex: expected a number of at most nine digits")
     if not isinstance(url, str) or not 0 < len(url) <= MAX_URL:
         raise MalformedError("statusListCredential: expected an address")
     return StatusEntry(url, int(index), str(purpose))

@@ -27,6 +27,8 @@ LIFETIME: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(hours=1)
 _SCOPE: Final = "id-token"
 _ENVELOPE: Final = "data:application/vc+jwt,"
+_OF_PRESENTATION: Final = "data:application/vp+jwt,"
+_ENVELOPED: Final = "EnvelopedVerifiablePresentation"
 _MOST: Final = 16
 _OF_OTHERS: Final = ("vp", "vc", "verifiableCredential", "credentialSubject")
 """Claims of tokens that the same key signs for other purposes."""
@@ -136,26 +138,58 @@ def issue_presentation(
     return sign_token(signer, claims | body | {"verifiableCredential": enveloped}, "vp+jwt", "vp")
 
 
-def verify_presentation(raw: str, document: DidDocument, audience: Did, now: UtcTime) -> Presentation:
-    """Give the credentials that the holder showed us, or raise. **Verify each of them for this holder.**"""
-    token = parse_token(raw)  # (1) well-formed and bounded
-    key = document.key(token.key_id, "authentication")  # (2) signed by the holder
-    if key is None:
-        raise TrustError("the presentation is signed by a key that is not the holder's")
-    check_token_signature(token, key)
+def verify_presentation(
+    raw: str, document: DidDocument, audience: Did, now: UtcTime, *, unbound: bool = False
+) -> Presentation:
+    """Give the credentials that the holder showed us, or raise. **Verify each of them for this holder.**
+
+    `unbound` also lets pass, in the form of data model 2.0, what names no reader and no end, and what lies
+    in a token of its own that is an envelope and nothing else: Eclipse's IdentityHub writes no other.
+    """
+    token = _signed(raw, document)
+    names = [token.claims.get("iss")]
+    if unbound and token.claims.get("type") == _ENVELOPED:
+        _check_bounds(token, audience, now, unbound=True)
+        token = _signed(unwrap_presentation(token.claims), document)
+        names.append(token.claims.get("iss"))
     form = CredentialForm.VC11 if "vp" in token.claims else CredentialForm.VC20
     parts = _parts(token.claims.get("vp", {**token.claims}))
-    named = [token.claims.get("iss"), *(_holder(part) for part in parts)]
-    if {name == document.id for name in named if name is not None} != {True}:  # (3) by the holder itself
+    names += [_holder(part) for part in parts]
+    if {name == document.id for name in names if name is not None} != {True}:  # (3) by the holder itself
         raise TrustError("the presentation is another holder's")
-    if audience_of(token) != audience:  # (4) meant for us
-        raise TrustError("the presentation is meant for somebody else")
-    check_times(token, now)  # (5) inside its time
+    _check_bounds(token, audience, now, unbound=unbound and form is CredentialForm.VC20)
     read = _embedded if form is CredentialForm.VC11 else _enveloped
     shown = [read(credential) for part in parts for credential in _credentials(part)]
     if len(shown) > _MOST:
         raise MalformedError(f"the presentation shows more than {_MOST} credentials")
     return Presentation(form, tuple(shown))
+
+
+def unwrap_presentation(envelope: Mapping[str, Json]) -> str:
+    """The signed presentation inside of an `EnvelopedVerifiablePresentation` (VC Data Model 2.0, 4.13)."""
+    where = envelope.get("id")
+    if envelope.get("type") != _ENVELOPED or not isinstance(where, str):
+        raise MalformedError(f"presentation: expected signed tokens, or objects of type {_ENVELOPED}")
+    if not where.startswith(_OF_PRESENTATION):
+        raise MalformedError(f"presentation: expected an id that begins with {_OF_PRESENTATION}")
+    return where.removeprefix(_OF_PRESENTATION)
+
+
+def _signed(raw: str, document: DidDocument) -> Token:
+    token = parse_token(raw)  # (1) well-formed and bounded
+    key = document.key(token.key_id, "authentication")  # (2) signed by the holder
+    if key is None:
+        raise TrustError("the presentation is signed by a key that is not the holder's")
+    check_token_signature(token, key)
+    return token
+
+
+def _check_bounds(token: Token, audience: Did, now: UtcTime, *, unbound: bool) -> None:
+    has_reader, has_end = ("aud" in token.claims or not unbound, "exp" in token.claims or not unbound)
+    if has_reader and audience_of(token) != audience:  # (4) meant for us
+        raise TrustError("the presentation is meant for somebody else")
+    if has_end:
+        check_times(token, now)  # (5) inside its time
 
 
 def _parts(body: Json) -> list[Mapping[str, Json]]:

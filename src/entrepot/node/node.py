@@ -24,7 +24,14 @@ from entrepot.node.http import RawRoute
 from entrepot.node.outgoing import HttpClient, trusting
 from entrepot.node.settings import Settings, SettingsError
 from entrepot.protocols import Route
-from entrepot.protocols.dcp import Acquaintance, InsecureAcquaintance, InsecurePeer, Trust
+from entrepot.protocols.dcp import (
+    PROFILES,
+    Acquaintance,
+    DcpProfile,
+    InsecureAcquaintance,
+    InsecurePeer,
+    Trust,
+)
 from entrepot.protocols.tlog import LedgerClient
 from entrepot.values import Clock, Did, UtcTime, origin_of
 
@@ -124,6 +131,11 @@ class Node:
         """The `Authorization` header for a call that brings this access token, or none."""
         return f"Bearer {self.id_token(peer, access_token)}"
 
+    @property
+    def profile(self) -> DcpProfile:
+        """How strictly others are held to DCP 1.0."""
+        return PROFILES[self.settings.identity.profile]
+
     def believes(self, issuer: Did) -> bool:
         """Whether this issuer may bring us credentials that we have not asked for."""
         return issuer == self.settings.space.platform or issuer in self.settings.wallet.issuers
@@ -150,6 +162,7 @@ def open_node(settings: Settings, folder: Path, vault: Vault, journal: Journal, 
         allows_http=lambda did: origin_of(_http_origin(did)) in origins,
         issuers=frozenset(settings.guests.issuers),
         scopes=settings.guests.scopes,
+        profile=PROFILES[settings.identity.profile],
     )
     acquaintance = _acquaintance(settings, vault, journal, outgoing, trust, clock)
     return Node(settings, folder, vault, journal, outgoing, acquaintance, clock, secrets.token_hex(8))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from entrepot.identity import CredentialForm
-from entrepot.protocols.dcp import InsecureIdentity
+from entrepot.protocols.dcp import InsecureIdentity, ProfileName
 from entrepot.values import Did, EntrepotError
 
 SETTINGS: Final = "entrepot.toml"
@@ -211,8 +211,10 @@ class InsecurePeer(_Section, frozen=True):
 
 
 class IdentitySettings(_Section, frozen=True):
-    """Test identities; without them every party proves who it is."""
+    """How others prove who they are; test identities, without which every party does."""
 
+    profile: ProfileName = ProfileName.STRICT
+    """How strictly they are held to DCP 1.0: `identity-hub` takes what Eclipse's wallet writes beside it."""
     insecure_test: InsecureIdentity | None = None
     """`edc-mock` or `static-token`: believe the parties listed at their word. Loopback only."""
     insecure_peers: tuple[InsecurePeer, ...] = ()

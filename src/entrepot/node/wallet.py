@@ -46,7 +46,7 @@ def credential_service(node: Node, did_document: bytes) -> dcp.Services:
             access=node.access,
             believes=node.believes,
             take_in_membership=node.acquaintance.take_in_own_credential,
-            profile=dcp.STRICT,
+            profile=node.profile,
             clock=node.clock,
             follows_offers=node.settings.wallet.follow_offers,
         ),

@@ -157,6 +157,24 @@ def changed(form: CredentialForm, change: Callable[[dict[str, Any], dict[str, An
     return write_token(PLATFORM.identity, claims)
 
 
+def test_in_the_older_form_the_token_may_name_the_subject() -> None:
+    """VC Data Model 1.1, 6.3.1: `sub` stands for the id. In the newer one the claims are the credential."""
+    raw = changed(VC11, lambda _, b: b["credentialSubject"].pop("id"))
+
+    assert verify(raw).subject == ALICE.did
+    with pytest.raises(TrustError, match="another holder"):
+        verify(changed(VC11, lambda c, b: (b["credentialSubject"].pop("id"), c.update(sub=EVE.did))))
+    with pytest.raises(MalformedError):
+        verify(changed(VC20, lambda _, b: b["credentialSubject"].pop("id")))
+
+
+def test_an_index_may_be_a_number() -> None:
+    """The standards want text; Eclipse's IssuerService writes a number, which says the same."""
+    raw = changed(VC20, lambda _, b: b["credentialStatus"][0].update(statusListIndex=7))
+
+    assert verify(raw).status[0].index == 7
+
+
 PAST, FUTURE = "2026-11-25T07:00:00Z", "2026-11-25T09:00:00Z"
 WRONG: list[tuple[str, Callable[[dict[str, Any], dict[str, Any]], Any]]] = [
     ("no context", lambda _, b: b.pop("@context")),
@@ -172,7 +190,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any], dict[str, Any]], Any]]] = [
     ("two subjects in one", lambda c, _: c.update(sub=EVE.did)),
     ("no subject", lambda _, b: b.pop("credentialSubject")),
     ("two subjects", lambda _, b: b.update(credentialSubject=[b["credentialSubject"]] * 2)),
-    ("a subject without id", lambda _, b: b["credentialSubject"].pop("id")),
+    ("a subject without id", lambda c, b: (b["credentialSubject"].pop("id"), c.pop("sub"))),
     ("expired inside", lambda _, b: b.update(validUntil=PAST, expirationDate=PAST)),
     ("expired outside", lambda c, _: c.update(exp=seconds(START) - 60)),
     ("not yet inside", lambda _, b: b.update(validFrom=FUTURE, issuanceDate=FUTURE)),

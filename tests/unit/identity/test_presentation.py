@@ -269,6 +269,55 @@ def test_an_envelope_holds_a_signed_credential_and_nothing_else() -> None:
             verify_presentation(write_token(ALICE.identity, claims), ALICE.document, BOB.did, START)
 
 
+def _unbound(**changes: Any) -> dict[str, Any]:
+    """What Eclipse's IdentityHub puts into its inner envelope: no reader and no end."""
+    shown = {"id": "data:application/vc+jwt,one", "type": "EnvelopedVerifiableCredential"}
+    claims = {"type": "VerifiablePresentation", "holder": ALICE.did, "verifiableCredential": [shown]}
+    return {k: v for k, v in {**claims, **changes}.items() if v is not None}
+
+
+def _enveloped(inner: str, **changes: Any) -> str:
+    outer = {"type": "EnvelopedVerifiablePresentation", "id": f"data:application/vp+jwt,{inner}"}
+    return write_token(ALICE.identity, {**outer, **changes})
+
+
+def test_a_presentation_in_two_envelopes_is_taken_where_the_owner_lets_it() -> None:
+    """Eclipse's IdentityHub writes those of data model 2.0 so, for no reader and without an end."""
+    inner = write_token(ALICE.identity, _unbound())
+    expected = Presentation(CredentialForm.VC20, ("one",))
+
+    for raw in (inner, _enveloped(inner)):
+        assert verify_presentation(raw, ALICE.document, BOB.did, START, unbound=True) == expected
+        with pytest.raises((TrustError, MalformedError)):
+            verify_presentation(raw, ALICE.document, BOB.did, START)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        write_token(ALICE.identity, _unbound(aud=EVE.did)),
+        write_token(ALICE.identity, _unbound(exp=seconds(START) - 6)),
+        write_token(ALICE.identity, _unbound(holder=EVE.did)),
+        write_token(ALICE.identity, _unbound(holder=None)),
+        write_token(ALICE.identity, _vp(aud=None)),
+        write_token(ALICE.identity, _vp(exp=None)),
+        _enveloped(write_token(ALICE.identity, _unbound()), aud=EVE.did),
+        _enveloped(write_token(ALICE.identity, _unbound()), exp=seconds(START) - 6),
+        _enveloped(write_token(ALICE.identity, _unbound()), iss=EVE.did),
+        _enveloped(write_token(EVE.identity, _unbound())),
+        _enveloped(write_token(None, _unbound(), {"alg": "none", "kid": ALICE.identity.key_id})),
+        _enveloped(_enveloped(write_token(ALICE.identity, _unbound()))),
+        _enveloped("", id="data:application/vc+jwt,one"),
+        _enveloped("", id=7),
+        _enveloped("one"),
+    ],
+)
+def test_even_then_what_a_presentation_says_counts(raw: str) -> None:
+    """Another reader, an end that has come, another holder inside or outside, envelopes without end."""
+    with pytest.raises((TrustError, MalformedError)):
+        verify_presentation(raw, ALICE.document, BOB.did, START, unbound=True)
+
+
 @given(
     value=JSON | st.dictionaries(st.sampled_from(["verifiableCredential", "holder", "x"]), JSON, max_size=2)
 )

@@ -151,7 +151,7 @@ def issuer_of(node: Node, rules: space.Rules) -> dcp.Issuer:
         schemas=space.SCHEMAS,
         decide=lambda c, holder, kinds, now: space.decide_membership(c, rules, holder, kinds, now),
         identify=node.acquaintance.identify,
-        profile=dcp.STRICT,
+        profile=node.profile,
         clock=node.clock,
     )
 

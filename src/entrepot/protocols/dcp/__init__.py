@@ -5,7 +5,14 @@ from entrepot.protocols.dcp.asking import DCP_REQUEST, Asking, queue_request
 from entrepot.protocols.dcp.client import Acquaintance
 from entrepot.protocols.dcp.insecure import InsecureAcquaintance, InsecureIdentity, InsecurePeer
 from entrepot.protocols.dcp.issuer import DCP_DELIVERY, ISSUER_PATH, Decide, Deliveries, Issuer
-from entrepot.protocols.dcp.profile import INSECURE_RC6, STRICT, DcpProfile
+from entrepot.protocols.dcp.profile import (
+    IDENTITY_HUB,
+    INSECURE_RC6,
+    PROFILES,
+    STRICT,
+    DcpProfile,
+    ProfileName,
+)
 from entrepot.protocols.dcp.routes import PATH, Services, routes
 from entrepot.protocols.dcp.storage import Storage
 from entrepot.protocols.dcp.sts import STS_PATH, TokenService, check_scopes
@@ -14,10 +21,12 @@ from entrepot.protocols.dcp.trust import Trust
 __all__ = [
     "DCP_DELIVERY",
     "DCP_REQUEST",
+    "IDENTITY_HUB",
     "INSECURE_RC6",
     "ISSUER_PATH",
     "MEMBERSHIP",
     "PATH",
+    "PROFILES",
     "STRICT",
     "STS_PATH",
     "Acquaintance",
@@ -30,6 +39,7 @@ __all__ = [
     "InsecureIdentity",
     "InsecurePeer",
     "Issuer",
+    "ProfileName",
     "Scope",
     "Services",
     "Storage",

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from entrepot.identity import unwrap_presentation
 from entrepot.protocols.dcp.errors import UnsupportedQueryError
 from entrepot.values import MalformedError, canonical
 from entrepot.values.canonical import Json
@@ -44,11 +45,18 @@ def render_presentations(presentations: tuple[str, ...]) -> bytes:
 
 
 def parse_presentations(raw: bytes) -> tuple[str, ...]:
+    """Read what a holder shows: signed tokens, bare or each in its envelope (DCP 1.0, 5.4.2)."""
     found = read_object(raw).get("presentation")
     items = found if isinstance(found, list) else [found]
-    if len(items) > MAX_SCOPES or not all(isinstance(i, str) for i in items):
+    if len(items) > MAX_SCOPES:
+        raise MalformedError(f"presentation: expected at most {MAX_SCOPES}")
+    return tuple(unwrap_presentation(item) if isinstance(item, dict) else _token(item) for item in items)
+
+
+def _token(item: Json) -> str:
+    if not isinstance(item, str):
         raise MalformedError("presentation: expected signed tokens")
-    return tuple(str(i) for i in items)
+    return item
 
 
 def read_object(raw: bytes) -> dict[str, Json]:

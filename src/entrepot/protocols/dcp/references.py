@@ -62,7 +62,9 @@ class References:
         public = issuer.key(token.key_id, "assertionMethod")
         if public is None:
             raise TrustError("the status list is signed by a key that is not the issuer's")
-        return verify_status_list(raw, issuer.id, public, self._clock(), entry.purpose)
+        loose = self._trust.profile.insecure_lists
+        now = self._clock()
+        return verify_status_list(raw, issuer.id, public, now, entry.purpose, insecure_shape=loose)
 
     async def _schema(self, url: str, issuer: DidDocument) -> Validator:
         key = issuer.id, url

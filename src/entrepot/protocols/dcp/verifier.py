@@ -126,8 +126,9 @@ class Verifier:
         reply = reached(await self._outgoing("POST", url, render_query(tuple(scopes)), headers))
         if reply.status != 200:
             raise TrustError(f"{holder} shows no credentials ({reply.status})")
+        unbound = self._trust.profile.unbound_presentations
         return [
-            verify_presentation(raw, document, self._trust.me, self._clock())
+            verify_presentation(raw, document, self._trust.me, self._clock(), unbound=unbound)
             for raw in parse_presentations(reply.body)
         ]
 

@@ -70,6 +70,17 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
         assert all(isinstance(t, str) for t in found)
 
 
+def test_a_presentation_may_come_in_its_envelope() -> None:
+    """VC Data Model 2.0, 4.13, as DCP 1.0, 5.4.2 lets a response hold objects; other objects are refused."""
+    envelope = {"id": "data:application/vp+jwt,a.b.c", "type": "EnvelopedVerifiablePresentation"}
+    test = {"presentation": ["d.e.f", envelope]}
+
+    assert parse_presentations(msgspec.json.encode(test)) == ("d.e.f", "a.b.c")
+    for wrong in ({}, {**envelope, "type": "VerifiablePresentation"}, {**envelope, "id": "a.b.c"}, 7, None):
+        with pytest.raises(MalformedError):
+            parse_presentations(msgspec.json.encode({"presentation": [wrong]}))
+
+
 @given(name=st.sampled_from(["scope", "presentation", "presentationDefinition"]), value=JSON)
 def test_any_value_is_read_or_refused(name: str, value: object) -> None:
     test = msgspec.json.encode({"scope": ["a"], "presentation": ["b"], name: value})

@@ -38,7 +38,7 @@ from entrepot.protocols.dcp.issuance_codec import (
     render_delivery,
     render_offer,
 )
-from entrepot.protocols.dcp.profile import INSECURE_RC6
+from entrepot.protocols.dcp.profile import IDENTITY_HUB, INSECURE_RC6, DcpProfile
 from entrepot.values import NotFoundError, RefusedError
 
 PASSPORT = "PassportCredential"
@@ -276,13 +276,16 @@ def test_a_wallet_is_bounded(alice: Node, monkeypatch: pytest.MonkeyPatch) -> No
         asked(alice, EVE, PASSPORT)
 
 
-def test_the_older_release_names_forms_otherwise(alice: Node) -> None:
-    """The profile for the official suite's release 1.0.0-RC6, and for nobody else."""
-    alice.profile = INSECURE_RC6
+@pytest.mark.parametrize("profile", [INSECURE_RC6, IDENTITY_HUB])
+def test_older_releases_name_forms_otherwise(alice: Node, profile: DcpProfile) -> None:
+    """The official suite's release 1.0.0-RC6 did, and Eclipse's IssuerService until 2026."""
+    older = delivery(contained(credential(), format="VC2_0_JOSE"))
+    assert bring(alice, older).status == 400
+    alice.profile = profile
     alice.restart()
 
-    assert bring(alice, delivery(contained(credential(), format="VC2_0_JOSE"))).status == 200
-    assert bring(alice, delivery(contained(credential()))).status == 400
+    assert bring(alice, older).status == 200
+    assert bring(alice, delivery(contained(credential()))).status == 200
 
 
 def test_an_offer_is_kept_for_the_owner_and_once(alice: Node) -> None:

@@ -1,6 +1,7 @@
 """Guests: who is no member is let in on the word of a trusted issuer, if all of it holds (DCP 1.0, 5.4.3)."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -36,11 +37,12 @@ from entrepot.identity import (
     known_guest,
     known_member,
     parse_token,
+    to_base64url,
 )
 from entrepot.protocols import Reply
-from entrepot.protocols.dcp import INSECURE_RC6
+from entrepot.protocols.dcp import IDENTITY_HUB, INSECURE_RC6
 from entrepot.protocols.dcp.codec import render_presentations
-from entrepot.values import Did, TrustError, UnavailableError
+from entrepot.values import Did, TrustError, UnavailableError, render_time
 
 VC20, VC11 = CredentialForm.VC20, CredentialForm.VC11
 CHAMBER = Party("chamber")
@@ -470,6 +472,78 @@ def test_keys_without_relations_are_for_nothing_but_in_the_old_suites_profile(ha
     harbour.bob.profile = INSECURE_RC6
     harbour.bob.meet()
     assert harbour.comes_in()
+
+
+def _as_identity_hub_writes(harbour: Harbour) -> None:
+    """Documents without relations, two envelopes, `sub` for the subject's id, a short list that is no VC."""
+    for node in (harbour.alice, harbour.chamber):
+        document: Any = msgspec.json.decode(_without_relations(node.party))
+        document["service"] = msgspec.json.decode(node.raw_document)["service"]
+        node.raw_document = msgspec.json.encode({**document, "authentication": []})
+    _as_issuer_service_lists(harbour)
+    newer = parse_token(issue_credential(CHAMBER.identity, said(VC20, schemas=()))).claims
+    credential = write_token(CHAMBER.identity, {**newer, "credentialStatus": _NUMBERED})
+    envelope = {"id": f"data:application/vc+jwt,{credential}", "type": "EnvelopedVerifiableCredential"}
+    inner = {"type": "VerifiablePresentation", "holder": ALICE.did, "verifiableCredential": [envelope]}
+    where = f"data:application/vp+jwt,{write_token(ALICE.identity, inner)}"
+    outer = write_token(ALICE.identity, {"type": "EnvelopedVerifiablePresentation", "id": where})
+    harbour.publish(QUERY, render_presentations((outer,)))
+
+
+_NUMBERED: Any = {
+    "id": "7c1d",
+    "type": "BitstringStatusListEntry",
+    "statusPurpose": "revocation",
+    "statusListCredential": LIST,
+    "statusListIndex": 7,
+}
+
+
+def _as_issuer_service_lists(harbour: Harbour, *revoked: int) -> None:
+    bits = bytearray(2048)
+    for index in revoked:
+        bits[index // 8] |= 1 << (7 - index % 8)
+    at = seconds(harbour.web.now)
+    encoded = "u" + to_base64url(gzip.compress(bytes(bits)))
+    subject = {"type": "BitstringStatusList", "statusPurpose": "revocation", "encodedList": encoded}
+    body = {
+        "@context": ["https://www.w3.org/2018/credentials/v1"],
+        "id": "5b2f",
+        "type": ["BitstringStatusListCredential"],
+        "issuer": CHAMBER.did,
+        "issuanceDate": render_time(harbour.web.now),
+        "credentialSubject": subject,
+    }
+    claims = {"iss": CHAMBER.did, "sub": "0d1e", "iat": at, "nbf": at, "jti": "1", "vc": body}
+    harbour.publish(LIST, write_token(CHAMBER.identity, claims).encode())
+
+
+def test_a_guest_of_identity_hub_is_let_in_where_the_owner_lets_it(harbour: Harbour) -> None:
+    """No release of it lists what its keys are for, so a strict verifier believes nobody who uses it."""
+    _as_identity_hub_writes(harbour)
+    harbour.refused("not list")
+
+    harbour.bob.profile = IDENTITY_HUB
+    harbour.bob.meet()
+    assert harbour.comes_in()
+
+    _as_issuer_service_lists(harbour, 7)
+    harbour.web.now += 10 * SECOND
+    harbour.look_again()
+    harbour.refused("revoc")
+
+
+def test_identity_hub_changes_nothing_for_whoever_keeps_to_the_standards(harbour: Harbour) -> None:
+    """A document that says what its keys are for is taken at its word."""
+    harbour.bob.profile = IDENTITY_HUB
+    harbour.bob.meet()
+    harbour.show(said(VC20))
+    assert harbour.comes_in()
+
+    document: Any = msgspec.json.decode(harbour.alice.raw_document)
+    harbour.alice.raw_document = msgspec.json.encode({**document, "capabilityInvocation": []})
+    harbour.bob.meet()
+    harbour.refused("not list")
 
 
 def test_who_sends_no_access_token_is_asked_for_nothing(harbour: Harbour) -> None:
