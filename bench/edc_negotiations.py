@@ -31,10 +31,11 @@ TESTS: Final = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS / "space"), str(TESTS / "interop"), str(TESTS / "stores")]
 
 # ruff: noqa: E402 (the rig of the tests is found on a path of its own)
-from edc import NS, Edc, SaidNoError, keeping, resident_bytes, started
+from edc import NS, Edc, SaidNoError, keeping, started
 from jars import DURABLE, MOCK, NotHereError
 from ours import Ours
 from postgres import Server, why_not
+from runtime import resident_bytes
 
 from space import Running, Space, found_space, free_ports, wait_for
 

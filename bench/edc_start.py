@@ -27,9 +27,10 @@ from machine import described
 TESTS: Final = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS / "space"), str(TESTS / "interop"), str(TESTS / "stores")]
 
-from edc import Edc, SaidNoError, keeping, prepared, resident_bytes
+from edc import Edc, SaidNoError, keeping, prepared
 from jars import DURABLE, NotHereError, classpath
 from postgres import Server, why_not
+from runtime import resident_bytes
 
 import entrepot
 from space import Running, found_space, wait_for

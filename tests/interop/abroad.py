@@ -72,11 +72,17 @@ class Chamber(_Party):
         now = datetime.now(UTC)
         return issue_status_list(self.signer, self.did, self.list_url, self.revoked, now).encode()
 
-    def says(self, holder: Did, index: int, holds_for: timedelta = timedelta(days=1)) -> str:
-        """A membership of this space, in the form that the protocol names first."""
+    def says(
+        self,
+        holder: Did,
+        index: int,
+        holds_for: timedelta = timedelta(days=1),
+        form: CredentialForm = CredentialForm.VC20,
+    ) -> str:
+        """A membership of this space."""
         now = datetime.now(UTC).replace(microsecond=0)
         credential = Credential(
-            form=CredentialForm.VC20,
+            form=form,
             issuer=self.did,
             subject=holder,
             types=("MembershipCredential",),

@@ -10,9 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "space"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edc import Edc, hang_up, prepared
+from abroad import Chamber
+from edc import Edc, prepared
 from harness import Origin, Scripted
 from jars import MOCK, RELEASE, NotHereError, classpath
+from runtime import hang_up
 from town import acquaint, found_town, known
 
 from space import Space, wait_for
@@ -63,6 +65,14 @@ def scripted() -> Iterator[Scripted]:
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chamber() -> Iterator[Chamber]:
+    """An issuer of another space."""
+    issuer = Chamber()
+    yield issuer
+    issuer.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,28 @@
-"""A real Eclipse connector (EDC) as a process of its own, and what it is asked through its management API.
+"""A real Eclipse connector (EDC), and what it is asked through its management API.
 
-Stores are in memory, save where a runtime is given a database (`keeping`). **EDC listens on every
-interface of the machine** (no setting for it was found), so a runtime is started for as long as a test or
-a measurement needs it and no longer. State machines of EDC tick once a second: what it does by itself takes
-seconds.
+Stores are in memory, save where a runtime is given a database (`keeping`). State machines of EDC tick once a
+second: what it does by itself takes seconds.
 """
 
-import http.client
 import json
-import os
-import subprocess
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from jars import MOCK, Mixture, classpath, key_folder
+from jars import MOCK, Mixture, key_folder
+from runtime import FRUGAL, Runtime, call
 
 from space import free_ports, wait_for
 
 NS: Final = "https://w3id.org/edc/v0.0.1/ns/"
 ODRL: Final = "http://www.w3.org/ns/odrl.jsonld"
 PROTOCOL: Final = "dataspace-protocol-http:2025-1"
-FRUGAL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Options of a runtime that shares a small machine with others; none for one that is measured."""
+MEMBERSHIP: Final = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
+"""The scope that lets somebody see a membership (DCP 1.0, 5.4.1.2)."""
 PATIENCE: Final = 90.0
 USE: Final[Mapping[str, Any]] = {"permission": [{"action": "use"}]}
 _CONTEXTS: Final = ("api", "control", "management", "protocol", "version", "public")
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
-_idle: Final[dict[int, list[http.client.HTTPConnection]]] = defaultdict(list)
-"""Connections that nobody uses at the moment, by port; each list is used by many threads."""
 
 
 class SaidNoError(Exception):
@@ -57,48 +48,21 @@ class Door(NamedTuple):
     authorization: str
 
 
-@dataclass(eq=False)
-class Edc:
-    """One runtime: made by `started`, over with `stop`."""
-
-    id: str
-    """Its participant id."""
-    folder: Path
-    mixture: Mixture
-    ports: Mapping[str, int]
-    settings: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+class Edc(Runtime):
+    """A connector: made by `started`, over with `stop`."""
 
     @property
     def peer(self) -> Peer:
         """This runtime as its counterparties name it."""
-        return Peer(self.id, f"http://127.0.0.1:{self.ports['protocol']}/protocol/2025-1")
+        return Peer(self.id, f"{self.origin}/protocol/2025-1")
 
     @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "edc.log"
-
-    def start(self, options: Sequence[str] = FRUGAL) -> None:
-        """Start the process; `is_up` says when it is ready."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        properties = self.folder / "edc.properties"
-        properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["java", *options, f"-Dedc.fs.config={properties}", "-cp", classpath(self.mixture),
-                 "org.eclipse.edc.boot.system.runtime.BaseRuntime"],
-                stdout=log, stderr=log,
-            )  # fmt: skip
+    def origin(self) -> str:
+        """Where it is called by its counterparties."""
+        return f"http://127.0.0.1:{self.ports['protocol']}"
 
     def is_up(self) -> bool:
-        assert self.process is not None
-        if self.process.poll() is not None:
-            raise AssertionError(f"the EDC ended at its start:\n{self.log.read_text()[-3000:]}")
+        self.must_run()
         try:
             if call("GET", self.ports["api"], "/api/check/readiness")[0] != 200:
                 return False
@@ -106,22 +70,6 @@ class Edc:
         except (OSError, SaidNoError):
             return False
         return True
-
-    def stop(self) -> None:
-        """End the process and wait for its end; its ports are free then."""
-        hang_up(self.ports.values())
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def cpu_seconds(self) -> float:
-        """What the process has used so far, in user and system mode."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the management API; gives its JSON, or raises what it said no with."""
@@ -282,6 +230,19 @@ def keeping(database: str) -> dict[str, str]:
     }
 
 
+def by_dcp(did: str, token_service: str, client: str, secret: str) -> dict[str, str]:
+    """The settings of a `DCP` runtime whose identity is a wallet with a token service."""
+    return {
+        "edc.iam.issuer.id": did,
+        "edc.iam.did.web.use.https": "false",
+        "edc.iam.credential.revocation.mimetype": "application/vc+ld+json",
+        "interop.sts.url": token_service,
+        "interop.sts.client": client,
+        "interop.sts.secret": secret,
+        "interop.scope": MEMBERSHIP,
+    }
+
+
 def started(
     folder: Path,
     participant: str,
@@ -298,43 +259,6 @@ def started(
         edc.stop()
         raise
     return edc
-
-
-def call(
-    method: str, port: int, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """One call to a port of this machine over a kept connection; gives status and text."""
-    for last in (False, True):
-        link = _idle[port].pop() if _idle[port] and not last else _link(port)
-        try:
-            link.request(method, path, body, {"content-type": "application/json", **(headers or {})})
-            reply = link.getresponse()
-            said = reply.read().decode()
-        except (http.client.HTTPException, OSError):
-            link.close()
-            if last:
-                raise
-        else:
-            _idle[port].append(link)
-            return reply.status, said
-    raise AssertionError("unreachable")
-
-
-def resident_bytes(pid: int) -> int:
-    """How much of a process lies in memory."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) << 10
-
-
-def hang_up(ports: Iterable[int]) -> None:
-    """Close the connections that were kept to these ports."""
-    for port in ports:
-        while _idle[port]:
-            _idle[port].pop().close()
-
-
-def _link(port: int) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
 
 def first(value: Any) -> Any:

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
-from edc import Door, Edc, Peer, call
+from edc import Door, Edc, Peer
+from runtime import call
 
 from entrepot.node.settings import InsecurePeer
 from space import Running, wait_for

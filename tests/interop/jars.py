@@ -1,4 +1,4 @@
-"""The jars of a real Eclipse connector (EDC), fetched by Maven and kept in `build/interop`.
+"""The jars of a real Eclipse connector (EDC) and its wallet, fetched by Maven and kept in `build/interop`.
 
 The newest release that its registry has whole is 0.15.1. What that release lacks is taken from the last
 one that has it: the proxy that serves pulled data, and the store of data addresses.
@@ -30,7 +30,7 @@ class NotHereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """A connector as it is put together: its artifacts, and the extensions of ours in `java/interop`."""
+    """A runtime as it is put together: its artifacts, and the extensions of ours in `java/interop`."""
 
     name: str
     artifacts: tuple[str, ...]
@@ -69,6 +69,20 @@ DCP: Final = Mixture(
     extensions=("Seed", "TokenService", "Scopes"),
 )
 """The control plane alone, with the identity of the Decentralized Claims Protocol."""
+
+_JACKSON: Final = "com.fasterxml.jackson."
+IDENTITY_HUB: Final = Mixture(
+    "identityhub",
+    ("identityhub-bom",),
+    managed=(  # its poms name 2.20, which the registry has in part only
+        f"{_JACKSON}core/jackson-core:2.20.1",
+        f"{_JACKSON}core/jackson-databind:2.20.1",
+        f"{_JACKSON}datatype/jackson-datatype-jsr310:2.20.1",
+        f"{_JACKSON}datatype/jackson-datatype-jakarta-jsonp:2.20.1",
+    ),
+    extensions=("Holder",),
+)
+"""No connector: the wallet of one, with its token service and its credential service."""
 
 
 def classpath(mixture: Mixture) -> str:
@@ -119,7 +133,7 @@ def _fetched(mixture: Mixture) -> Path:
     shutil.rmtree(coming, ignore_errors=True)
     pom.parent.mkdir(parents=True, exist_ok=True)
     pom.write_text(_pom(mixture), "utf-8")
-    print(f"Fetching EDC {RELEASE} ({mixture.name}, 36 MB)", flush=True)
+    print(f"Fetching EDC {RELEASE} ({mixture.name}, some 36 MB)", flush=True)
     fetched = subprocess.run(
         ["mvn", "-B", "-q", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={coming}",
          "-DincludeScope=runtime"],

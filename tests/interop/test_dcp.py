@@ -11,16 +11,15 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from edc import Edc, Peer, call, hang_up, prepared
+from edc import MEMBERSHIP, Edc, Peer, by_dcp, prepared
 from harness import CONTEXT, peer
 from jars import DCP, NotHereError, classpath
+from runtime import call, hang_up
 
 from entrepot.identity import CredentialForm
 from entrepot.node import making
 from entrepot.node.settings import Settings
 from space import Running, Space, found_space, wait_for
-
-SCOPE = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,10 @@ def connector(street: Space, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         identity.did,
         DCP,
         {
-            "edc.iam.issuer.id": identity.did,
-            "edc.iam.did.web.use.https": "false",
+            **by_dcp(
+                identity.did, f"http://{identity.public}/dcp/sts/token", client["name"], client["secret"]
+            ),
             "edc.iam.trusted-issuer.space.id": street.operator.did,
-            "edc.iam.credential.revocation.mimetype": "application/vc+ld+json",
-            "interop.sts.url": f"http://{identity.public}/dcp/sts/token",
-            "interop.sts.client": client["name"],
-            "interop.sts.secret": client["secret"],
-            "interop.scope": SCOPE,
         },
     )
     runtime.start()
@@ -113,7 +108,7 @@ def _holds(node: Running, form: CredentialForm) -> bool:
 
 def _client(node: Running, name: str) -> dict[str, Any]:
     """A client of a node's token service, with its secret."""
-    found: dict[str, Any] = node.ask("POST", "/owner/token-clients", {"name": name, "scopes": [SCOPE]})
+    found: dict[str, Any] = node.ask("POST", "/owner/token-clients", {"name": name, "scopes": [MEMBERSHIP]})
     return found
 
 
@@ -124,7 +119,7 @@ def _token(node: Running, client: Mapping[str, Any], audience: Peer) -> str:
         "client_id": client["name"],
         "client_secret": client["secret"],
         "audience": audience.id,
-        "bearer_access_scope": SCOPE,
+        "bearer_access_scope": MEMBERSHIP,
     }
     headers = {"content-type": "application/x-www-form-urlencoded"}
     port = int(node.public.rpartition(":")[2])

@@ -12,31 +12,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 from abroad import CLIENT, SECRET, Chamber, Wallet
-from edc import Door, Edc, SaidNoError, hang_up, prepared
+from edc import Door, Edc, SaidNoError, by_dcp, prepared
 from harness import Origin, peer, pulled
+from host import agreed, browses, differently, ends_refused, found_host, opened, restarted, stored, welcome
 from jars import DCP, NotHereError, classpath
+from runtime import hang_up
 
-from entrepot.identity import CredentialForm
-from entrepot.node import making
-from entrepot.node.settings import Guests, Settings, SpaceRules, Status
+from entrepot.node.settings import Guests
 from entrepot.values import DataType, Did, data_code
-from space import Running, Space, agrees_with_ledger, found_space, records, wait_for
+from space import Space, agrees_with_ledger, records, wait_for
 
-SCOPE = "org.eclipse.dspace.dcp.vc.type:MembershipCredential:read"
 CONTENT = b"a line of what we offer\n" * 5_000
 QUERY = "EntrepotQuery-PULL"
 BY_PLACE = "SELECT place, count(*) AS people FROM stays GROUP BY place ORDER BY place"
 INDEX = 7
-
-
-@pytest.fixture(scope="module")
-def chamber() -> Iterator[Chamber]:
-    issuer = Chamber()
-    yield issuer
-    issuer.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +44,9 @@ def host(
 ) -> Iterator[Space]:
     """A space whose provider welcomes the chamber's members; its operator lets one side file up to L2."""
     wallet.services |= {"DataService": connector.peer.address, "Sink": origin.url}
-    rules = SpaceRules(place="3101", one_sided_up_to="L2")
-    running = found_space(
-        tmp_path_factory.mktemp("host"), rules=rules, status=Status(max_age=3600, resign=600, poll=1)
-    )
+    running = found_host(tmp_path_factory.mktemp("host"))
     try:
-        _welcome(running, chamber, wallet, connector, origin)
+        welcome(running.provider, chamber, [wallet.url, connector.origin, origin.url])
         connector.settings |= {"edc.iam.trusted-issuer.space.id": running.operator.did}
         connector.start()
         wait_for("an EDC with DCP", connector.is_up)
@@ -79,15 +67,7 @@ def connector(wallet: Wallet, tmp_path_factory: pytest.TempPathFactory) -> Itera
         tmp_path_factory.mktemp("edc-guest"),
         wallet.did,
         DCP,
-        {
-            "edc.iam.issuer.id": wallet.did,
-            "edc.iam.did.web.use.https": "false",
-            "edc.iam.credential.revocation.mimetype": "application/vc+ld+json",
-            "interop.sts.url": f"{wallet.url}/token",
-            "interop.sts.client": CLIENT,
-            "interop.sts.secret": SECRET,
-            "interop.scope": SCOPE,
-        },
+        by_dcp(wallet.did, f"{wallet.url}/token", CLIENT, SECRET),
     )
     yield runtime
     runtime.stop()
@@ -101,14 +81,14 @@ def product(host: Space) -> str:
 @pytest.fixture(scope="module")
 def agreement(host: Space, connector: Edc, product: str) -> str:
     """An agreement of the guest with our provider, by its id in the EDC."""
-    return _agreed(host, connector, product)
+    return agreed(host, connector, product)
 
 
 def test_a_guest_pulls_what_it_has_agreed_on(host: Space, connector: Edc, agreement: str) -> None:
     """Whoever proves who it is, to an owner that trusts who says so, needs nothing of ours to use data."""
     signed = connector.agreement(agreement)["agreementId"]
     key = connector.transfer(peer(host.provider), agreement)
-    assert pulled(_stored(connector, key)) == (200, CONTENT)
+    assert pulled(stored(connector, key)) == (200, CONTENT)
 
     (contract,) = (
         c for c in host.provider.ask("GET", "/owner/contracts")["contracts"] if c["agreement"] == signed
@@ -136,7 +116,7 @@ def test_what_a_guest_wants_pushed_arrives_whole(
 
 def test_a_guest_asks_in_place(host: Space, connector: Edc, tmp_path: Path) -> None:
     """The data stays: the guest's own client, with the EDC's token, gets an answer about groups."""
-    door = _door(host, connector, _agreed(host, connector, _table(host, tmp_path)), QUERY)
+    door = opened(host, connector, agreed(host, connector, _table(host, tmp_path)), QUERY)
 
     status, answer = _asked(door, BY_PLACE)
     refused, why = _asked(door, "SELECT * FROM stays")
@@ -152,17 +132,17 @@ def test_a_guest_whose_issuer_takes_its_word_back_uses_nothing_more(
 
     With another credential it is a guest again, within seconds, and its door opens as before.
     """
-    door = _door(host, connector, agreement)
+    door = opened(host, connector, agreement)
     assert pulled(door) == (200, CONTENT)
 
     chamber.revoked.add(INDEX)
 
     wait_for("a refusal", lambda: pulled(door)[0] == 403)
-    _ends_refused(connector, connector.transfer(peer(host.provider), agreement))
+    ends_refused(connector, connector.transfer(peer(host.provider), agreement))
 
     wallet.held[:] = [chamber.says(wallet.did, INDEX + 1)]
-    wait_for("a guest again", lambda: _browses(connector, host))  # not asked again at once: `JUST_NOW`
-    assert pulled(_door(host, connector, agreement)) == (200, CONTENT)
+    wait_for("a guest again", lambda: browses(connector, host))  # not asked again at once: `JUST_NOW`
+    assert pulled(opened(host, connector, agreement)) == (200, CONTENT)
     assert pulled(door) == (200, CONTENT)
 
 
@@ -172,33 +152,26 @@ def test_a_guest_whose_credential_runs_out_uses_nothing_more(
     """Between the start of its transfer and a use, with nobody there to revoke anything."""
     usual = [*wallet.held]
     wallet.held[:] = [chamber.says(wallet.did, INDEX + 2, timedelta(seconds=30))]
-    _restarted(host.provider)  # which asks anew, as it would in a minute
-    door = _door(host, connector, agreement)
+    restarted(host.provider)
+    door = opened(host, connector, agreement)
     assert pulled(door) == (200, CONTENT)
 
     wait_for("a refusal", lambda: pulled(door)[0] == 403)
 
     wallet.held[:] = usual
-    assert pulled(_door(host, connector, agreement)) == (200, CONTENT)
+    assert pulled(opened(host, connector, agreement)) == (200, CONTENT)
 
 
 def test_a_guest_of_an_issuer_that_the_owner_trusts_no_longer_is_a_stranger(
     host: Space, connector: Edc, agreement: str
 ) -> None:
     """Though its agreement stands, and a door: it is shown nothing, and given nothing."""
-    us, door = peer(host.provider), _door(host, connector, agreement)
-    path = host.provider.folder / making.SETTINGS
-    as_it_was = path.read_bytes()
-    making.write_settings(msgspec.structs.replace(Settings.read(path), guests=Guests()), path)
-    _restarted(host.provider)
-    try:
+    us, door = peer(host.provider), opened(host, connector, agreement)
+    with differently(host.provider, guests=Guests()):
         assert pulled(door)[0] == 403
         with pytest.raises(SaidNoError):
             connector.catalog(us)
-        _ends_refused(connector, connector.transfer(us, agreement))
-    finally:
-        path.write_bytes(as_it_was)
-        _restarted(host.provider)
+        ends_refused(connector, connector.transfer(us, agreement))
     assert pulled(door) == (200, CONTENT)
 
 
@@ -208,57 +181,13 @@ def test_another_holders_credential_makes_no_guest(
     """Who shows what a trusted issuer says of somebody else opens nothing, even under its own agreement."""
     usual = [*wallet.held]
     wallet.held[:] = [chamber.says(Did("did:web:somebody.example"), INDEX + 3)]
-    _restarted(host.provider)  # which asks anew, as it would in a minute
+    restarted(host.provider)
     try:
         with pytest.raises(SaidNoError):
             connector.catalog(peer(host.provider))
-        _ends_refused(connector, connector.transfer(peer(host.provider), agreement))
+        ends_refused(connector, connector.transfer(peer(host.provider), agreement))
     finally:
         wallet.held[:] = usual
-
-
-def _restarted(node: Running) -> None:
-    hang_up([int(node.public.rpartition(":")[2])])
-    node.stop()
-    node.start()
-    wait_for("a node that was restarted", node.is_up)
-
-
-def _browses(connector: Edc, host: Space) -> bool:
-    try:
-        connector.catalog(peer(host.provider))
-    except SaidNoError:
-        return False
-    return True
-
-
-def _ends_refused(connector: Edc, key: str) -> None:
-    wait_for(
-        "the end of a transfer that is refused",
-        lambda: connector.transfer_process(key)["state"] == "TERMINATED",
-    )
-
-
-def _welcome(running: Space, chamber: Chamber, wallet: Wallet, connector: Edc, origin: Origin) -> None:
-    """EDC 0.15.1 reads presentations of the older form only: guests are shown that, members the newer."""
-    node = running.provider
-    node.ask("POST", "/owner/credential-requests", {"types": ["MembershipCredential"], "form": "vc11"})
-    wait_for("the older form", lambda: _holds_older_form(running))
-    node.stop()
-    path = node.folder / making.SETTINGS
-    settings = Settings.read(path)
-    guests = Guests(issuers=(chamber.did,), forms=(CredentialForm.VC11,))
-    served = f"http://127.0.0.1:{connector.ports['protocol']}"
-    outgoing = making.allow(settings.outgoing, [chamber.url, wallet.url, served, origin.url])
-    making.write_settings(msgspec.structs.replace(settings, guests=guests, outgoing=outgoing), path)
-    node.start()
-    wait_for("a node", node.is_up)
-
-
-def _holds_older_form(running: Space) -> bool:
-    running.provider.ask("GET", "/owner/credential-requests")
-    held = running.provider.ask("GET", "/owner/credentials")
-    return CredentialForm.VC11.value in {credential["form"] for credential in held}
 
 
 def _closed(host: Space, process: str) -> str:
@@ -271,31 +200,6 @@ def _is_anchored(host: Space) -> bool:
     return not host.provider.rows(
         "SELECT 1 FROM ledger_record WHERE number IS NULL"
     ) and not host.provider.rows("SELECT 1 FROM ledger_batch WHERE position IS NULL")
-
-
-def _agreed(host: Space, connector: Edc, product: str) -> str:
-    us = peer(host.provider)
-    return connector.agreed(connector.negotiate(us, connector.offer_of(us, product)))
-
-
-def _door(host: Space, connector: Edc, agreement: str, kind: str = "HttpData-PULL") -> Door:
-    key = connector.transfer(peer(host.provider), agreement, kind)
-    return _stored(connector, key)
-
-
-def _stored(connector: Edc, key: str) -> Door:
-    """What EDC stores of a transfer, a moment after it has started."""
-    connector.reaches(f"/transferprocesses/{key}", "STARTED")
-
-    def look() -> Door | None:
-        try:
-            return connector.door(key)
-        except SaidNoError as no:
-            if no.status != 404:
-                raise
-            return None
-
-    return wait_for("its data address", look)
 
 
 def _table(host: Space, folder: Path) -> str:

@@ -224,6 +224,10 @@ ID_TOKEN: Final = issue_id_token(CONSUMER.identity, CONSUMER.did, PROVIDER.did, 
 SHOWN: Final = issue_presentation(
     CONSUMER.identity, CONSUMER.did, PROVIDER.did, (CREDENTIAL,), NOW, "urn:jti"
 )
+ENVELOPE: Final[dict[str, canonical.Json]] = {
+    "type": "EnvelopedVerifiablePresentation",
+    "id": f"data:application/vp+jwt,{SHOWN}",
+}
 STATUS: Final = issue_status_list(PLATFORM.identity, PLATFORM.did, MEMBERSHIP.status_url, (3, 5), NOW)
 
 
@@ -247,7 +251,7 @@ def claims(token: str) -> bytes:
     return identity.from_base64url(token.split(".")[1])
 
 
-def signed(verify: Callable[[str], Any], signer: identity.Signer, token: str) -> Parser:
+def signed(verify: Callable[[str], Any], signer: identity.Signer, token: str, *more: bytes) -> Parser:
     """What reads a token: its claims are changed and signed again, so that the signature is no shelter."""
     header = token.split(".", maxsplit=1)[0]
 
@@ -255,7 +259,7 @@ def signed(verify: Callable[[str], Any], signer: identity.Signer, token: str) ->
         body = f"{header}.{identity.to_base64url(raw)}"
         return verify(f"{body}.{identity.to_base64url(signer.sign(body.encode()))}")
 
-    return Parser((claims(token),), read)
+    return Parser((claims(token), *more), read)
 
 
 ORDERED: Final = Order(
@@ -393,7 +397,12 @@ PARSERS: Final[dict[str, Parser]] = {
         (dcp.render_query(("a:b:read", "c")),), dcp.parse_query, dcp.render_query
     ),
     "protocols.dcp.codec.parse_presentations": Parser(
-        (dcp.render_presentations(("a.b.c", "d")),), dcp.parse_presentations, dcp.render_presentations
+        (
+            dcp.render_presentations(("a.b.c", "d")),
+            canonical.encode({"presentation": [ENVELOPE, "a.b.c"]}),
+        ),
+        dcp.parse_presentations,
+        dcp.render_presentations,
     ),
     "protocols.dcp.codec.read_object": Parser((DELIVERY,), dcp.read_object),
     "protocols.dcp.issuance_codec.parse_delivery": Parser(
@@ -510,6 +519,12 @@ PARSERS: Final[dict[str, Parser]] = {
         CONSUMER.identity,
         SHOWN,
     ),
+    "identity.presentation.verify_presentation of an identity hub": signed(
+        lambda raw: identity.verify_presentation(raw, CONSUMER.document, PROVIDER.did, NOW, unbound=True),
+        CONSUMER.identity,
+        SHOWN,
+        canonical.encode(ENVELOPE),
+    ),
     "identity.membership.verify_membership": signed(
         lambda raw: identity.verify_membership(
             raw, CONSUMER.did, PLATFORM.did, PLATFORM.identity.public, NOW + timedelta(hours=1)
@@ -519,6 +534,11 @@ PARSERS: Final[dict[str, Parser]] = {
     ),
     "identity.status.verify_status_list": signed(
         lambda raw: verify_status_list(raw, PLATFORM.did, PLATFORM.identity.public, NOW),
+        PLATFORM.identity,
+        STATUS,
+    ),
+    "identity.status.verify_status_list of an identity hub": signed(
+        lambda raw: verify_status_list(raw, PLATFORM.did, PLATFORM.identity.public, NOW, insecure_shape=True),
         PLATFORM.identity,
         STATUS,
     ),
