@@ -24,6 +24,7 @@ def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
         pytest.skip("there is no Chromium at /usr/bin/chromium (apt-get install chromium)")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    playwright.expect.set_options(timeout=20_000)  # as long as a step may take (`Sitting`)
     with playwright.sync_playwright() as running:
         opened = running.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         yield opened

@@ -46,7 +46,8 @@ def test_a_contract_is_stopped_with_the_keyboard_alone(
     with at("provider") as provider:
         page, keys = provider.page, provider.page.keyboard
         page.goto(provider.address("contracts"))
-        keys.insert_text(town.token("provider"))  # the field has the focus already
+        expect(page.get_by_label(provider.words("token"))).to_be_focused()  # nobody has to look for it
+        keys.insert_text(town.token("provider"))
         keys.press("Enter")
         expect(page.get_by_role("navigation")).to_be_visible()
         reach(page, provider.words("skip"))

@@ -1,26 +1,23 @@
 """A space of ours whose provider takes in guests, and what the EDC of a guest does there."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 from abroad import Chamber
 from edc import Door, Edc, SaidNoError
 from harness import peer
-from runtime import hang_up
+from town import RULES, resettle
 
 from entrepot.identity import CredentialForm
 from entrepot.node import making
-from entrepot.node.settings import Guests, IdentitySettings, Settings, SpaceRules, Status
+from entrepot.node.settings import Guests, IdentitySettings, Settings, Status
 from entrepot.protocols.dcp import ProfileName
 from space import Running, Space, found_space, wait_for
 
 
 def found_host(folder: Path) -> Space:
-    """A space whose operator lets one side file up to L2; its provider asks issuers for news each second."""
-    rules = SpaceRules(place="3101", one_sided_up_to="L2")
-    return found_space(folder, rules=rules, status=Status(max_age=3600, resign=600, poll=1))
+    """A space whose nodes ask issuers for news each second."""
+    return found_space(folder, rules=RULES, status=Status(max_age=3600, resign=600, poll=1))
 
 
 def welcome(
@@ -30,8 +27,7 @@ def welcome(
 
     EDC 0.15.1 reads presentations of the older form only: guests are shown that, members the newer.
     """
-    node.ask("POST", "/owner/credential-requests", {"types": ["MembershipCredential"], "form": "vc11"})
-    wait_for("the older form", lambda: _holds_older_form(node))
+    hold_the_older_form(node)
     settings = Settings.read(node.folder / making.SETTINGS)
     resettle(
         node,
@@ -41,38 +37,16 @@ def welcome(
     )
 
 
-def resettle(node: Running, **sections: object) -> None:
-    """Start a node anew with other settings in these sections."""
-    path = node.folder / making.SETTINGS
-    making.write_settings(msgspec.structs.replace(Settings.read(path), **sections), path)
-    restarted(node)
+def hold_the_older_form(node: Running) -> None:
+    """Have a node ask its platform for its membership in that form too."""
+    node.ask("POST", "/owner/credential-requests", {"types": ["MembershipCredential"], "form": "vc11"})
 
+    def is_here() -> bool:
+        node.ask("GET", "/owner/credential-requests")
+        held = node.ask("GET", "/owner/credentials")
+        return CredentialForm.VC11.value in {credential["form"] for credential in held}
 
-def _holds_older_form(node: Running) -> bool:
-    node.ask("GET", "/owner/credential-requests")
-    held = node.ask("GET", "/owner/credentials")
-    return CredentialForm.VC11.value in {credential["form"] for credential in held}
-
-
-@contextmanager
-def differently(node: Running, **sections: object) -> Iterator[None]:
-    """A node with other settings, for as long as this lasts."""
-    path = node.folder / making.SETTINGS
-    as_it_was = path.read_bytes()
-    resettle(node, **sections)
-    try:
-        yield
-    finally:
-        path.write_bytes(as_it_was)
-        restarted(node)
-
-
-def restarted(node: Running) -> None:
-    """Start a node anew; it asks everybody again who they are, as it would in a minute."""
-    hang_up([int(node.public.rpartition(":")[2])])
-    node.stop()
-    node.start()
-    wait_for("a node that was restarted", node.is_up)
+    wait_for("the older form", is_here)
 
 
 def browses(connector: Edc, host: Space) -> bool:

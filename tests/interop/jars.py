@@ -43,14 +43,12 @@ class Mixture:
     extensions: tuple[str, ...] = ("Seed",)
 
 
-MOCK: Final = Mixture(
-    "mock",
-    (
-        "controlplane-base-bom", "iam-mock", "control-plane-api-client", "data-plane-core", "data-plane-http",
-        "data-plane-iam", "data-plane-self-registration", "data-plane-signaling-api",
-        "data-plane-signaling-client", "data-plane-public-api-v2:0.13.0!",
-    ),
+_PLANE: Final = (
+    "control-plane-api-client", "data-plane-core", "data-plane-http", "data-plane-iam",
+    "data-plane-self-registration", "data-plane-signaling-api", "data-plane-signaling-client",
+    "data-plane-public-api-v2:0.13.0!",
 )  # fmt: skip
+MOCK: Final = Mixture("mock", ("controlplane-base-bom", "iam-mock", *_PLANE))
 """Control plane and HTTP data plane, with EDC's mock identity."""
 
 DURABLE: Final = Mixture(
@@ -64,11 +62,11 @@ DURABLE: Final = Mixture(
 
 DCP: Final = Mixture(
     "dcp",
-    ("controlplane-dcp-bom",),
+    ("controlplane-dcp-bom", *_PLANE),
     without=("decentralized-claims-sts-remote-client",),
     extensions=("Seed", "TokenService", "Scopes"),
 )
-"""The control plane alone, with the identity of the Decentralized Claims Protocol."""
+"""The same with the identity of the Decentralized Claims Protocol."""
 
 _JACKSON: Final = "com.fasterxml.jackson."
 IDENTITY_HUB: Final = Mixture(

@@ -13,8 +13,10 @@ import msgspec
 import pytest
 from edc import MEMBERSHIP, Edc, Peer, by_dcp, prepared
 from harness import CONTEXT, peer
+from host import hold_the_older_form
 from jars import DCP, NotHereError, classpath
 from runtime import call, hang_up
+from town import resettle
 
 from entrepot.identity import CredentialForm
 from entrepot.node import making
@@ -31,8 +33,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
         pytest.skip(str(reason))
     running = found_space(tmp_path_factory.mktemp("street"))
     try:
-        running.offer(b"for members", uses=1)  # our own platform wants the newer form of it
         _show_the_older_form(running.provider)
+        running.offer(b"for members", uses=1)
         yield running
     finally:
         hang_up(int(node.public.rpartition(":")[2]) for node in running.nodes)
@@ -90,20 +92,9 @@ def test_an_edc_shows_its_catalogue_to_the_membership_that_we_prove(street: Spac
 
 def _show_the_older_form(node: Running) -> None:
     """EDC 0.15.1 reads presentations of data model 2.0 only in an envelope that DCP does not ask for."""
-    node.ask("POST", "/owner/credential-requests", {"types": ["MembershipCredential"], "form": "vc11"})
-    wait_for("the older form", lambda: _holds(node, CredentialForm.VC11))
-    node.stop()
-    path = node.folder / making.SETTINGS
-    settings = Settings.read(path)
-    wallet = msgspec.structs.replace(settings.wallet, forms=(CredentialForm.VC11,))
-    making.write_settings(msgspec.structs.replace(settings, wallet=wallet), path)
-    node.start()
-    wait_for("a node", node.is_up)
-
-
-def _holds(node: Running, form: CredentialForm) -> bool:
-    node.ask("GET", "/owner/credential-requests")
-    return form.value in {held["form"] for held in node.ask("GET", "/owner/credentials")}
+    hold_the_older_form(node)
+    wallet = Settings.read(node.folder / making.SETTINGS).wallet
+    resettle(node, wallet=msgspec.structs.replace(wallet, forms=(CredentialForm.VC11,)))
 
 
 def _client(node: Running, name: str) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import pytest
 from abroad import CLIENT, SECRET, Chamber, Wallet
 from edc import Door, Edc, SaidNoError, by_dcp, prepared
 from harness import Origin, peer, pulled
-from host import agreed, browses, differently, ends_refused, found_host, opened, restarted, stored, welcome
+from host import agreed, browses, ends_refused, found_host, opened, stored, welcome
 from jars import DCP, NotHereError, classpath
 from runtime import hang_up
+from town import differently, restarted
 
 from entrepot.node.settings import Guests
 from entrepot.values import DataType, Did, data_code

@@ -4,15 +4,17 @@ Neither keeps to DCP 1.0 in all (docs/decisions/0013): our provider takes it whe
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from abroad import Chamber
 from edc import Edc, SaidNoError, by_dcp, prepared
-from harness import peer, pulled
-from host import agreed, differently, ends_refused, found_host, opened, restarted, welcome
+from harness import Origin, begun, both_at, over, peer, pulled, their_process
+from host import agreed, ends_refused, found_host, opened, welcome
 from hub import IdentityHub, prepared_hub
 from jars import DCP, IDENTITY_HUB, NotHereError, classpath
 from runtime import hang_up
+from town import differently, restarted
 
 from entrepot.identity import CredentialForm
 from entrepot.node.settings import IdentitySettings
@@ -51,11 +53,12 @@ def connector(hub: IdentityHub, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def host(
     chamber: Chamber, hub: IdentityHub, connector: Edc, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Space]:
-    """A space whose provider welcomes the chamber's members, and takes what their wallets write."""
+    """A space whose nodes welcome the chamber's members, and take what their wallets write."""
     running = found_host(tmp_path_factory.mktemp("host-of-hub"))
     try:
-        origins = [*hub.origins, connector.origin]
-        welcome(running.provider, chamber, origins, ProfileName.IDENTITY_HUB)
+        origins = [*hub.origins, connector.origin, f"http://127.0.0.1:{connector.ports['public']}"]
+        for node in (running.provider, running.consumer):
+            welcome(node, chamber, origins, ProfileName.IDENTITY_HUB)
         hub.settings |= {"interop.holder.connector": connector.peer.address}
         connector.settings |= {"edc.iam.trusted-issuer.space.id": running.operator.did}
         for runtime in (hub, connector):
@@ -83,6 +86,31 @@ def test_a_guest_with_an_identity_hub_agrees_and_pulls(
     agreement = agreed(host, connector, product)
 
     assert pulled(opened(host, connector, agreement)) == (200, CONTENT)
+
+
+@pytest.mark.parametrize("way", ["HttpData-PULL", "HttpData-PUSH"])
+def test_our_consumer_takes_from_a_guest_with_an_identity_hub(
+    host: Space,
+    connector: Edc,
+    hub: IdentityHub,
+    chamber: Chamber,
+    origin: Origin,
+    way: str,
+    tmp_path: Path,
+) -> None:
+    """Each side proves who it is to the other, at every message."""
+    hub.holds(chamber.says(hub.did, INDEX))
+    restarted(host.consumer)
+    origin.content["/theirs"] = CONTENT
+    connector.publish(f"theirs-{way}", f"{origin.url}/theirs")
+    target = tmp_path / "received"
+
+    ended = over(host.consumer, begun(host.consumer, connector, f"theirs-{way}", target, way)["id"])
+
+    assert (ended["state"], ended["problem"], ended["size"]) == ("received", "", len(CONTENT))
+    assert target.read_bytes() == CONTENT
+    theirs = their_process(connector, ended["process"])
+    both_at(host.consumer, ended["process"], connector, theirs, "COMPLETED")
 
 
 def test_what_its_issuer_takes_back_opens_nothing_more(

@@ -4,12 +4,14 @@ An EDC has no membership here and no `tds`: it comes under the insecure test ide
 filed by our side alone, and the space allows that up to a grade.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from edc import Edc
+from runtime import hang_up
 
 from entrepot.node import making
 from entrepot.node.settings import IdentitySettings, InsecurePeer, Settings, SpaceRules
@@ -25,14 +27,40 @@ def found_town(root: Path) -> Space:
 
 def acquaint(node: Running, peers: Sequence[InsecurePeer]) -> None:
     """Let a node believe these at their word, and call them; it is started anew for it."""
-    node.stop()
+    settings = Settings.read(node.folder / making.SETTINGS)
+    resettle(
+        node,
+        identity=IdentitySettings(insecure_test=InsecureIdentity.EDC_MOCK, insecure_peers=tuple(peers)),
+        outgoing=making.allow(settings.outgoing, [o for peer in peers for o in peer.origins]),
+    )
+
+
+def resettle(node: Running, **sections: object) -> None:
+    """Start a node anew with other settings in these sections."""
     path = node.folder / making.SETTINGS
-    settings = Settings.read(path)
-    identity = IdentitySettings(insecure_test=InsecureIdentity.EDC_MOCK, insecure_peers=tuple(peers))
-    outgoing = making.allow(settings.outgoing, [o for peer in peers for o in peer.origins])
-    making.write_settings(msgspec.structs.replace(settings, identity=identity, outgoing=outgoing), path)
+    making.write_settings(msgspec.structs.replace(Settings.read(path), **sections), path)
+    restarted(node)
+
+
+@contextmanager
+def differently(node: Running, **sections: object) -> Iterator[None]:
+    """A node with other settings, for as long as this lasts."""
+    path = node.folder / making.SETTINGS
+    as_it_was = path.read_bytes()
+    resettle(node, **sections)
+    try:
+        yield
+    finally:
+        path.write_bytes(as_it_was)
+        restarted(node)
+
+
+def restarted(node: Running) -> None:
+    """Start a node anew; it asks everybody again who they are, as it would in a minute."""
+    hang_up([int(node.public.rpartition(":")[2])])
+    node.stop()
     node.start()
-    wait_for("a node", node.is_up)
+    wait_for("a node that was restarted", node.is_up)
 
 
 def known(runtime: Edc, *more: str) -> InsecurePeer:

@@ -281,6 +281,11 @@ class Acquiring:
         )
         return Ended(*row) if row else None
 
+    def waits_for(self) -> str:
+        """What the owner is told that it waits for."""
+        row = self._row("SELECT waiting_for FROM acquisition WHERE target = ?")
+        return str(row[0]) if row else ""
+
     def ended(self, patience: float = PATIENCE) -> Ended:
         return wait_for(f"the end of {self.target.name}", self.is_over, patience)
 

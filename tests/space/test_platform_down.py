@@ -26,6 +26,7 @@ def test_what_was_promised_goes_on_while_the_platform_is_down(tmp_path: Path) ->
         (opened, *_) = records(space.provider, ended.use)
         assert opened["status_age"] > MAX_AGE
         assert not waiting.is_over()
+        wait_for("a word to the owner", lambda: "another try: http://" in waiting.waits_for())
         assert not fresh.is_over()
 
         space.operator.start()

@@ -177,4 +177,15 @@ ERRORS: Final = (
 )
 """Why what a person wanted to do in the console did not come about."""
 
-SENTENCES: Final = (*GATE, *FAULTS, *ERRORS)
+WAITS: Final = (
+    mark("the provider"),
+    mark("the provider, or a person there who must approve"),
+    mark("a person here who must approve the counter-offer"),
+    mark("the signatures and the filing"),
+    mark("the process to be resumed"),
+    mark("another try: %(why)s"),
+    mark("the catalogue answered %(status)s"),
+)
+"""What an acquisition waits for (use, node)."""
+
+SENTENCES: Final = (*GATE, *FAULTS, *ERRORS, *WAITS)

@@ -52,6 +52,7 @@ from entrepot.identity.membership import (
     issue_membership,
     membership_credential,
     membership_in,
+    older_list,
     verify_membership,
 )
 from entrepot.identity.presentation import (
@@ -189,6 +190,7 @@ __all__ = [
     "newest_status_list",
     "object_to_guest",
     "offers",
+    "older_list",
     "own_credentials",
     "parse_token",
     "pending",

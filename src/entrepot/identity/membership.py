@@ -20,6 +20,8 @@ from entrepot.identity.keys import PublicKey, Signer
 from entrepot.values import Did, KeyId, MalformedError, UtcTime
 
 TYPE: Final = "MembershipCredential"
+_OLDER: Final = "/2021"
+"""What the address of the list that VC 1.1 names has behind that of the list it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Membership:
     evidence_key_id: KeyId
     evidence_key: PublicKey
     status_url: str
+    """Of the list that the space follows, whichever list the credential names."""
     status_index: int
     valid_from: UtcTime
     valid_until: UtcTime
@@ -46,7 +49,9 @@ def issue_membership(signer: Signer, membership: Membership) -> str:
 
 
 def membership_credential(membership: Membership, form: CredentialForm = CredentialForm.VC20) -> Credential:
-    """What a platform's credential says, in one of its forms; its status list is one of that form."""
+    """What a platform's credential says, in one of its forms, of which is the status list that it names."""
+    newer = form is CredentialForm.VC20
+    status_url = membership.status_url if newer else older_list(membership.status_url)
     return Credential(
         form=form,
         issuer=membership.issuer,
@@ -61,8 +66,13 @@ def membership_credential(membership: Membership, form: CredentialForm = Credent
         },
         valid_from=membership.valid_from,
         valid_until=membership.valid_until,
-        status=(StatusEntry(membership.status_url, membership.status_index),),
+        status=(StatusEntry(status_url, membership.status_index),),
     )
+
+
+def older_list(status_url: str) -> str:
+    """Where the same list lies in the form of 2021, which credentials of VC 1.1 name."""
+    return status_url + _OLDER
 
 
 def verify_membership(raw: str, holder: Did, issuer: Did, public: PublicKey, now: UtcTime) -> Membership:
@@ -104,7 +114,7 @@ def membership_in(credential: Credential) -> Membership:
         roles=tuple(str(r) for r in roles),
         evidence_key_id=KeyId(str(key["id"])),
         evidence_key=PublicKey.from_jwk(key),
-        status_url=entry.url,
+        status_url=entry.url if credential.form is CredentialForm.VC20 else entry.url.removesuffix(_OLDER),
         status_index=entry.index,
         valid_from=credential.valid_from,
         valid_until=credential.valid_until,

@@ -53,6 +53,10 @@ _COMPUTING_SECONDS: Final = 300.0
 """How long a provider may compute the answer to a question."""
 
 
+class _HeldError(UnavailableError):
+    """The process is suspended."""
+
+
 class Acquirer:
     """Takes each acquisition one step further whenever something has changed."""
 
@@ -77,8 +81,10 @@ class Acquirer:
             # Read anew: an earlier step may have ended since the list was read, and who goes to a door whose
             # use is closed already pays for another one.
             await self._go_on(await self._node.journal.read(lambda c: acquisitions.read(c, acquisition_id)))
+        except _HeldError as held:
+            await self._wait(acquisition_id, str(held))
         except (UnavailableError, ConflictError) as error:
-            _log.info("acquisition waits", acquisition=acquisition_id, error=type(error).__name__)
+            await self._wait(acquisition_id, f"another try: {error}")
         except EntrepotError as error:
             await self._fail(acquisition_id, str(error))
         except Exception:  # noqa: BLE001 (a process-level loop: it logs, and the owner is told)
@@ -105,6 +111,16 @@ class Acquirer:
                 await self._node.journal.write(
                     lambda tx: acquisitions.look_again(tx, self._rail, acquisition)
                 )
+
+    async def _wait(self, acquisition_id: str, what_for: str) -> None:
+        """Tell the owner, once, what is waited for; nothing where it goes on."""
+        with contextlib.suppress(UnavailableError):  # the journal may be what cannot be had
+            known = await self._node.journal.read(lambda c: acquisitions.read(c, acquisition_id))
+            if known.waiting_for == what_for or known.state.is_over:
+                return
+            await self._node.journal.write(lambda tx: acquisitions.waits_for(tx, acquisition_id, what_for))
+            if what_for:
+                _log.info("acquisition waits", acquisition=acquisition_id, what_for=what_for)
 
     async def _fail(self, acquisition_id: str, problem: str) -> None:
         await self._node.journal.write(lambda tx: _fail(tx, acquisition_id, problem))
@@ -217,7 +233,7 @@ class Acquirer:
     async def _ask(self, acquisition: Acquisition) -> None:
         """Make one call at the door: of an open API, or of a query in place."""
         process, contract = await self._opened_by(acquisition)
-        acquisition = await self._unheld(acquisition, process)
+        check_not_held(process)
         token = self._node.vault.unseal(process.sealed_token).decode()
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         if acquisition.purpose is not None:
@@ -247,27 +263,15 @@ class Acquirer:
         What runs is cut when the process is suspended or ended, whether the provider cuts it or not.
         """
         process, _ = await self._opened_by(acquisition)
-        await self._unheld(acquisition, process)
+        check_not_held(process)
         token = self._node.vault.unseal(process.sealed_token).decode()
         sent = {**headers, "authorization": f"{scheme}{token}"}
         async with self._node.outgoing.stream("GET", process.endpoint, sent) as answer:
             with self._streams.registered(process.agreement_id, process.exchange.id, answer.close) as stream:
                 stream.begin()
+                if answer.status < 300:
+                    await self._wait(acquisition.id, "")
                 yield answer
-
-    async def _unheld(self, acquisition: Acquisition, process: TransferProcess) -> Acquisition:
-        """Go on only at an open door; one that is shut for now is waited for, and the owner is told."""
-        if is_ended(process):
-            raise RefusedError(f"the process is over: {process.problem}".rstrip(": "))
-        waiting = "the process to be resumed" if is_held(process) else ""
-        known = await self._node.journal.read(lambda c: acquisitions.read(c, acquisition.id))
-        if known.waiting_for != waiting:
-            known = await self._node.journal.write(
-                lambda tx: acquisitions.waits_for(tx, acquisition.id, waiting)
-            )
-        if waiting:
-            raise UnavailableError(f"the process is suspended: {process.problem}".rstrip(": "))
-        return known
 
     async def _opened_by(self, acquisition: Acquisition) -> tuple[TransferProcess, Contract]:
         process_id, agreement_id = acquisition.process_id, acquisition.agreement_id
@@ -305,12 +309,20 @@ class Acquirer:
             yield answer
 
 
+def check_not_held(process: TransferProcess) -> None:
+    """Go on only at an open door; one that is shut for now is waited for."""
+    if is_ended(process):
+        raise RefusedError(f"the process is over: {process.problem}".rstrip(": "))
+    if is_held(process):
+        raise _HeldError("the process to be resumed")
+
+
 def _wait_while_suspended(tx: Transaction, acquisition: Acquisition) -> None:
     """A delivery that came while its process was being suspended cannot complete it: that comes after."""
     process = None if acquisition.process_id is None else read_process(tx.connection, acquisition.process_id)
     is_delivery = FORMATS[acquisition.format] is KindOfUse.DELIVERY
     if is_delivery and process is not None and process.exchange.state is State.SUSPENDED:
-        raise UnavailableError("the process was suspended before its end")
+        raise _HeldError("the process to be resumed")
 
 
 def _fail(tx: Transaction, acquisition_id: str, problem: str) -> None:

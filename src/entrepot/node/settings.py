@@ -160,7 +160,7 @@ class Guests(_Section, frozen=True):
     scopes: tuple[str, ...] = ("org.eclipse.dspace.dcp.vc.type:MembershipCredential:read",)
     """What a guest has to show, all of it."""
     forms: tuple[CredentialForm, ...] = ()
-    """In which forms a guest is shown ours; none named means as anybody is."""
+    """In which forms whoever is not known as a member is shown ours; none named means as anybody is."""
 
     def check(self, roles: tuple[Role, ...]) -> None:
         """Refuse guests where members alone have business, and scopes that nobody can show."""

@@ -20,11 +20,14 @@ async def good_credentials(node: Node) -> Sequence[OwnCredential]:
 
 
 async def _shown(node: Node, reader: Did) -> Sequence[OwnCredential]:
-    """Those of them in a form that this verifier is to see: some read one, and refuse all for the other."""
+    """Those of them in a form that this verifier is to see: some read one, and refuse all for the other.
+
+    Whoever is not known as a member may be a guest: whom we call reads who we are before we know.
+    """
     forms, of_guests = node.settings.wallet.forms, node.settings.guests.forms
-    if of_guests:
-        is_guest: bool = await node.journal.look_up(lambda c: identity.is_guest(c, reader))
-        forms = of_guests if is_guest else forms
+    if of_guests and reader != node.settings.space.platform:
+        known = await node.journal.look_up(lambda c: identity.known_member(c, reader))
+        forms = forms if known else of_guests
     return [own for own in await good_credentials(node) if own.credential.form in forms]
 
 

@@ -69,11 +69,7 @@ def decide_membership(
     membership = membership_of(member, rules)
     if now > membership.valid_until:
         return Rejection("the membership's time is over")
-    return tuple(
-        membership_credential(membership_of(member, rules, kind.form), kind.form)
-        for kind in kinds
-        if kind.form is not None
-    )
+    return tuple(membership_credential(membership, kind.form) for kind in kinds if kind.form is not None)
 
 
 class OlderList:

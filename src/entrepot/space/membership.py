@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from entrepot.identity import (
     ENTRIES,
-    CredentialForm,
     Membership,
     PublicKey,
     Signer,
@@ -209,8 +208,8 @@ def sign_credential(member: Member, rules: Rules, signer: Signer) -> str:
     return issue_membership(signer, membership_of(member, rules))
 
 
-def membership_of(member: Member, rules: Rules, form: CredentialForm = CredentialForm.VC20) -> Membership:
-    """What the credential of a member in force says; each form names the status list of its data model."""
+def membership_of(member: Member, rules: Rules) -> Membership:
+    """What the credential of a member in force says."""
     if not member.in_force or member.status_index is None or member.admitted_at is None:
         raise RefusedError(f"{member.did} is no member in force")
     return Membership(
@@ -222,7 +221,7 @@ def membership_of(member: Member, rules: Rules, form: CredentialForm = Credentia
         roles=tuple(str(r) for r in member.roles),
         evidence_key_id=member.evidence_key_id,
         evidence_key=member.evidence_key,
-        status_url=rules.status_url if form is CredentialForm.VC20 else rules.status_url_2021,
+        status_url=rules.status_url,
         status_index=member.status_index,
         valid_from=member.admitted_at,
         valid_until=member.admitted_at + rules.membership,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from entrepot.identity import PublicKey
+from entrepot.identity import PublicKey, older_list
 from entrepot.values import (
     ContractId,
     Did,
@@ -70,7 +70,7 @@ class Rules:
     @property
     def status_url_2021(self) -> str:
         """Where the status list lies in the form that credentials of VC 1.1 name."""
-        return self.status_url + "/2021"
+        return older_list(self.status_url)
 
     def __post_init__(self) -> None:
         if not is_social_credit_code(self.subject_code):

@@ -46,6 +46,8 @@ from entrepot.values import (
 )
 
 DELIVERY: Final = "HttpData-PULL"
+_LONGEST: Final = 500
+"""What is kept of the reason for which something waits, in characters."""
 
 
 class Event(StrEnum):
@@ -178,7 +180,7 @@ def look_again(tx: Transaction, rail: Rail, acquisition: Acquisition) -> Acquisi
             contract = agreement_of(tx.connection, negotiation.agreement.id)
             if contract is not None and contract.status is Status.PERFORMING:
                 return _open(tx, rail, acquisition, contract)
-        waiting = _waits_for(negotiation.exchange.state)
+        waiting = waits_at(negotiation.exchange.state)
         if waiting != acquisition.waiting_for:
             return _saved(tx, acquisition, replace(acquisition, waiting_for=waiting))
     elif acquisition.state is AcquisitionState.OPENING and acquisition.process_id is not None:
@@ -205,7 +207,7 @@ def arrived(tx: Transaction, acquisition_id: str, use_id: UseId, came: Digest, s
 
 def waits_for(tx: Transaction, acquisition_id: str, waiting_for: str) -> Acquisition:
     """Note what an acquisition waits for; nothing when it goes on."""
-    before = read(tx.connection, acquisition_id)
+    before, waiting_for = read(tx.connection, acquisition_id), waiting_for[:_LONGEST]
     if before.waiting_for == waiting_for or before.state.is_over:
         return before
     return _saved(tx, before, replace(before, waiting_for=waiting_for))
@@ -224,7 +226,7 @@ def of_process(connection: Connection, process_id: ProcessId) -> Acquisition | N
 
 def asking(tx: Transaction, acquisition: Acquisition) -> Acquisition:
     """Write down that the call is made now. A call is made once: each one is a use."""
-    return _saved(tx, acquisition, replace(acquisition, state=AcquisitionState.ASKING))
+    return _saved(tx, acquisition, replace(acquisition, state=AcquisitionState.ASKING, waiting_for=""))
 
 
 def received(tx: Transaction, acquisition: Acquisition, use_id: UseId | None) -> Acquisition:
@@ -282,7 +284,8 @@ def _open_process(connection: Connection, contract: Contract, acquisition: Acqui
     return started_process(connection, contract.agreement.id, acquisition.format)
 
 
-def _waits_for(state: State) -> str:
+def waits_at(state: State) -> str:
+    """Whom a negotiation in this state waits for."""
     match state:
         case State.REQUESTED | State.INITIAL:
             return "the provider, or a person there who must approve"

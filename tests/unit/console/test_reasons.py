@@ -20,7 +20,9 @@ from entrepot.console.words import Language
 from entrepot.console.writing import catalogue
 from entrepot.identity.guests import guest_standing
 from entrepot.identity.standing import Standing
+from entrepot.node.acquire import check_not_held
 from entrepot.policy import filters, literals, network, wire_constraint, wire_form, wire_policy
+from entrepot.use.acquisition import waits_at
 from entrepot.use.doors import UNKNOWN
 from entrepot.use.duties import against_use
 from entrepot.use.gate import admit
@@ -40,8 +42,10 @@ GATE = (
     regulation.may_use,
     admit,
     UNKNOWN.reasons[0],
+    waits_at,
+    check_not_held,
 )
-"""Whatever says no to a use beside the policy."""
+"""Whatever says no to a use beside the policy, and what one waits for."""
 SAYING = (wire_constraint, wire_form, wire_policy, literals, filters, network, house, members, waiting)
 WRITTEN = (*SAYING, agreements, entrance, signatures, transfers, watch)
 CODES = re.compile(

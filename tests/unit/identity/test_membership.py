@@ -25,7 +25,10 @@ from hypothesis import strategies as st
 from entrepot.identity import (
     CredentialForm,
     Membership,
+    issue_credential,
     issue_membership,
+    membership_credential,
+    older_list,
     parse_token,
     verify_membership,
 )
@@ -43,14 +46,29 @@ def verify(raw: str, holder: Party = ALICE, issuer: Party = PLATFORM, now: UtcTi
     return verify_membership(raw, holder.did, issuer.did, issuer.identity.public, now)
 
 
-@given(roles=st.lists(TEXTS, max_size=4), code=TEXTS, region=TEXTS, index=st.integers(0, 131_071))
-def test_a_membership_is_read_as_it_was_issued(roles: list[str], code: str, region: str, index: int) -> None:
-    """Roles, codes and the evidence key that contracts are verified with arrive unchanged."""
+@given(
+    roles=st.lists(TEXTS, max_size=4),
+    code=TEXTS,
+    region=TEXTS,
+    index=st.integers(0, 131_071),
+    form=st.sampled_from(CredentialForm),
+)
+def test_a_membership_is_read_as_it_was_issued(
+    roles: list[str], code: str, region: str, index: int, form: CredentialForm
+) -> None:
+    """Roles, codes and the evidence key that contracts are verified with arrive unchanged.
+
+    In the older form it names another list, of 2021, and is judged by the one that the space follows.
+    """
     given_ = membership_of(
         ALICE, roles=tuple(roles), connector_code=code, subject_code=code, region=region, status_index=index
     )
 
-    assert verify(issue_membership(PLATFORM.identity, given_)) == given_
+    credential = membership_credential(given_, form)
+    assert verify(issue_credential(PLATFORM.identity, credential)) == given_
+    (status,) = credential.status
+    is_newer = form is CredentialForm.VC20
+    assert status.url == (given_.status_url if is_newer else older_list(given_.status_url))
 
 
 def test_a_credential_of_another_holder_is_refused() -> None:

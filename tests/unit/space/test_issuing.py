@@ -18,6 +18,7 @@ from entrepot.identity import (
     verify_status_list,
 )
 from entrepot.ledger import RevocationReason
+from entrepot.space.membership import membership_of
 from entrepot.values import RefusedError, UtcTime
 
 
@@ -32,13 +33,15 @@ def test_a_member_in_force_is_issued_both_forms(world: World) -> None:
     world.join(ALICE)
     found = decided(world)
     assert isinstance(found, tuple)
+    memberships = []
     for credential in found:
         raw = issue_credential(OPERATOR.identity, credential)
         read = verify_credential(raw, ALICE.did, OPERATOR.did, OPERATOR.identity.public, START)
-        assert membership_in(read).connector_code == world.member(ALICE).connector_code
+        memberships.append(membership_in(read))
         said = {"credentialSubject": {"id": read.subject, **read.claims}}
         assert jsonschema_rs.validator_for(space.SCHEMAS["MembershipCredential"]).is_valid(said)
 
+    assert memberships == [membership_of(world.member(ALICE), world.rules)] * 2
     assert [c.form for c in found] == [CredentialForm.VC20, CredentialForm.VC11]
     assert [c.status[0].url for c in found] == [world.rules.status_url, world.rules.status_url_2021]
 
