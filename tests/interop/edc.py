@@ -169,8 +169,18 @@ class Edc(Runtime):
         return found
 
     def door(self, key: str) -> Door:
-        """Where data is to be pulled, and by which token."""
-        found = self.ask("GET", f"/edrs/{key}/dataaddress")
+        """Where data is to be pulled, and by which token: stored a moment after the transfer has started."""
+        self.reaches(f"/transferprocesses/{key}", "STARTED")
+
+        def stored() -> Any:
+            try:
+                return self.ask("GET", f"/edrs/{key}/dataaddress")
+            except SaidNoError as no:
+                if no.status != 404:
+                    raise
+                return None
+
+        found = wait_for("its data address", stored)
         return Door(*(found.get(name) or found[NS + name] for name in ("endpoint", "authorization")))
 
     # As either.

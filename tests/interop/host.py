@@ -67,22 +67,7 @@ def agreed(host: Space, connector: Edc, product: str) -> str:
 def opened(host: Space, connector: Edc, agreement: str, kind: str = "HttpData-PULL") -> Door:
     """Start a transfer of our provider's, and give its door."""
     key = connector.transfer(peer(host.provider), agreement, kind)
-    return stored(connector, key)
-
-
-def stored(connector: Edc, key: str) -> Door:
-    """What EDC stores of a transfer, a moment after it has started."""
-    connector.reaches(f"/transferprocesses/{key}", "STARTED")
-
-    def look() -> Door | None:
-        try:
-            return connector.door(key)
-        except SaidNoError as no:
-            if no.status != 404:
-                raise
-            return None
-
-    return wait_for("its data address", look)
+    return connector.door(key)
 
 
 def ends_refused(connector: Edc, key: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from abroad import CLIENT, SECRET, Chamber, Wallet
 from edc import Door, Edc, SaidNoError, by_dcp, prepared
 from harness import Origin, peer, pulled
-from host import agreed, browses, ends_refused, found_host, opened, stored, welcome
+from host import agreed, browses, ends_refused, found_host, opened, welcome
 from jars import DCP, NotHereError, classpath
 from runtime import hang_up
 from town import differently, restarted
@@ -89,7 +89,7 @@ def test_a_guest_pulls_what_it_has_agreed_on(host: Space, connector: Edc, agreem
     """Whoever proves who it is, to an owner that trusts who says so, needs nothing of ours to use data."""
     signed = connector.agreement(agreement)["agreementId"]
     key = connector.transfer(peer(host.provider), agreement)
-    assert pulled(stored(connector, key)) == (200, CONTENT)
+    assert pulled(connector.door(key)) == (200, CONTENT)
 
     (contract,) = (
         c for c in host.provider.ask("GET", "/owner/contracts")["contracts"] if c["agreement"] == signed

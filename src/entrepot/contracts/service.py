@@ -93,6 +93,8 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
     before = meant(NEGOTIATION, message, sender, partial(store.read, tx.connection))
     exchange = identified(NEGOTIATION, before.exchange, message)
     _check_content(desk, before, message)
+    if moves.is_settled(exchange, message.move):
+        return before
     pending = exchange.pending
     sent = pending is None or not is_untried(tx, pending.message_id)
     after = moves.receive(NEGOTIATION, exchange, message.move, exchange.party.other, sent=sent)

@@ -92,6 +92,21 @@ def test_a_message_moves_along_an_arrow_or_changes_nothing(
         assert moves.receive(machine, at(state, sender.other), move, sender).state is after
 
 
+@given(state=st.sampled_from(State), move=st.sampled_from(Move), sender=st.sampled_from(Party))
+def test_only_what_has_been_said_can_be_said_again(state: State, move: Move, sender: Party) -> None:
+    """A move for a repeat that was never made would be one that nobody took in: each way here has it."""
+    if not moves.is_settled(at(state, sender.other), move):
+        return
+    arrows = NEGOTIATION.transitions
+    without = {key: to for key, to in arrows.items() if key[1:] != (move, sender)}
+    reached = {State.INITIAL}
+    while more := {to for (before, _, _), to in without.items() if before in reached} - reached:
+        reached |= more
+
+    assert NEGOTIATION.after(state, move, sender) is None
+    assert state not in reached
+
+
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name)
 @given(
     state=st.sampled_from(State),

@@ -37,6 +37,7 @@ from entrepot.values import (
     ProcessId,
     ProductId,
     ProtocolError,
+    TransitionError,
     sha256,
 )
 
@@ -133,6 +134,22 @@ def test_a_request_equal_to_the_offer_becomes_a_contract(consumer: Node, provide
     assert held[0].envelope == held[1].envelope
     assert len(contracts.open_envelope(held[0].envelope).signatures) == 2
     assert contracts.in_force(held[0], consumer.world.clock.now) == ()
+
+
+@pytest.mark.parametrize("move", [Move.VERIFY, Move.FINALIZE])
+def test_what_is_settled_may_be_said_again_by_its_side_alone(
+    consumer: Node, provider: Node, move: Move
+) -> None:
+    """An Eclipse connector says one thing twice, under two ids, and ends what is answered by 400."""
+    process = ask(consumer, provider)
+    consumers, providers = ours(consumer, process), theirs(consumer, process)
+    hears, speaks = (providers, consumer) if move is Move.VERIFY else (consumers, provider)
+
+    assert receive(speaks.peer, said(hears, move), speaks.did) == hears
+    assert ours(speaks.peer, hears.exchange.id) == hears
+    speakers = ours(speaks, consumers.exchange.id if move is Move.VERIFY else providers.exchange.id)
+    with pytest.raises(TransitionError):
+        receive(speaks, said(speakers, move), speaks.peer.did)
 
 
 def run_until(world: World, done: Callable[[], object]) -> None:
