@@ -8,7 +8,6 @@ which EDC has nothing. Agreed is what equals the listing, as in the product.
 """
 
 import gc
-import http.client
 import json
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from runtime import call, hang_up
 from sqlalchemy import Connection
 
 from entrepot import catalogue, contracts
@@ -263,20 +263,16 @@ class Ours:
         return False
 
     def ask(self, what: str, **body: Any) -> Any:
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-        try:
-            link.request("POST", f"/bench/{what}", json.dumps(body))
-            reply = link.getresponse()
-            said = reply.read()
-            assert reply.status == 200, said
-            return json.loads(said)
-        finally:
-            link.close()
+        """Ask as an EDC is asked: over connections that are kept."""
+        status, said = call("POST", self.port, f"/bench/{what}", json.dumps(body))
+        assert status == 200, said
+        return json.loads(said)
 
     def cpu_seconds(self) -> float:
         return time.clock_gettime((~self.pid << 3) | 2)
 
     def stop(self) -> None:
+        hang_up([self.port])
         if self.process is not None:
             self.process.terminate()
             self.process.wait()

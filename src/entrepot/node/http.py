@@ -7,8 +7,8 @@ that very address is connected to; redirects are not followed; size and time are
 
 import asyncio
 import json
+import random
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -34,6 +34,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Raw: TypeAlias = Callable[[Scope, Receive, Send, Mapping[str, str]], Awaitable[None]]
 
 _log: Final = Log()
+_random: Final = random.Random()  # noqa: S311 (ids of requests are no secrets; the system's source costs a call each)
 _VERIFYING_SECONDS: Final = 900.0
 """How long a receiver may take over its answer: it reads all that was pushed to it once more."""
 _MOST_OF_A_REPLY: Final = 64 << 10
@@ -137,7 +138,7 @@ class Application:
             return
         if scope["type"] != "http":
             return
-        request_id = secrets.token_hex(8)
+        request_id = f"{_random.getrandbits(64):016x}"
         found = self._find(scope["method"], scope["path"])
         if not isinstance(found, frozenset) and isinstance(found[0], RawRoute) and "\x00" in scope["path"]:
             found = frozenset()  # no database keeps such a name, so no door and no inbox has one
