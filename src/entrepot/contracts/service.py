@@ -16,7 +16,7 @@ from entrepot.contracts.exchange import Exchange, Move, Party, State
 from entrepot.contracts.life import Contract, agreement_of, settle_contract
 from entrepot.contracts.model import Agreement, Message, Negotiation, Offer, Reason, Signing
 from entrepot.contracts.posting import post
-from entrepot.contracts.rules import NEGOTIATION
+from entrepot.contracts.rules import NEGOTIATION, is_settled
 from entrepot.journal import (
     NEWEST,
     AuditEvent,
@@ -93,7 +93,7 @@ def receive(tx: Transaction, desk: Desk, message: Message, sender: Did, publishe
     before = meant(NEGOTIATION, message, sender, partial(store.read, tx.connection))
     exchange = identified(NEGOTIATION, before.exchange, message)
     _check_content(desk, before, message)
-    if moves.is_settled(exchange, message.move):
+    if is_settled(exchange, message.move):
         return before
     pending = exchange.pending
     sent = pending is None or not is_untried(tx, pending.message_id)

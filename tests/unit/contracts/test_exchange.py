@@ -9,6 +9,7 @@ from small_world import explore
 
 from entrepot.contracts import NEGOTIATION, Exchange, Machine, Move, Party, Pending, State
 from entrepot.contracts import exchange as moves
+from entrepot.contracts.rules import is_settled
 from entrepot.use.process import TRANSFER
 from entrepot.values import ConflictError, MessageId, ProcessId, TransitionError
 
@@ -95,7 +96,7 @@ def test_a_message_moves_along_an_arrow_or_changes_nothing(
 @given(state=st.sampled_from(State), move=st.sampled_from(Move), sender=st.sampled_from(Party))
 def test_only_what_has_been_said_can_be_said_again(state: State, move: Move, sender: Party) -> None:
     """A move for a repeat that was never made would be one that nobody took in: each way here has it."""
-    if not moves.is_settled(at(state, sender.other), move):
+    if not is_settled(at(state, sender.other), move):
         return
     arrows = NEGOTIATION.transitions
     without = {key: to for key, to in arrows.items() if key[1:] != (move, sender)}
