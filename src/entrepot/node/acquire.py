@@ -114,6 +114,7 @@ class Acquirer:
 
     async def _wait(self, acquisition_id: str, what_for: str) -> None:
         """Tell the owner, once, what is waited for; nothing where it goes on."""
+        what_for = what_for[: acquisitions.LONGEST_WAIT]
         with contextlib.suppress(UnavailableError):  # the journal may be what cannot be had
             known = await self._node.journal.read(lambda c: acquisitions.read(c, acquisition_id))
             if known.waiting_for == what_for or known.state.is_over:

@@ -46,8 +46,8 @@ from entrepot.values import (
 )
 
 DELIVERY: Final = "HttpData-PULL"
-_LONGEST: Final = 500
-"""What is kept of the reason for which something waits, in characters."""
+LONGEST_WAIT: Final = 500
+"""How many characters are kept of what something waits for."""
 
 
 class Event(StrEnum):
@@ -206,8 +206,8 @@ def arrived(tx: Transaction, acquisition_id: str, use_id: UseId, came: Digest, s
 
 
 def waits_for(tx: Transaction, acquisition_id: str, waiting_for: str) -> Acquisition:
-    """Note what an acquisition waits for; nothing when it goes on."""
-    before, waiting_for = read(tx.connection, acquisition_id), waiting_for[:_LONGEST]
+    """Note what an acquisition waits for, in at most `LONGEST_WAIT` characters; nothing when it goes on."""
+    before = read(tx.connection, acquisition_id)
     if before.waiting_for == waiting_for or before.state.is_over:
         return before
     return _saved(tx, before, replace(before, waiting_for=waiting_for))
