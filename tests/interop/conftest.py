@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from abroad import Chamber
 from edc import Edc, prepared
-from harness import Origin, Scripted
-from jars import MOCK, RELEASE, NotHereError, classpath
+from harness import Origin, Scripted, fetched
+from jars import MOCK, RELEASE
 from runtime import hang_up
 from town import acquaint, found_town, known
 
@@ -37,14 +37,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     )
     at_once = config.getoption("--crowd", 40)
     terminalreporter.write_line(f"interop with EDC {RELEASE}: {said}; {at_once} at once each way")
-
-
-@pytest.fixture(scope="session")
-def jars() -> str:
-    try:
-        return classpath(MOCK)
-    except NotHereError as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +68,9 @@ def chamber() -> Iterator[Chamber]:
 
 
 @pytest.fixture(scope="session")
-def edc(jars: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edc]:
+def edc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edc]:
     """One runtime, both as provider and as consumer."""
-    del jars
+    fetched(MOCK)
     runtime = prepared(tmp_path_factory.mktemp("edc"), "did:web:edc.example")
     runtime.start()
     yield runtime

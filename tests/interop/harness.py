@@ -13,13 +13,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
+import pytest
 from edc import Door, Edc, Peer
+from jars import Mixture, NotHereError, classpath
 from runtime import call
 
 from entrepot.node.settings import InsecurePeer
 from space import Running, wait_for
 
 CONTEXT: Final = "https://w3id.org/dspace/2025/1/context.jsonld"
+
+
+def fetched(mixture: Mixture) -> None:
+    """Have all that a runtime is started from; where it cannot be had, its tests are skipped by name."""
+    try:
+        classpath(mixture)
+    except NotHereError as reason:
+        pytest.skip(str(reason))
 
 
 class Quiet(BaseHTTPRequestHandler):

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from edc import MEMBERSHIP, Edc, Peer, by_dcp, prepared
-from harness import CONTEXT, peer
+from harness import CONTEXT, fetched, peer
 from host import hold_the_older_form
-from jars import DCP, NotHereError, classpath
+from jars import DCP
 from runtime import call, hang_up
 from town import resettle
 
@@ -27,10 +27,7 @@ from space import Running, Space, found_space, wait_for
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     """A space without any test identity: everybody proves who it is."""
-    try:
-        classpath(DCP)
-    except NotHereError as reason:
-        pytest.skip(str(reason))
+    fetched(DCP)
     running = found_space(tmp_path_factory.mktemp("street"))
     try:
         _show_the_older_form(running.provider)

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from abroad import CLIENT, SECRET, Chamber, Wallet
 from edc import Door, Edc, SaidNoError, by_dcp, prepared
-from harness import Origin, peer, pulled
+from harness import Origin, fetched, peer, pulled
 from host import agreed, browses, ends_refused, found_host, opened, welcome
-from jars import DCP, NotHereError, classpath
+from jars import DCP
 from runtime import hang_up
 from town import differently, restarted
 
@@ -60,10 +60,7 @@ def host(
 @pytest.fixture(scope="module")
 def connector(wallet: Wallet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edc]:
     """The guest; `host` starts it, once it knows whom it is to believe."""
-    try:
-        classpath(DCP)
-    except NotHereError as reason:
-        pytest.skip(str(reason))
+    fetched(DCP)
     runtime = prepared(
         tmp_path_factory.mktemp("edc-guest"),
         wallet.did,
